@@ -1,0 +1,52 @@
+package inbound
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Envelope is what the SMTP session said of one message (RFC 5321 section 2.3.1). Nothing in it comes from the header
+// of the message. It is stored as JSON beside the message and travels unchanged from the socket to the webhook.
+type Envelope struct {
+	ReversePath Path        `json:"reverse_path"` // zero: the null reverse-path
+	Recipients  []Recipient `json:"recipients"`   // in the order of the RCPT commands, no forward-path twice
+	Helo        string      `json:"helo"`         // argument of HELO or EHLO, sanitised
+	RemoteIP    netip.Addr  `json:"remote_ip"`    // address of the peer, never an IPv4-mapped IPv6 one
+	RemoteHost  string      `json:"remote_host"`  // PTR name that resolves back to RemoteIP; empty if unknown
+	TLS         *TLS        `json:"tls"`          // nil: the data came in clear
+	SMTPUTF8    bool        `json:"smtputf8"`     // MAIL FROM carried SMTPUTF8 (RFC 6531)
+	AuthUser    string      `json:"auth_user"`    // who logged in; empty on a listener without AUTH
+	Listener    string      `json:"listener"`     // name of the listener, for example "mx"
+	ReceivedAt  time.Time   `json:"received_at"`  // when the last octet of the data was read, UTC
+}
+
+// TLS describes the TLS session that a message came through.
+type TLS struct {
+	Version     string `json:"version"`      // for example "TLS 1.3"
+	CipherSuite string `json:"cipher_suite"` // IANA name
+	ServerName  string `json:"server_name"`  // SNI the client asked for; empty if none
+}
+
+// Recipient is one accepted forward-path with what the routes decided about it at RCPT. The decision is kept with the
+// message, so that a configuration reload between RCPT and the delivery changes nothing for a mail that was accepted.
+type Recipient struct {
+	Path Path `json:"path"`
+	Decision
+}
+
+// Decision is the answer of the routes to one forward-path.
+type Decision struct {
+	// Refuse, when not nil, is the answer to RCPT; the other fields are then empty.
+	Refuse *Reply `json:"-"`
+	// Account owns the domain ("acc_" and a ULID).
+	Account string `json:"account"`
+	// Route is the id of the route that matched ("rt_" and a ULID).
+	Route string `json:"route"`
+	// Endpoints are the ids ("ep_" and a ULID) that the mail is owed to. Empty: accepted and discarded.
+	Endpoints []string `json:"endpoints"`
+	// LocalPart and Detail are the local-part taken apart at "+": "reply+k3y" gives "reply" and "k3y".
+	LocalPart string `json:"local_part"`
+	Detail    string `json:"detail"`
+	// Captures are the named groups of a regular expression route; nil when there are none.
+	Captures map[string]string `json:"captures,omitempty"`
+}

@@ -1,0 +1,62 @@
+package storage
+
+import "time"
+
+// Delivery is a POST that is owed to an endpoint. A row exists only while it is unfinished.
+type Delivery struct {
+	ID        string // "dlv_" and a ULID
+	Message   string
+	Endpoint  string
+	DueAt     time.Time
+	Attempts  int // made so far
+	Replay    bool
+	CreatedAt time.Time
+}
+
+// The states of a finished delivery.
+const (
+	StateDelivered = "delivered" // the endpoint answered 2xx
+	StateDead      = "dead"      // the schedule is used up or the maximum age has passed; kept and replayable
+)
+
+// Attempt is one POST that was made. Attempts are only ever appended.
+type Attempt struct {
+	Delivery string
+	Message  string
+	Endpoint string
+	N        int // counted from 1
+	At       time.Time
+	Duration time.Duration
+	Outcome  string // a named reason: "delivered", "status", "timeout", "refused", "dns", "tls", "blocked", ...
+	Status   int    // HTTP status; 0 when there was no response
+	Detail   AttemptDetail
+}
+
+// AttemptDetail explains an attempt to people.
+type AttemptDetail struct {
+	Error      string            `json:"error,omitempty"`
+	RemoteAddr string            `json:"remote_addr,omitempty"`
+	Header     map[string]string `json:"header,omitempty"` // of the response
+	Body       string            `json:"body,omitempty"`   // of the response, at most 16 KiB, valid UTF-8
+	Truncated  bool              `json:"truncated,omitempty"`
+}
+
+// Completion records one attempt and what follows from it, all in one transaction.
+type Completion struct {
+	Attempt Attempt
+	// RetryAt reschedules the delivery. Zero: the delivery is finished with State and Reason.
+	RetryAt time.Time
+	State   string
+	Reason  string
+	// Summary, when not nil, is set on the message.
+	Summary *Summary
+	// Parsed says that the message was parsed or given up on, so its parse count starts again at zero.
+	Parsed bool
+}
+
+// Accepted is a message that was just made durable, handed over in memory.
+type Accepted struct {
+	Mail       *Mail
+	Raw        []byte // nil when the content did not lie in memory
+	Deliveries []Delivery
+}

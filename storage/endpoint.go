@@ -1,0 +1,21 @@
+package storage
+
+import "time"
+
+// Endpoint is a webhook receiver. It is a lane: its deliveries wait in a queue of their own.
+type Endpoint struct {
+	ID           string // "ep_" and a ULID, the same for the same account and name over restarts
+	Account      string
+	Name         string // unique within the account
+	URL          string
+	Secrets      [][]byte        // Standard Webhooks signing keys, decoded; the first is the newest; all sign
+	Schedule     []time.Duration // waits after the 1st, 2nd ... failed attempt; nil: the default schedule
+	Timeout      time.Duration   // of one attempt; 0: 15 s
+	Concurrency  int             // attempts in flight; 0: the default
+	MaxAge       time.Duration   // a delivery older than this dies; 0: 7 days
+	MaxBody      int             // octets of the JSON body; 0: 256 kB
+	AllowPrivate bool            // the operator's file lets it lie in a private network
+	Headers      map[string]string
+	Source       string // where it was declared, for example "letterhook.yaml:41"; empty if not in a file
+	Disabled     bool   // known to the store but no longer declared: its deliveries wait
+}
