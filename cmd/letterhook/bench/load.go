@@ -1,0 +1,163 @@
+package bench
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Load says what to send.
+type Load struct {
+	Addr        string // SMTP server, host:port
+	From, To    string // reverse-path and forward-path; defaults are made when empty
+	Connections int    // sessions at the same time; kept over messages
+	Messages    int64  // how many in all
+	Size        int    // octets of one message
+	Rate        float64 // messages a second over all connections; 0: as fast as they go
+	Run         string // name in the tokens
+	Resend      bool   // a message that got no 250 is sent again, byte for byte, until it gets one
+}
+
+// Sent is what became of a load.
+type Sent struct {
+	Acked    map[string]time.Time // when the 250 of each token was read
+	Started  map[string]time.Time // when its (last) MAIL command was written
+	Refused  int64                // answers other than 250
+	Broken   int64                // connections that broke
+	Duration time.Duration
+	Acks     []time.Duration // from MAIL to 250, unsorted
+}
+
+// Send sends the load until everything was tried, or ctx ends.
+func Send(ctx context.Context, load Load) *Sent {
+	maker := NewMaker(load.Run, load.Size)
+	result := &Sent{Acked: map[string]time.Time{}, Started: map[string]time.Time{}}
+	var next atomic.Int64
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	begin := time.Now()
+	for range load.Connections {
+		wg.Go(func() {
+			w := worker{load: load, maker: maker, next: &next, begin: begin, sent: &Sent{Acked: map[string]time.Time{}, Started: map[string]time.Time{}}}
+			w.run(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			result.merge(w.sent)
+		})
+	}
+	wg.Wait()
+	result.Duration = time.Since(begin)
+	return result
+}
+
+func (s *Sent) merge(o *Sent) {
+	for k, v := range o.Acked {
+		s.Acked[k] = v
+	}
+	for k, v := range o.Started {
+		s.Started[k] = v
+	}
+	s.Refused += o.Refused
+	s.Broken += o.Broken
+	s.Acks = append(s.Acks, o.Acks...)
+}
+
+// worker is one connection's worth of the load.
+type worker struct {
+	load    Load
+	maker   *Maker
+	next    *atomic.Int64
+	begin   time.Time
+	sent    *Sent
+	session *Session
+	buf     []byte
+}
+
+func (w *worker) run(ctx context.Context) {
+	defer func() {
+		if w.session != nil {
+			_ = w.session.Quit()
+		}
+	}()
+	for ctx.Err() == nil {
+		n := w.next.Add(1) - 1
+		if n >= w.load.Messages {
+			return
+		}
+		if w.load.Rate > 0 && !sleepUntil(ctx, w.begin.Add(time.Duration(float64(n)/w.load.Rate*float64(time.Second)))) {
+			return
+		}
+		w.buf = w.maker.Append(w.buf[:0], n)
+		w.deliver(ctx, w.maker.Token(n))
+	}
+}
+
+// deliver sends the message in buf; where the load says so, again and again until it is acknowledged.
+func (w *worker) deliver(ctx context.Context, token string) {
+	for pause := time.Millisecond; ctx.Err() == nil; pause = min(2*pause, 200*time.Millisecond) {
+		start := time.Now()
+		err := w.try(ctx)
+		if err == nil {
+			now := time.Now()
+			w.sent.Started[token] = start
+			w.sent.Acked[token] = now
+			w.sent.Acks = append(w.sent.Acks, now.Sub(start))
+			return
+		}
+		w.failed(err)
+		if !w.load.Resend || !sleepUntil(ctx, time.Now().Add(pause)) {
+			return
+		}
+	}
+}
+
+func (w *worker) try(ctx context.Context) error {
+	if w.session == nil {
+		s, err := Dial(ctx, w.load.Addr)
+		if err != nil {
+			return err
+		}
+		w.session = s
+	}
+	return w.session.Send(ctx, cmp.Or(w.load.From, "load@sender.example"), cmp.Or(w.load.To, "load@bench.example"), w.buf)
+}
+
+func (w *worker) failed(err error) {
+	if errors.Is(err, ErrRefused) && w.session != nil {
+		w.sent.Refused++
+		if w.session.Reset() == nil {
+			return
+		}
+	}
+	w.sent.Broken++
+	if w.session != nil {
+		_ = w.session.Close()
+		w.session = nil
+	}
+}
+
+
+// sleepUntil waits; it says false when ctx ended first.
+func sleepUntil(ctx context.Context, t time.Time) bool {
+	timer := time.NewTimer(time.Until(t))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Percentile returns the p-th percentile (0 to 100) of the durations, 0 when there are none. It sorts them.
+func Percentile(d []time.Duration, p float64) time.Duration {
+	if len(d) == 0 {
+		return 0
+	}
+	slices.Sort(d)
+	return d[min(len(d)-1, int(float64(len(d))*p/100))]
+}

@@ -1,0 +1,124 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// A Server is a `letterhook dev` process under test.
+type Server struct {
+	SMTP string // where it listens
+	HTTP string
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the process has ended
+	err  error         // what Wait said; set before done is closed
+}
+
+// ServerOptions say how to start a server.
+type ServerOptions struct {
+	Program string   // path of the letterhook binary
+	Data    string   // its data folder
+	Forward string   // URL that it delivers to
+	Secret  string   // whsec_...; empty: one of its own
+	Env     []string // added to the environment
+	Wrap    []string // command to run it under, for example strace and its flags
+	Log     *os.File // its standard output and error; nil: thrown away
+	SMTP    string   // address to listen on; empty: a free port
+	HTTP    string
+}
+
+// StartServer starts `letterhook dev` on free loopback ports and waits until it greets.
+func StartServer(ctx context.Context, o ServerOptions) (*Server, error) {
+	smtp, err := freeAddr(o.SMTP)
+	if err != nil {
+		return nil, err
+	}
+	web, err := freeAddr(o.HTTP)
+	if err != nil {
+		return nil, err
+	}
+	args := append([]string{}, o.Wrap...)
+	args = append(args, o.Program, "dev", "--smtp", smtp, "--http", web, "--data", o.Data, "--forward", o.Forward)
+	if o.Secret != "" {
+		args = append(args, "--secret", o.Secret)
+	}
+	s := &Server{SMTP: smtp, HTTP: web, done: make(chan struct{})}
+	s.cmd = exec.Command(args[0], args[1:]...)
+	s.cmd.Env = append(os.Environ(), o.Env...)
+	if o.Log != nil {
+		s.cmd.Stdout, s.cmd.Stderr = o.Log, o.Log
+	}
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := s.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting the server: %w", err)
+	}
+	go func() {
+		s.err = s.cmd.Wait()
+		close(s.done)
+	}()
+	if err := s.greeted(ctx); err != nil {
+		return nil, errors.Join(err, s.Kill())
+	}
+	return s, nil
+}
+
+// freeAddr finds a free loopback port unless an address is given.
+func freeAddr(given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("finding a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// greeted tries to open a session until one succeeds, the process ends or ctx does.
+func (s *Server) greeted(ctx context.Context) error {
+	for {
+		session, err := Dial(ctx, s.SMTP)
+		if err == nil {
+			return session.Quit()
+		}
+		select {
+		case <-s.done:
+			return fmt.Errorf("the server ended before it greeted: %w", errors.Join(s.err, errors.New("see its log")))
+		case <-ctx.Done():
+			return fmt.Errorf("the server did not greet in time: %w", err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// PID is the id of the process (of the wrapping command, if there is one).
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// Done is closed when the process has ended.
+func (s *Server) Done() <-chan struct{} { return s.done }
+
+// Kill ends the process at once, as kill -9 does, with everything that it started.
+func (s *Server) Kill() error {
+	err := syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
+	<-s.done
+	if errors.Is(err, syscall.ESRCH) {
+		return nil
+	}
+	return err
+}
+
+// Stop asks the process to drain and waits for its end.
+func (s *Server) Stop() error {
+	if err := syscall.Kill(-s.cmd.Process.Pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return err
+	}
+	<-s.done
+	return s.err
+}
