@@ -23,6 +23,7 @@ type Receiver struct {
 	badSigns int
 	arrived  chan struct{} // closed and replaced at each request
 	status   func(token string) int
+	observe  func(header http.Header, body []byte)
 }
 
 // Arrival is what is known of one message that arrived.
@@ -59,6 +60,20 @@ func (r *Receiver) Answer(f func(token string) int) {
 	r.status = f
 }
 
+// Observe hands every request that verifies to f, before it is counted and answered. f may be called from several
+// goroutines at once and must not change what it gets, but may keep it.
+func (r *Receiver) Observe(f func(header http.Header, body []byte)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.observe = f
+}
+
+func (r *Receiver) observer() func(http.Header, []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.observe
+}
+
 func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
@@ -72,6 +87,9 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
+	}
+	if f := r.observer(); f != nil {
+		f(req.Header, body)
 	}
 	w.WriteHeader(r.note(tokenOf(body), req.Header.Get("webhook-id"), time.Now()))
 }

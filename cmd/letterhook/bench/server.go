@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A Server is a `letterhook dev` process under test.
+// A Server is a `letterhook dev` or `letterhook serve` process under test.
 type Server struct {
 	SMTP string // where it listens
 	HTTP string
@@ -31,23 +31,36 @@ type ServerOptions struct {
 	Log     *os.File // its standard output and error; nil: thrown away
 	SMTP    string   // address to listen on; empty: a free port
 	HTTP    string
+
+	// Config is the path of a configuration: the program runs `serve` with it instead of `dev`. SMTP and HTTP are then
+	// the addresses that the configuration names, and Data, Forward and Secret are not used.
+	Config string
 }
 
-// StartServer starts `letterhook dev` on free loopback ports and waits until it greets.
+// arguments is the command line of the program.
+func (o *ServerOptions) arguments(smtp, web string) []string {
+	if o.Config != "" {
+		return []string{"serve", "-c", o.Config}
+	}
+	args := []string{"dev", "--smtp", smtp, "--http", web, "--data", o.Data, "--forward", o.Forward}
+	if o.Secret != "" {
+		args = append(args, "--secret", o.Secret)
+	}
+	return args
+}
+
+// StartServer starts a server, on free loopback ports unless told otherwise, and waits until it greets.
 func StartServer(ctx context.Context, o ServerOptions) (*Server, error) {
-	smtp, err := freeAddr(o.SMTP)
+	smtp, err := addrOr(o.SMTP)
 	if err != nil {
 		return nil, err
 	}
-	web, err := freeAddr(o.HTTP)
+	web, err := addrOr(o.HTTP)
 	if err != nil {
 		return nil, err
 	}
 	args := append([]string{}, o.Wrap...)
-	args = append(args, o.Program, "dev", "--smtp", smtp, "--http", web, "--data", o.Data, "--forward", o.Forward)
-	if o.Secret != "" {
-		args = append(args, "--secret", o.Secret)
-	}
+	args = append(append(args, o.Program), o.arguments(smtp, web)...)
 	s := &Server{SMTP: smtp, HTTP: web, done: make(chan struct{})}
 	s.cmd = exec.Command(args[0], args[1:]...)
 	s.cmd.Env = append(os.Environ(), o.Env...)
@@ -68,11 +81,15 @@ func StartServer(ctx context.Context, o ServerOptions) (*Server, error) {
 	return s, nil
 }
 
-// freeAddr finds a free loopback port unless an address is given.
-func freeAddr(given string) (string, error) {
+func addrOr(given string) (string, error) {
 	if given != "" {
 		return given, nil
 	}
+	return FreeAddr()
+}
+
+// FreeAddr finds a free loopback port. Nothing holds it: another process may be faster.
+func FreeAddr() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("finding a free port: %w", err)
