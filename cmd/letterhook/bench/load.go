@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,20 +14,38 @@ import (
 
 // Load says what to send.
 type Load struct {
-	Addr        string // SMTP server, host:port
-	From, To    string // reverse-path and forward-path; defaults are made when empty
-	Connections int    // sessions at the same time; kept over messages
-	Messages    int64  // how many in all
-	Size        int    // octets of one message
+	Addr        string  // SMTP server, host:port
+	From, To    string  // reverse-path and forward-path; defaults are made when empty
+	Connections int     // sessions at the same time; kept over messages
+	Messages    int64   // how many in all
+	Size        int     // octets of one message
+	Attachment  int     // octets of an attachment to each; 0: none
 	Rate        float64 // messages a second over all connections; 0: as fast as they go
-	Run         string // name in the tokens
-	Resend      bool   // a message that got no 250 is sent again, byte for byte, until it gets one
+	Run         string  // name in the tokens
+	// Endpoints spreads the messages over so many recipients, e0 to eN-1 of the domain bench.example, each with an
+	// endpoint of its own, of which the first Hanging never answer. 0: every message goes to To.
+	Endpoints, Hanging int
+	Resend             bool // a message that got no 250 is sent again, byte for byte, until it gets one
+}
+
+// to is the forward-path of the n-th message.
+func (l *Load) to(n int64) string {
+	if l.Endpoints > 0 {
+		return fmt.Sprintf("e%d@bench.example", n%int64(l.Endpoints))
+	}
+	return cmp.Or(l.To, "load@bench.example")
+}
+
+// healthy says whether the endpoint of the n-th message answers.
+func (l *Load) healthy(n int64) bool {
+	return l.Endpoints == 0 || n%int64(l.Endpoints) >= int64(l.Hanging)
 }
 
 // Sent is what became of a load.
 type Sent struct {
 	Acked    map[string]time.Time // when the 250 of each token was read
 	Started  map[string]time.Time // when its (last) MAIL command was written
+	Hanging  map[string]bool      // acknowledged tokens whose endpoint never answers
 	Refused  int64                // answers other than 250
 	Broken   int64                // connections that broke
 	Duration time.Duration
@@ -34,15 +54,15 @@ type Sent struct {
 
 // Send sends the load until everything was tried, or ctx ends.
 func Send(ctx context.Context, load Load) *Sent {
-	maker := NewMaker(load.Run, load.Size)
-	result := &Sent{Acked: map[string]time.Time{}, Started: map[string]time.Time{}}
+	maker := NewMaker(load.Run, load.Size, load.Attachment)
+	result := newSent()
 	var next atomic.Int64
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	begin := time.Now()
 	for range load.Connections {
 		wg.Go(func() {
-			w := worker{load: load, maker: maker, next: &next, begin: begin, sent: &Sent{Acked: map[string]time.Time{}, Started: map[string]time.Time{}}}
+			w := worker{load: load, maker: maker, next: &next, begin: begin, sent: newSent()}
 			w.run(ctx)
 			mu.Lock()
 			defer mu.Unlock()
@@ -54,13 +74,14 @@ func Send(ctx context.Context, load Load) *Sent {
 	return result
 }
 
+func newSent() *Sent {
+	return &Sent{Acked: map[string]time.Time{}, Started: map[string]time.Time{}, Hanging: map[string]bool{}}
+}
+
 func (s *Sent) merge(o *Sent) {
-	for k, v := range o.Acked {
-		s.Acked[k] = v
-	}
-	for k, v := range o.Started {
-		s.Started[k] = v
-	}
+	maps.Copy(s.Acked, o.Acked)
+	maps.Copy(s.Started, o.Started)
+	maps.Copy(s.Hanging, o.Hanging)
 	s.Refused += o.Refused
 	s.Broken += o.Broken
 	s.Acks = append(s.Acks, o.Acks...)
@@ -92,19 +113,23 @@ func (w *worker) run(ctx context.Context) {
 			return
 		}
 		w.buf = w.maker.Append(w.buf[:0], n)
-		w.deliver(ctx, w.maker.Token(n))
+		w.deliver(ctx, n)
 	}
 }
 
 // deliver sends the message in buf; where the load says so, again and again until it is acknowledged.
-func (w *worker) deliver(ctx context.Context, token string) {
+func (w *worker) deliver(ctx context.Context, n int64) {
+	token := w.maker.Token(n)
 	for pause := time.Millisecond; ctx.Err() == nil; pause = min(2*pause, 200*time.Millisecond) {
 		start := time.Now()
-		err := w.try(ctx)
+		err := w.try(ctx, w.load.to(n))
 		if err == nil {
 			now := time.Now()
 			w.sent.Started[token] = start
 			w.sent.Acked[token] = now
+			if !w.load.healthy(n) {
+				w.sent.Hanging[token] = true
+			}
 			w.sent.Acks = append(w.sent.Acks, now.Sub(start))
 			return
 		}
@@ -115,7 +140,7 @@ func (w *worker) deliver(ctx context.Context, token string) {
 	}
 }
 
-func (w *worker) try(ctx context.Context) error {
+func (w *worker) try(ctx context.Context, to string) error {
 	if w.session == nil {
 		s, err := Dial(ctx, w.load.Addr)
 		if err != nil {
@@ -123,7 +148,7 @@ func (w *worker) try(ctx context.Context) error {
 		}
 		w.session = s
 	}
-	return w.session.Send(ctx, cmp.Or(w.load.From, "load@sender.example"), cmp.Or(w.load.To, "load@bench.example"), w.buf)
+	return w.session.Send(ctx, cmp.Or(w.load.From, "load@sender.example"), to, w.buf)
 }
 
 func (w *worker) failed(err error) {
@@ -139,7 +164,6 @@ func (w *worker) failed(err error) {
 		w.session = nil
 	}
 }
-
 
 // sleepUntil waits; it says false when ctx ended first.
 func sleepUntil(ctx context.Context, t time.Time) bool {

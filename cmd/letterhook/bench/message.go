@@ -16,19 +16,31 @@ type Maker struct {
 	tail string // from behind the token to the end
 }
 
-// NewMaker returns a Maker for messages of about size octets (at least 1,000). The run's name keeps the tokens of several
-// runs against one server apart; it holds letters and digits only.
-func NewMaker(run string, size int) *Maker {
+// NewMaker returns a Maker for messages of about size octets (at least 1,000), and an attachment of so many octets more
+// if attachment is not 0. The run's name keeps the tokens of several runs against one server apart; it holds letters
+// and digits only.
+func NewMaker(run string, size, attachment int) *Maker {
 	const boundary = "=_bench_boundary"
+	kind := "alternative"
+	if attachment > 0 {
+		kind = "mixed"
+	}
 	head := "From: Load <load@sender.example>\r\nTo: <load@bench.example>\r\n" +
 		"Date: Sat, 21 Nov 2026 18:30:00 +0000\r\nMIME-Version: 1.0\r\n" +
-		"Content-Type: multipart/alternative; boundary=\"" + boundary + "\"\r\nSubject: "
+		"Content-Type: multipart/" + kind + "; boundary=\"" + boundary + "\"\r\nSubject: "
 	var b strings.Builder
 	b.WriteString("\r\n\r\n--" + boundary + "\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n")
 	fill(&b, (size-700)/3, "The quick brown fox jumps over the lazy dog and goes on its way.\r\n")
 	b.WriteString("\r\n--" + boundary + "\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<html><body>\r\n")
 	fill(&b, (size-700)*2/3, "<p>The quick <b>brown</b> fox jumps over the <i>lazy</i> dog.</p>\r\n")
-	b.WriteString("</body></html>\r\n--" + boundary + "--\r\n")
+	b.WriteString("</body></html>\r\n--" + boundary)
+	if attachment > 0 {
+		b.WriteString("\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=load.bin\r\n" +
+			"Content-Transfer-Encoding: base64\r\n\r\n")
+		fill(&b, attachment*4/3, strings.Repeat("TG9hZCBh", 9)+"\r\n")
+		b.WriteString("\r\n--" + boundary)
+	}
+	b.WriteString("--\r\n")
 	return &Maker{run: run, head: head, tail: b.String()}
 }
 

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +26,7 @@ type Receiver struct {
 	arrived  chan struct{} // closed and replaced at each request
 	status   func(token string) int
 	observe  func(header http.Header, body []byte)
+	hanging  int // endpoints /hook/0 to /hook/N-1 never answer
 }
 
 // Arrival is what is known of one message that arrived.
@@ -53,7 +56,7 @@ func NewReceiver(secret string) (*Receiver, error) {
 // Close stops the receiver.
 func (r *Receiver) Close() error { return r.server.Close() }
 
-// Answer makes the receiver answer with the status that f gives for a token instead of 204.
+// Answer makes the receiver answer with the status that f gives for a token; nil: with 204 again.
 func (r *Receiver) Answer(f func(token string) int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -91,7 +94,25 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 	if f := r.observer(); f != nil {
 		f(req.Header, body)
 	}
+	if r.hangs(req.URL.Path) {
+		<-req.Context().Done() // until the client gives up
+		return
+	}
 	w.WriteHeader(r.note(tokenOf(body), req.Header.Get("webhook-id"), time.Now()))
+}
+
+// Hang makes the first n of the endpoints URL/0, URL/1 ... never answer.
+func (r *Receiver) Hang(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hanging = n
+}
+
+func (r *Receiver) hangs(path string) bool {
+	n, err := strconv.Atoi(strings.TrimPrefix(path, "/hook/"))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return err == nil && n < r.hanging
 }
 
 // note records an arrival and says how to answer it.

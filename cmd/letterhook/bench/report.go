@@ -23,6 +23,7 @@ type Report struct {
 	EndToEndP50   time.Duration `json:"end_to_end_p50"`       // from MAIL to the request read whole
 	EndToEndP99   time.Duration `json:"end_to_end_p99"`
 	Lost          int           `json:"lost"`       // acknowledged and never delivered
+	Waiting       int           `json:"waiting"`    // acknowledged, to endpoints that hang
 	Duplicates    int           `json:"duplicates"` // requests beyond the first of a message
 	TwoIDs        int           `json:"two_ids"`    // messages that came under more than one id
 	BadSignatures int           `json:"bad_signatures"`
@@ -33,11 +34,13 @@ type Report struct {
 	IdleRSS    int64         `json:"idle_rss"`
 }
 
-// Await waits until every acknowledged token has arrived, or ctx ends.
+// Await waits until every acknowledged token has arrived, save for those of hanging endpoints, or ctx ends.
 func Await(ctx context.Context, sent *Sent, r *Receiver) {
 	missing := make([]string, 0, len(sent.Acked))
 	for token := range sent.Acked {
-		missing = append(missing, token)
+		if !sent.Hanging[token] {
+			missing = append(missing, token)
+		}
 	}
 	for {
 		next := r.Next()
@@ -71,6 +74,10 @@ func NewReport(load Load, sent *Sent, r *Receiver) *Report {
 	var ways []time.Duration
 	var first, last time.Time
 	for token := range sent.Acked {
+		if sent.Hanging[token] {
+			rep.Waiting++
+			continue
+		}
 		a, ok := r.Arrival(token)
 		if !ok {
 			rep.Lost++
@@ -103,8 +110,8 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 		return int64(n), err
 	}
 	m, err := fmt.Fprintf(w, "delivered  %.0f/s, end to end p50 %s p99 %s\n"+
-		"lost       %d, duplicates %d, under two ids %d, bad signatures %d\n",
-		r.DeliveredPerS, ms(r.EndToEndP50), ms(r.EndToEndP99), r.Lost, r.Duplicates, r.TwoIDs, r.BadSignatures)
+		"lost       %d, waiting for hanging endpoints %d, duplicates %d, under two ids %d, bad signatures %d\n",
+		r.DeliveredPerS, ms(r.EndToEndP50), ms(r.EndToEndP99), r.Lost, r.Waiting, r.Duplicates, r.TwoIDs, r.BadSignatures)
 	if err != nil || r.PeakRSS == 0 {
 		return int64(n + m), err
 	}

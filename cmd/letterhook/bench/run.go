@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -47,7 +49,14 @@ func Run(ctx context.Context, o Options) (rep *Report, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
-	server, err := StartServer(ctx, ServerOptions{Program: o.Program, Data: data, Forward: receiver.URL, Secret: o.Secret})
+	options := ServerOptions{Program: o.Program, Data: data, Forward: receiver.URL, Secret: o.Secret}
+	if o.Endpoints > 0 {
+		receiver.Hang(o.Hanging)
+		if err := manyEndpoints(o, data, receiver.URL, &options); err != nil {
+			return nil, err
+		}
+	}
+	server, err := StartServer(ctx, options)
 	if err != nil {
 		return nil, err
 	}
@@ -77,4 +86,42 @@ func measure(ctx context.Context, o Options, receiver *Receiver) *Report {
 		Await(waiting, sent, receiver)
 	}
 	return NewReport(o.Load, sent, receiver)
+}
+
+// manyEndpoints makes the options start a server with an endpoint of its own for each of many recipients.
+func manyEndpoints(o Options, data, url string, options *ServerOptions) (err error) {
+	if options.SMTP, err = FreeAddr(); err != nil {
+		return err
+	}
+	if options.HTTP, err = FreeAddr(); err != nil {
+		return err
+	}
+	var endpoints, routes strings.Builder
+	for n := range o.Endpoints {
+		fmt.Fprintf(&endpoints, "  - {name: e%d, url: %q, secrets: [%q], allow_private: true}\n", n, fmt.Sprintf("%s/%d", url, n), o.Secret)
+		fmt.Fprintf(&routes, "      - {match: e%d, endpoints: [e%d]}\n", n, n)
+	}
+	text := fmt.Sprintf(`hostname: mx.bench.example
+public_url: http://%[1]s
+data_dir: %[2]s
+smtp:
+  listeners: [{name: mx, address: %[3]q, tls: none}]
+  max_messages: 1000000000
+  max_commands: 1000000000
+  max_connections_per_ip: 1000
+http:
+  public: {address: %[1]q}
+  private: {address: %[1]q}
+storage: {min_free: 1MiB}
+log: {level: warn}
+endpoints:
+%[4]sdomains:
+  - name: bench.example
+    routes:
+%[5]s`, options.HTTP, data, options.SMTP, endpoints.String(), routes.String())
+	options.Config = filepath.Join(data, "letterhook.yaml")
+	if err := os.WriteFile(options.Config, []byte(text), 0o600); err != nil {
+		return fmt.Errorf("writing the configuration: %w", err)
+	}
+	return nil
 }
