@@ -1,0 +1,124 @@
+package storage
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// KeySize is the number of octets of an instance key and of a link key.
+const KeySize = 32
+
+// maxKeyFile bounds what is read of a file that may not be a key file at all.
+const maxKeyFile = 64 << 10
+
+// ReadKeys reads a key file: one key of [KeySize] octets per line in base64 (as "openssl rand -base64 32" prints it);
+// empty lines and those that begin with "#" are skipped. The first key is the newest: it makes, all of them prove. A file
+// that anyone but its owner can read or write is refused.
+func ReadKeys(path string) ([][]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read keys: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("read keys: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read keys: %s is no regular file", path)
+	}
+	if perm := info.Mode().Perm(); perm&0o077 != 0 {
+		return nil, fmt.Errorf("read keys: %s has mode %04o, so others than its owner can use it: chmod 600 it", path, perm)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	if err != nil {
+		return nil, fmt.Errorf("read keys: %w", err)
+	}
+	keys, err := parseKeys(text)
+	if err != nil {
+		return nil, fmt.Errorf("read keys: %s: %w", path, err)
+	}
+	return keys, nil
+}
+
+// parseKeys never puts a part of a key into an error.
+func parseKeys(text []byte) ([][]byte, error) {
+	var keys [][]byte
+	n := 0
+	for line := range bytes.Lines(text) {
+		n++
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 || line[0] == '#' {
+			continue
+		}
+		key, err := base64.StdEncoding.DecodeString(string(line))
+		if err != nil {
+			return nil, fmt.Errorf("line %d is not base64", n)
+		}
+		if len(key) != KeySize {
+			return nil, fmt.Errorf("line %d has a key of %d octets, not %d", n, len(key), KeySize)
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("it holds no key")
+	}
+	return keys, nil
+}
+
+// EnsureKeys is ReadKeys for a file in the data folder: it is made with one new key and mode 0600 when it is absent. When
+// EnsureKeys returns, the file and its name are on disk, so nothing is ever sealed or signed with a key that a power cut
+// takes back. Two processes that start at once get the same keys.
+func EnsureKeys(path string) ([][]byte, error) {
+	keys, err := ReadKeys(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeKeys(path); err != nil {
+			return nil, fmt.Errorf("make keys: %w", err)
+		}
+		keys, err = ReadKeys(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// Also when the file was there: the process that is making it may not have come to this yet.
+	if err := syncFolder(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("make keys durable: %w", err)
+	}
+	return keys, nil
+}
+
+// makeKeys writes the file under another name first and links it, which fails when the name is taken: no key is ever
+// written over, and none is read half written.
+func makeKeys(path string) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".keys-") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	var key [KeySize]byte
+	rand.Read(key[:])
+	_, err = fmt.Fprintf(f, "# Keys of Letterhook, the newest first. What was made with a key is lost with it.\n%s\n",
+		base64.StdEncoding.EncodeToString(key[:]))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+func syncFolder(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
