@@ -148,15 +148,15 @@ func (d *Dir) writeTemp(ctx context.Context, r io.Reader, size int64) (name stri
 func (d *Dir) place(temp, path string) error {
 	parent := filepath.Dir(path)
 	for try := 0; ; try++ {
-		if err := os.MkdirAll(parent, 0o700); err != nil {
-			return err
+		err := os.MkdirAll(parent, 0o700)
+		if err == nil {
+			err = os.Rename(temp, path)
 		}
-		err := os.Rename(temp, path)
 		if err == nil {
 			break
 		}
-		// Delete may have removed the empty folder between the two calls.
-		if !errors.Is(err, fs.ErrNotExist) || try == 10 {
+		// Delete may have removed a folder that was empty between any two of these calls.
+		if !errors.Is(err, fs.ErrNotExist) || try == 100 {
 			return err
 		}
 	}
