@@ -1,0 +1,111 @@
+package dispatch
+
+// Address is one mailbox of an address field.
+type Address struct {
+	Name    string  `json:"name"`    // display name, decoded; "" if none
+	Address string  `json:"address"` // local-part and domain
+	Group   *string `json:"group"`   // display name of the group that it stands in; null if none
+}
+
+// Header is one header field.
+type Header struct {
+	Name  string `json:"name"`  // as sent
+	Value string `json:"value"` // unfolded and decoded (RFC 2047); for people
+	Raw   string `json:"raw"`   // unfolded, not decoded; for programs: decoding can make commas
+}
+
+// Reply is what the author of the mail wrote. Where nothing was cut off, Text equals the text of the mail.
+type Reply struct {
+	// Text is null when the mail has no text.
+	Text *string `json:"text"`
+	// HTML is the reply cut out of the html body; null when nothing was cut out of it.
+	HTML *string `json:"html"`
+	// Segments are the pieces of the text; their texts joined are exactly the text of the mail.
+	Segments []Segment `json:"segments"`
+	// Confidence goes from 0 to 1. 0: no cutting was tried.
+	Confidence float64 `json:"confidence"`
+}
+
+// Segment is a piece of the text.
+type Segment struct {
+	Type string `json:"type"` // reply, attribution, quote, signature, disclaimer or forwarded
+	Text string `json:"text"`
+}
+
+// Attachment is a part of the mail that is not its text or html body.
+type Attachment struct {
+	// ID is the part number as IMAP counts (RFC 3501 section 6.4.5), for example "2.1".
+	ID string `json:"id"`
+	// Filename is a display name only, made harmless; null when the part names none.
+	Filename *string `json:"filename"`
+	// ContentType is the lower-case media type as the sender declared it; Charset its charset, null if none.
+	ContentType string  `json:"content_type"`
+	Charset     *string `json:"charset"`
+	// Disposition is "attachment" or "inline"; null when the part says neither.
+	Disposition *string `json:"disposition"`
+	// Inline says that the html body shows the part by its ContentID.
+	Inline    bool    `json:"inline"`
+	ContentID *string `json:"content_id"` // without angle brackets
+	// Size and SHA256 (lower-case hex) are those of the decoded content.
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+	// URL serves the decoded content until URLExpiresAt; null when Omitted says why.
+	URL          *string `json:"url"`
+	URLExpiresAt Time    `json:"url_expires_at"`
+	// Content is the decoded content in base64, where the endpoint asks for it and it fits; else null.
+	Content *string `json:"content"`
+	// Omitted says why there is neither URL nor Content; else null.
+	Omitted *string `json:"omitted"`
+}
+
+// Calendar is an invitation (RFC 5545) found in the mail.
+type Calendar struct {
+	AttachmentID string        `json:"attachment_id"` // the part that it stands in
+	Method       string        `json:"method"`        // RFC 5546, for example REQUEST
+	UID          string        `json:"uid"`
+	Summary      string        `json:"summary"`
+	Start        *CalendarTime `json:"start"`
+	End          *CalendarTime `json:"end"`
+	Organizer    string        `json:"organizer"` // mail address
+	Attendees    []string      `json:"attendees"` // mail addresses
+	Sequence     int           `json:"sequence"`
+	Status       string        `json:"status"`
+}
+
+// CalendarTime is a start or an end.
+type CalendarTime struct {
+	At     Time    `json:"at"`
+	TZID   *string `json:"tzid"` // name of the time zone, as the invitation names it
+	AllDay bool    `json:"all_day"`
+}
+
+// Raw is the mail as it was received: dot-unstuffed and nothing else.
+type Raw struct {
+	URL          *string `json:"url"` // null where the mail is not stored
+	URLExpiresAt Time    `json:"url_expires_at"`
+	Size         int64   `json:"size"`
+	SHA256       string  `json:"sha256"` // lower-case hex
+}
+
+// ParseReport says how the parsing of the mail went.
+type ParseReport struct {
+	// Version of the program that parsed it. The body of an event is the same on every attempt for one Version.
+	Version string `json:"version"`
+	// TextCharset and HTMLCharset are what the bodies were converted from; null without such a body.
+	TextCharset *string `json:"text_charset"`
+	HTMLCharset *string `json:"html_charset"`
+	// Defects are what was wrong with the mail and did not keep us from reading it.
+	Defects []Defect `json:"defects"`
+	// LimitsHit names the limits that cut the parsing short, for example "parts". "parser": the mail could not be
+	// parsed at all and only the envelope, what could be read of the header, and the raw link are here.
+	LimitsHit []string `json:"limits_hit"`
+	// Truncated names the fields that were cut to fit the endpoint's body limit.
+	Truncated []string `json:"truncated"`
+}
+
+// Defect is something wrong with a mail.
+type Defect struct {
+	Code   string `json:"code"`   // from the documented list, which may grow
+	Part   string `json:"part"`   // id of the part; "" for the message itself
+	Detail string `json:"detail"` // for people; may change
+}

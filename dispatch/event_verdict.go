@@ -1,0 +1,80 @@
+package dispatch
+
+// Identity says whether an application may trust who sent the mail.
+type Identity struct {
+	Address        string `json:"address"`         // of the From field
+	Domain         string `json:"domain"`          // of that address
+	DomainVerified bool   `json:"domain_verified"` // the domain vouches for the address, no more
+	Method         string `json:"method"`          // dmarc, dkim, spf, arc or none
+	Reason         string `json:"reason"`          // for people
+}
+
+// Authentication holds the results of the sender checks, in the words of RFC 8601.
+type Authentication struct {
+	SPF   SPF    `json:"spf"`
+	DKIM  []DKIM `json:"dkim"` // one for each signature
+	DMARC DMARC  `json:"dmarc"`
+	ARC   ARC    `json:"arc"`
+	IPRev IPRev  `json:"iprev"`
+}
+
+// SPF is the result of RFC 7208.
+type SPF struct {
+	Result      string `json:"result"`
+	Domain      string `json:"domain"`
+	Explanation string `json:"explanation"`
+}
+
+// DKIM is the result of one signature (RFC 6376).
+type DKIM struct {
+	Result   string  `json:"result"`
+	Domain   string  `json:"domain"`
+	Selector string  `json:"selector"`
+	Aligned  bool    `json:"aligned"` // with the domain of From (RFC 7489 section 3.1)
+	Error    *string `json:"error"`
+}
+
+// DMARC is the result of RFC 7489.
+type DMARC struct {
+	Result      string `json:"result"`
+	Domain      string `json:"domain"`
+	Policy      string `json:"policy"` // what the domain asks for: none, quarantine or reject
+	SPFAligned  bool   `json:"spf_aligned"`
+	DKIMAligned bool   `json:"dkim_aligned"`
+}
+
+// ARC is the result of RFC 8617.
+type ARC struct {
+	Result    string  `json:"result"`
+	Instances int     `json:"instances"`
+	Sealer    *string `json:"sealer"` // domain of the newest seal
+}
+
+// IPRev is the result of the reverse DNS check (RFC 8601 section 3).
+type IPRev struct {
+	Result string `json:"result"`
+	Host   string `json:"host"`
+}
+
+// Spam is the verdict of a spam scanner.
+type Spam struct {
+	Engine   string       `json:"engine"`
+	Score    float64      `json:"score"`
+	Required float64      `json:"required"` // the score from which IsSpam is true
+	IsSpam   bool         `json:"is_spam"`
+	Action   string       `json:"action"` // in the engine's words
+	Symbols  []SpamSymbol `json:"symbols"`
+}
+
+// SpamSymbol is one rule that fired.
+type SpamSymbol struct {
+	Name  string  `json:"name"`
+	Score float64 `json:"score"`
+}
+
+// Virus is the verdict of a virus scanner.
+type Virus struct {
+	Engine    string  `json:"engine"`
+	Infected  bool    `json:"infected"`
+	Signature *string `json:"signature"` // what was found
+}

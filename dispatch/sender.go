@@ -1,0 +1,236 @@
+package dispatch
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/letterhook/letterhook/storage"
+)
+
+const (
+	defaultTimeout = 15 * time.Second
+
+	maxKeptBody    = 16 << 10 // octets of a response kept with the attempt
+	maxDrain       = 64 << 10 // read at most so much to use the connection again; else it is closed
+	maxKeptHeaders = 4 << 10
+	maxHeaderBytes = 64 << 10
+)
+
+// Sender makes attempts: one signed POST each, with a deadline over everything from the name's resolution to the end of
+// the answer. It follows no redirect, uses no proxy, and connects only where its [Guard] lets it. It knows nothing of
+// schedules. Safe for concurrent use.
+type Sender struct {
+	userAgent string
+	dial      func(ctx context.Context, network, addr string, private bool) (net.Conn, error)
+	// Two pools, because a pooled connection is not judged again: one opened for an endpoint with AllowPrivate must
+	// never serve an endpoint without it.
+	public, inner *http.Client
+}
+
+// Post is one attempt to be made.
+type Post struct {
+	Endpoint *storage.Endpoint
+	ID       string // the webhook-id
+	Attempt  int    // counted from 1
+	Replay   bool
+	Body     []byte // JSON; not changed
+}
+
+// Result says how an attempt went.
+type Result struct {
+	At         time.Time
+	Duration   time.Duration
+	Outcome    string
+	Status     int                   // 0: there was no answer
+	Detail     storage.AttemptDetail // may be shown to the owner of the endpoint
+	RetryAfter time.Duration         // what the endpoint asked for, 1 s to 24 h; 0: nothing
+	Err        error                 // for the operator's log only; nil when an answer came
+}
+
+// NewSender returns a Sender that holds no connection yet.
+func NewSender(guard Guard, userAgent string) *Sender {
+	s := &Sender{userAgent: userAgent, dial: guard.dial}
+	s.public, s.inner = s.client(false), s.client(true)
+	return s
+}
+
+func (s *Sender) client(private bool) *http.Client {
+	transport := &http.Transport{
+		Proxy: nil, // never from the environment: the guard would see the proxy's address only
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return s.dial(ctx, network, addr, private)
+		},
+		ForceAttemptHTTP2:      true,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    connectTimeout,
+		MaxIdleConns:           2000,
+		MaxIdleConnsPerHost:    32,
+		IdleConnTimeout:        60 * time.Second,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		WriteBufferSize:        32 << 10,
+		DisableCompression:     true,
+	}
+	return &http.Client{
+		Transport:     pool{transport},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// pool is a transport without CloseIdleConnections, which go-retryablehttp would call after every failure: it would
+// close the connections to all the healthy endpoints too.
+type pool struct{ http.RoundTripper }
+
+// Close closes the idle connections. Attempts may still be made afterwards.
+func (s *Sender) Close() {
+	for _, c := range []*http.Client{s.public, s.inner} {
+		if p, ok := c.Transport.(pool); ok {
+			if t, ok := p.RoundTripper.(*http.Transport); ok {
+				t.CloseIdleConnections()
+			}
+		}
+	}
+}
+
+// Send makes the attempt and returns when the answer was read, the endpoint's timeout has passed, or ctx ended; in the
+// last case the outcome must not be recorded. The status line decides: an answer of 2xx whose body does not end in time
+// is a delivery all the same.
+func (s *Sender) Send(ctx context.Context, p *Post) Result {
+	timeout := p.Endpoint.Timeout
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
+	res := Result{At: time.Now()}
+	attemptCtx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	tr := new(trace)
+	resp, err := s.do(tr.attach(attemptCtx), p, tr, res.At.Add(timeout/2))
+	if resp != nil {
+		defer resp.Body.Close() // also when err is not nil: the library may give both
+	}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		res.Outcome = outcomeCut
+	case errors.Is(err, errURL):
+		res.Outcome, res.Detail.Error, res.Err = OutcomeURL, "the URL of the endpoint cannot be used", err
+	case err != nil:
+		res.Err = withoutURL(err)
+		res.Outcome, res.Detail.Error = explain(attemptCtx, err, tr.phase())
+	default:
+		res.Status = resp.StatusCode
+		res.Outcome, res.Detail.Error = explainStatus(resp)
+		res.Detail.Header = keepHeader(resp.Header)
+		res.Detail.Body, res.Detail.Truncated = keepBody(resp.Body)
+		if res.Outcome != OutcomeDelivered {
+			res.RetryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
+		}
+	}
+	if res.Outcome != OutcomeBlocked {
+		res.Detail.RemoteAddr = tr.remoteAddr()
+	}
+	res.Duration = time.Since(res.At)
+	return res
+}
+
+var errURL = errors.New("making the request")
+
+// do sends the request, and once more if it went to a pooled connection that had died meanwhile. That is all that
+// go-retryablehttp is asked for; every longer wait belongs to the schedule, which survives a crash.
+func (s *Sender) do(ctx context.Context, p *Post, tr *trace, retryUntil time.Time) (*http.Response, error) {
+	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, p.Endpoint.URL, p.Body)
+	if err != nil {
+		return nil, errors.Join(errURL, withoutURL(err))
+	}
+	s.setHeader(req.Request, p)
+	client := retryablehttp.Client{
+		HTTPClient: s.public,
+		RetryMax:   1,
+		CheckRetry: func(_ context.Context, _ *http.Response, err error) (bool, error) {
+			return err != nil && tr.diedInPool() && isBrokenConnection(err) && time.Now().Before(retryUntil), nil
+		},
+		Backoff: func(_, _ time.Duration, _ int, _ *http.Response) time.Duration {
+			return 50*time.Millisecond + rand.N(150*time.Millisecond)
+		},
+		// Without it the library drops the last answer and its body.
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+		PrepareRetry: func(req *http.Request) error {
+			tr.reset()
+			sign(req.Header, p)
+			return nil
+		},
+	}
+	if p.Endpoint.AllowPrivate {
+		client.HTTPClient = s.inner
+	}
+	return client.Do(req)
+}
+
+// setHeader sets the endpoint's own fields first, so that none of them can stand in for one of ours.
+func (s *Sender) setHeader(req *http.Request, p *Post) {
+	for name, value := range p.Endpoint.Headers {
+		switch http.CanonicalHeaderKey(name) {
+		case "Host":
+			req.Host = value
+		case "Content-Length", "Transfer-Encoding", "Connection", "Trailer", "Upgrade":
+			// they frame the request and are the transport's
+		default:
+			req.Header.Set(name, value)
+		}
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", s.userAgent)
+	req.Header.Set("webhook-id", p.ID)
+	req.Header.Set("letterhook-attempt", strconv.Itoa(p.Attempt))
+	req.Header.Del("letterhook-replay")
+	if p.Replay {
+		req.Header.Set("letterhook-replay", "true")
+	}
+	sign(req.Header, p)
+}
+
+// sign sets the fields that are fresh on each request. It sets and never adds: a retry shares the header map.
+func sign(header http.Header, p *Post) {
+	now := time.Now()
+	header.Set("webhook-timestamp", strconv.FormatInt(now.Unix(), 10))
+	if signature := Sign(p.ID, now, p.Body, p.Endpoint.Secrets); signature != "" {
+		header.Set("webhook-signature", signature)
+	} else {
+		header.Del("webhook-signature")
+	}
+}
+
+// keepBody reads what is kept of a response and drains the rest if it is short. The deadline of the attempt ends a body
+// that does not end.
+func keepBody(r io.Reader) (body string, truncated bool) {
+	b, err := io.ReadAll(io.LimitReader(r, maxKeptBody+1))
+	if err == nil && len(b) > maxKeptBody {
+		_, err = io.CopyN(io.Discard, r, maxDrain-maxKeptBody)
+	}
+	if len(b) > maxKeptBody {
+		return clip(clean(string(b)), maxKeptBody), true
+	}
+	return clip(clean(string(b)), maxKeptBody), err != nil
+}
+
+func keepHeader(h http.Header) map[string]string {
+	kept := make(map[string]string, len(h))
+	size := 0
+	for name, values := range h {
+		value := clean(strings.Join(values, ", "))
+		if size += len(name) + len(value); size > maxKeptHeaders {
+			size -= len(name) + len(value)
+			continue
+		}
+		kept[name] = value
+	}
+	return kept
+}

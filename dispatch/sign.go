@@ -1,0 +1,56 @@
+package dispatch
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// secretPrefix marks the text form of a signing key (Standard Webhooks 1.0, "Signature scheme").
+const secretPrefix = "whsec_"
+
+// Sign makes the value of the webhook-signature header of Standard Webhooks: one "v1," entry for each secret, separated
+// by spaces, so that a receiver that knows any one of them can verify during a rotation. The signature covers id, at
+// (in whole seconds) and body. The id must not hold a dot.
+func Sign(id string, at time.Time, body []byte, secrets [][]byte) string {
+	head := id + "." + strconv.FormatInt(at.Unix(), 10) + "."
+	var b strings.Builder
+	b.Grow(len(secrets) * (len("v1, ") + base64.StdEncoding.EncodedLen(sha256.Size)))
+	var sum [sha256.Size]byte
+	for i, secret := range secrets {
+		mac := hmac.New(sha256.New, secret)
+		mac.Write([]byte(head))
+		mac.Write(body)
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString("v1,")
+		b.WriteString(base64.StdEncoding.EncodeToString(mac.Sum(sum[:0])))
+	}
+	return b.String()
+}
+
+// ParseSecret reads a signing key in its text form: "whsec_" and 24 to 64 octets in base64. The error does not repeat
+// the secret.
+func ParseSecret(s string) ([]byte, error) {
+	encoded, ok := strings.CutPrefix(s, secretPrefix)
+	if !ok {
+		return nil, errors.New("a signing secret begins with " + secretPrefix)
+	}
+	key, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return nil, errors.New("a signing secret is base64 after " + secretPrefix)
+	}
+	if len(key) < 24 || len(key) > 64 {
+		return nil, fmt.Errorf("a signing secret has 24 to 64 octets, this one %d", len(key))
+	}
+	return key, nil
+}
+
+// FormatSecret writes a signing key in its text form.
+func FormatSecret(key []byte) string { return secretPrefix + base64.StdEncoding.EncodeToString(key) }
