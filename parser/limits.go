@@ -1,13 +1,44 @@
 package parser
 
-// Limits bound the work of one [Parse]. Zero means the default of each field. Beyond a limit the rest of the message is
-// left unread, the limit's word is added to Message.LimitsHit, and what was read so far is returned.
+// Limits bound the work of one [Parse]. Zero means the default of each field. What lies beyond a limit is left unread,
+// the limit's word is added to Message.LimitsHit, and what was read so far is returned.
 type Limits struct {
-	Depth       int // nested multiparts and messages; default 32; "depth"
+	Depth       int // nested multiparts and messages; default 32; a deeper one is an attachment unread; "depth"
 	Parts       int // parts in the whole tree; default 1,000; "parts"
-	HeaderBytes int // octets of one header block; default 256 KiB; "header-bytes"
+	HeaderBytes int // octets of one header block, and four times that for all of them; default 256 KiB; "header-bytes"
 	HeaderCount int // fields of one header block; default 1,000; "header-count"
 	Boundary    int // octets of a boundary parameter; default 1,000; "boundary-length"
 	BodyBytes   int // decoded octets kept of Text and of HTML, each; default 2 MiB; "body-bytes"
 	Addresses   int // mailboxes of one address field; default 1,000; "addresses"
+}
+
+// The words of Message.LimitsHit.
+const (
+	LimitDepth       = "depth"
+	LimitParts       = "parts"
+	LimitHeaderBytes = "header-bytes"
+	LimitHeaderCount = "header-count"
+	LimitBoundary    = "boundary-length"
+	LimitBodyBytes   = "body-bytes"
+	LimitAddresses   = "addresses"
+	LimitDefects     = "defects" // more than 100 defects; the first 100 are named
+)
+
+// maxDefects keeps a broken message of a thousand parts from becoming a report longer than itself.
+const maxDefects = 100
+
+func (l Limits) withDefaults() Limits {
+	orDefault := func(n *int, value int) {
+		if *n <= 0 {
+			*n = value
+		}
+	}
+	orDefault(&l.Depth, 32)
+	orDefault(&l.Parts, 1000)
+	orDefault(&l.HeaderBytes, 256<<10)
+	orDefault(&l.HeaderCount, 1000)
+	orDefault(&l.Boundary, 1000)
+	orDefault(&l.BodyBytes, 2<<20)
+	orDefault(&l.Addresses, 1000)
+	return l
 }

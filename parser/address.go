@@ -1,0 +1,358 @@
+package parser
+
+import "strings"
+
+// Address is one mailbox of an address list (RFC 5322 section 3.4).
+type Address struct {
+	Name    string // display name, decoded; empty if none
+	Address string // addr-spec, the local-part quoted where it must be; without "@" where the sender gave no domain
+	Group   string // display name of the group that it stands in; empty if none
+}
+
+// addressParser reads an address list as it is sent: obsolete forms (RFC 5322 section 4.4), comments, missing commas and
+// brackets, semicolons for commas, raw UTF-8 (RFC 6532). One pass, no going back.
+type addressParser struct {
+	s         string
+	at        int
+	limit     int
+	list      []Address
+	more      bool // beyond the limit
+	malformed bool
+
+	words   []addressWord // of the mailbox being read
+	angle   string        // what stood in angle brackets
+	angled  bool
+	comment string
+	group   string
+	inGroup bool
+	noQuote bool // no quote closes from here on
+	noParen bool // no comment closes from here on
+}
+
+// addressWord is a run of text without space before it, or with.
+type addressWord struct {
+	text   string // a quoted string without its quotes
+	quoted bool
+	space  bool // white space stood before it
+}
+
+// parseAddresses reads at most limit mailboxes; more says that there were others.
+func parseAddresses(s string, limit int) (list []Address, malformed, more bool) {
+	p := addressParser{s: s, limit: limit}
+	for p.at < len(p.s) && !p.more {
+		p.next()
+	}
+	p.finish()
+	return p.list, p.malformed, p.more
+}
+
+// next reads one token.
+func (p *addressParser) next() {
+	space := false
+	for p.at < len(p.s) && (p.s[p.at] == ' ' || p.s[p.at] == '\t') {
+		p.at++
+		space = true
+	}
+	if p.at == len(p.s) {
+		return
+	}
+	switch c := p.s[p.at]; {
+	case c == ',':
+		p.at++
+		p.finish()
+	case c == ';':
+		p.at++
+		p.finish()
+		p.group, p.inGroup = "", false
+	case c == ':' && !p.inGroup && !p.angled && !p.hasAt():
+		p.at++
+		p.startGroup()
+	case c == '<':
+		p.readAngle()
+	case c == '(' && !p.noParen:
+		p.readComment()
+	case c == '"' && !p.noQuote:
+		p.readQuoted(space)
+	default:
+		p.readWord(space)
+	}
+}
+
+func (p *addressParser) hasAt() bool {
+	for _, w := range p.words {
+		if !w.quoted && strings.Contains(w.text, "@") {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *addressParser) startGroup() {
+	name := p.phrase(p.words)
+	p.words, p.comment = nil, ""
+	if strings.EqualFold(name, "mailto") {
+		return
+	}
+	p.group, p.inGroup = name, true
+}
+
+// readAngle reads "<...>". An unclosed one ends at the next comma or at the end.
+func (p *addressParser) readAngle() {
+	if p.angled {
+		p.finish() // a comma was forgotten
+		p.malformed = true
+	}
+	p.at++
+	start := p.at
+	p.angled = true
+	for p.at < len(p.s) {
+		switch c := p.s[p.at]; {
+		case c == '"' && !p.noQuote:
+			p.at = p.quotedEnd()
+			continue
+		case c == '>':
+			p.angle = p.s[start:p.at]
+			p.at++
+			return
+		case c == '<':
+			start = p.at + 1 // "<<a@b>>"
+		case c == ',' && p.s[start] != '@' && strings.Contains(p.s[start:p.at], "@"):
+			p.angle, p.malformed = p.s[start:p.at], true
+			return
+		}
+		p.at++
+	}
+	p.angle, p.malformed = p.s[start:], true
+}
+
+// quotedEnd returns the position behind the quoted-string that begins here. When nothing closes it, quotes mean nothing
+// from here on, and the position behind this one is returned.
+func (p *addressParser) quotedEnd() int {
+	for i := p.at + 1; i < len(p.s); i++ {
+		switch p.s[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	p.noQuote, p.malformed = true, true
+	return p.at + 1
+}
+
+func (p *addressParser) readQuoted(space bool) {
+	start := p.at
+	p.at = p.quotedEnd()
+	if !p.noQuote {
+		p.words = append(p.words, addressWord{text: unquote(p.s[start+1 : p.at-1]), quoted: true, space: space})
+	}
+}
+
+// readComment reads a comment (RFC 5322 section 3.2.2); it serves as the name where there is no other.
+func (p *addressParser) readComment() {
+	depth := 0
+	for i := p.at; i < len(p.s); i++ {
+		switch p.s[i] {
+		case '\\':
+			i++
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				if p.comment == "" {
+					p.comment = unquote(p.s[p.at+1 : i])
+				}
+				p.at = i + 1
+				return
+			}
+		}
+	}
+	p.noParen, p.malformed = true, true
+}
+
+// readWord reads up to the next character that means something, an encoded-word in one piece.
+func (p *addressParser) readWord(space bool) {
+	start := p.at
+	if strings.HasPrefix(p.s[start:], "=?") {
+		if w, ok := cutWord(p.s[start:]); ok && !strings.ContainsAny(p.s[start:start+w.length], "<>\"") {
+			p.at += w.length
+		}
+	}
+	if p.at == start {
+		p.at++ // whatever it is that no case of next wanted
+	}
+	for p.at < len(p.s) {
+		c := p.s[p.at]
+		if strings.IndexByte(" \t,;<", c) >= 0 || c == '(' && !p.noParen || c == '"' && !p.noQuote || c == ':' && !p.inGroup && !p.hasAt() {
+			break
+		}
+		p.at++
+	}
+	p.words = append(p.words, addressWord{text: p.s[start:p.at], space: space})
+}
+
+// finish adds the mailbox that was read, if there is one.
+func (p *addressParser) finish() {
+	words, angle, angled, comment := p.words, p.angle, p.angled, p.comment
+	p.words, p.angle, p.angled, p.comment = nil, "", false, ""
+	if len(words) == 0 && !angled {
+		return
+	}
+	if len(p.list) == p.limit {
+		p.more = true
+		return
+	}
+	a := Address{Group: p.group}
+	if angled {
+		a.Name, a.Address = p.phrase(words), normalAddress(angle)
+	} else {
+		a.Name, a.Address = p.bare(words)
+	}
+	if a.Name == "" {
+		a.Name = p.phrase([]addressWord{{text: comment}})
+	}
+	if !strings.Contains(a.Address, "@") {
+		p.malformed = p.malformed || a.Address != "" || a.Name != ""
+	}
+	if a.Name != "" || a.Address != "" {
+		p.list = append(p.list, a)
+	}
+}
+
+// bare reads a mailbox without angle brackets: an address, perhaps with spaces around "@" and ".", perhaps with words before it.
+// A single word without "@" is a local-part without domain; several are a name.
+func (p *addressParser) bare(words []addressWord) (name, address string) {
+	at := -1
+	for i, w := range words {
+		if !w.quoted && strings.Contains(w.text, "@") {
+			at = i
+		}
+	}
+	if at < 0 {
+		if len(words) == 1 && !words[0].quoted && !strings.Contains(words[0].text, "=?") {
+			return "", normalAddress(words[0].text)
+		}
+		return p.phrase(words), ""
+	}
+	from := at
+	for from > 0 && (!words[from].space || strings.HasPrefix(words[from].text, "@") || strings.HasPrefix(words[from].text, ".") ||
+		!words[from-1].quoted && strings.HasSuffix(words[from-1].text, ".")) {
+		from--
+	}
+	to := at + 1
+	for to < len(words) && (!words[to].space || strings.HasSuffix(words[to-1].text, "@") || strings.HasSuffix(words[to-1].text, ".") ||
+		strings.HasPrefix(words[to].text, ".")) {
+		to++
+	}
+	var spec strings.Builder
+	for _, w := range words[from:to] {
+		if w.quoted {
+			spec.WriteString(quote(w.text))
+		} else {
+			spec.WriteString(w.text)
+		}
+	}
+	p.malformed = p.malformed || from > 0
+	return p.phrase(words[:from]), normalAddress(spec.String())
+}
+
+// phrase makes a display name.
+func (p *addressParser) phrase(words []addressWord) string {
+	var b strings.Builder
+	for i, w := range words {
+		if i > 0 && (w.space || w.quoted) {
+			b.WriteByte(' ')
+		}
+		b.WriteString(w.text)
+	}
+	name := b.String()
+	if strings.Contains(name, "=?") {
+		name, _ = decodeWords(name)
+	}
+	return strings.TrimSpace(cleanText(name))
+}
+
+// normalAddress writes an addr-spec in one form: without route (RFC 5322 section 4.4), white space and needless quotes. A
+// local-part that is no dot-atom comes out quoted, so that the last "@" always ends it.
+func normalAddress(spec string) string {
+	spec = strings.TrimSpace(cleanText(spec))
+	if len(spec) > 7 && strings.EqualFold(spec[:7], "mailto:") {
+		spec = spec[7:]
+	}
+	if strings.HasPrefix(spec, "@") {
+		if _, behind, ok := strings.Cut(spec, ":"); ok {
+			spec = behind
+		}
+	}
+	at := lastAt(spec)
+	local, domain := spec, ""
+	if at >= 0 {
+		local, domain = spec[:at], strings.Join(strings.Fields(spec[at+1:]), "")
+	}
+	local = strings.TrimSpace(local)
+	if n := len(local); n > 1 && local[0] == '"' && local[n-1] == '"' {
+		local = unquote(local[1 : n-1])
+	} else {
+		local = strings.ReplaceAll(strings.ReplaceAll(local, " .", "."), ". ", ".")
+	}
+	if at < 0 {
+		return local
+	}
+	if !isDotAtom(local) {
+		local = quote(local)
+	}
+	return local + "@" + domain
+}
+
+// lastAt finds the "@" between local-part and domain: the last that is not in quotes.
+func lastAt(spec string) int {
+	at, quoted := -1, false
+	for i := 0; i < len(spec); i++ {
+		switch spec[i] {
+		case '\\':
+			i++
+		case '"':
+			quoted = !quoted
+		case '@':
+			if !quoted {
+				at = i
+			}
+		}
+	}
+	if at < 0 {
+		return strings.LastIndexByte(spec, '@')
+	}
+	return at
+}
+
+// isDotAtom tells a local-part that needs no quotes (RFC 5322 section 3.2.3, RFC 6532 section 3.2).
+func isDotAtom(s string) bool {
+	if s == "" || s[0] == '.' || s[len(s)-1] == '.' || strings.Contains(s, "..") {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c <= ' ' || c == 0x7f || strings.IndexByte(`()<>[]:;@\,"`, c) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func quote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}
+
+// unquote removes the backslashes of quoted-pairs.
+func unquote(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		out = append(out, s[i])
+	}
+	return string(out)
+}

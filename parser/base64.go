@@ -1,0 +1,155 @@
+package parser
+
+import (
+	"bytes"
+	"encoding/base64"
+)
+
+// base64Value maps an octet to its six bits (RFC 4648 section 4); 64 is the padding, 65 white space, 66 noise.
+var base64Value = func() (t [256]byte) {
+	for i := range t {
+		t[i] = 66
+	}
+	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
+		t[c] = byte(i)
+	}
+	t['='] = 64
+	for _, c := range []byte(" \t\r\n") {
+		t[c] = 65
+	}
+	return t
+}()
+
+// base64Decoder decodes base64 (RFC 2045 section 6.8) with noise in it, several padded blocks behind each other, a cut end,
+// and the footer that a mailing list program put behind it.
+type base64Decoder struct {
+	group     [4]byte
+	have      int  // values in group
+	padded    bool // the last block ended with its padding
+	ended     bool // text follows; the rest is dropped
+	noise     int
+	truncated bool
+	trailing  bool
+}
+
+func (d *base64Decoder) decode(dst, src []byte, final bool) ([]byte, int) {
+	used := 0
+	for used < len(src) && !d.ended {
+		rest := src[used:]
+		n := bytes.IndexByte(rest, '\n') + 1
+		if n == 0 {
+			if n = len(rest); !final {
+				if n < longestLine {
+					break
+				}
+				n &^= 3 // whole groups stay on the fast path
+			}
+		}
+		dst = d.line(dst, rest[:n])
+		used += n
+	}
+	if d.ended {
+		used = len(src)
+	}
+	if final {
+		dst = d.finish(dst)
+	}
+	return dst, used
+}
+
+// line decodes one line, the usual one at full speed.
+func (d *base64Decoder) line(dst, line []byte) []byte {
+	text := bytes.TrimRight(line, " \t\r\n")
+	if d.have == 0 && !d.padded && len(text)%4 == 0 {
+		at := len(dst)
+		if room := base64.StdEncoding.DecodedLen(len(text)); cap(dst)-at >= room {
+			n, err := base64.StdEncoding.Decode(dst[at:at+room], text)
+			if err == nil {
+				d.padded = len(text) > 0 && text[len(text)-1] == '='
+				return dst[:at+n]
+			}
+		}
+	}
+	if len(text) == 0 {
+		return dst
+	}
+	if d.footer(text) {
+		d.ended, d.trailing = true, true
+		return dst
+	}
+	for _, c := range text {
+		dst = d.octet(dst, c)
+	}
+	return dst
+}
+
+// footer reports whether a line is prose behind the data: a ruler or a sentence, or, after the padding, anything that is
+// no whole base64 line.
+func (d *base64Decoder) footer(text []byte) bool {
+	if bytes.HasPrefix(text, []byte("__")) || bytes.HasPrefix(text, []byte("--")) || bytes.Count(text, []byte{' '}) > 2 {
+		return true
+	}
+	if !d.padded {
+		return false
+	}
+	for _, c := range text {
+		if base64Value[c] > 64 {
+			return true
+		}
+	}
+	return len(text)%4 != 0
+}
+
+func (d *base64Decoder) octet(dst []byte, c byte) []byte {
+	v := base64Value[c]
+	switch {
+	case v < 64:
+		d.padded = false
+		d.group[d.have] = v
+		if d.have++; d.have == 4 {
+			g := d.group
+			d.have = 0
+			return append(dst, g[0]<<2|g[1]>>4, g[1]<<4|g[2]>>2, g[2]<<6|g[3])
+		}
+	case v == 64:
+		dst = d.flush(dst)
+		d.padded = true
+	case v == 66:
+		d.noise++
+	}
+	return dst
+}
+
+// flush writes the whole octets of a group that is not full.
+func (d *base64Decoder) flush(dst []byte) []byte {
+	g := d.group
+	switch d.have {
+	case 1:
+		d.truncated = true
+	case 2:
+		dst = append(dst, g[0]<<2|g[1]>>4)
+	case 3:
+		dst = append(dst, g[0]<<2|g[1]>>4, g[1]<<4|g[2]>>2)
+	}
+	d.have = 0
+	return dst
+}
+
+func (d *base64Decoder) finish(dst []byte) []byte {
+	d.truncated = d.truncated || d.have > 0
+	return d.flush(dst)
+}
+
+func (d *base64Decoder) damage() []Defect {
+	var list []Defect
+	if d.noise > 0 {
+		list = append(list, Defect{Code: DefectBase64Noise, Detail: plural(d.noise, "character") + " outside of the alphabet"})
+	}
+	if d.truncated {
+		list = append(list, Defect{Code: DefectBase64Truncated, Detail: "the last group is not whole"})
+	}
+	if d.trailing {
+		list = append(list, Defect{Code: DefectBase64Trailing, Detail: "text behind the data"})
+	}
+	return list
+}

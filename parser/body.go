@@ -1,0 +1,322 @@
+package parser
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/k3a/html2text"
+)
+
+// bodyParts are the leaves that a reader sees as the message itself, found by the rules of RFC 8621 section 4.1.4: within an
+// alternative each form goes to its own list, elsewhere a part belongs to both.
+type bodyParts struct {
+	text, html []*Part
+}
+
+func findBodies(root *Part) bodyParts {
+	f := bodyFinder{}
+	text, html := &bodyList{}, &bodyList{}
+	f.walk([]*Part{root}, "mixed", false, text, html)
+	return bodyParts{text: text.parts, html: html.parts}
+}
+
+type bodyList struct{ parts []*Part }
+
+type bodyFinder struct{}
+
+func (f bodyFinder) walk(parts []*Part, container string, inAlternative bool, text, html *bodyList) {
+	textBefore, htmlBefore := text.len(), html.len()
+	for i, part := range parts {
+		if subtype, ok := part.multipart(); ok {
+			f.walk(part.Parts, subtype, inAlternative || subtype == "alternative", text, html)
+			continue
+		}
+		if !isBody(part, i, container) {
+			continue
+		}
+		isHTML := part.ContentType == "text/html"
+		switch {
+		case container == "alternative" && isHTML:
+			html.add(part)
+			continue
+		case container == "alternative":
+			text.add(part)
+			continue
+		case inAlternative && isHTML:
+			text = nil // this branch of the alternative is the HTML one
+		case inAlternative:
+			html = nil
+		}
+		text.add(part)
+		html.add(part)
+	}
+	if container == "alternative" && text != nil && html != nil {
+		switch {
+		case text.len() == textBefore:
+			text.parts = append(text.parts, html.parts[htmlBefore:]...)
+		case html.len() == htmlBefore:
+			html.parts = append(html.parts, text.parts[textBefore:]...)
+		}
+	}
+}
+
+func (l *bodyList) add(p *Part) {
+	if l != nil {
+		l.parts = append(l.parts, p)
+	}
+}
+
+func (l *bodyList) len() int {
+	if l == nil {
+		return 0
+	}
+	return len(l.parts)
+}
+
+// isBody tells a text that is shown in place from one that is attached. A name makes an attachment of any but the first part.
+func isBody(p *Part, index int, container string) bool {
+	if !p.isText() || p.Disposition != "" && p.Disposition != "inline" {
+		return false
+	}
+	return index == 0 || container != "related" && p.Filename == ""
+}
+
+// bodies fills Text, HTML and Attachments of a message and of those nested in it.
+func (p *parsing) bodies(m *Message, src *source) error {
+	found := findBodies(m.Root)
+	used := map[*Part]bool{}
+	if err := p.htmlBody(m, found, used, src); err != nil {
+		return err
+	}
+	if err := p.textBody(m, found, used, src); err != nil {
+		return err
+	}
+	shown := m.shownIDs()
+	return p.attach(m, m.Root, used, shown)
+}
+
+// attach lists the leaves that are no body, in the order of the message.
+func (p *parsing) attach(m *Message, part *Part, used map[*Part]bool, shown map[string]bool) error {
+	if _, ok := part.multipart(); ok && len(part.Parts) > 0 {
+		for _, child := range part.Parts {
+			if err := p.attach(m, child, used, shown); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if used[part] {
+		return nil
+	}
+	part.Inline = part.ContentID != "" && shown[part.ContentID]
+	m.Attachments = append(m.Attachments, part)
+	if part.Message != nil {
+		return p.bodies(part.Message, nil)
+	}
+	return nil
+}
+
+// htmlBody joins the HTML parts.
+func (p *parsing) htmlBody(m *Message, found bodyParts, used map[*Part]bool, src *source) error {
+	var b bodyBuilder
+	for _, part := range found.html {
+		if part.ContentType != "text/html" {
+			continue
+		}
+		used[part] = true
+		if err := p.addBody(&b, part, src); err != nil {
+			return err
+		}
+	}
+	if b.parts > 0 && src != nil {
+		text := b.String()
+		m.HTML, m.HTMLCharset = &text, b.charset
+	}
+	return nil
+}
+
+// textBody joins the plain text parts. HTML that comes before the first of them, and has no plain text beside it, is
+// turned into text; behind it, it stands in HTML only.
+func (p *parsing) textBody(m *Message, found bodyParts, used map[*Part]bool, src *source) error {
+	var b bodyBuilder
+	plain := false
+	for _, part := range found.text {
+		isHTML := part.ContentType == "text/html"
+		if isHTML && plain {
+			continue
+		}
+		used[part] = true
+		plain = plain || !isHTML
+		if isHTML {
+			m.TextFromHTML = src != nil
+			if err := p.addHTMLAsText(&b, part, src); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := p.addBody(&b, part, src); err != nil {
+			return err
+		}
+	}
+	if b.parts > 0 && src != nil {
+		text := b.String()
+		m.Text, m.TextCharset = &text, b.charset
+	}
+	return nil
+}
+
+// bodyBuilder joins texts, each beginning on a line of its own.
+type bodyBuilder struct {
+	strings.Builder
+	parts   int
+	charset string // of the first
+}
+
+func (b *bodyBuilder) add(d decodedText, limit int) (cut bool) {
+	if b.parts++; b.parts == 1 {
+		b.charset = d.charset
+	}
+	if s := b.String(); s != "" && !strings.HasSuffix(s, "\n") && len(s) < limit {
+		b.WriteByte('\n')
+	}
+	text, room := d.text, max(0, limit-b.Len())
+	if cut = len(text) > room; cut {
+		for room > 0 && !utf8.RuneStart(text[room]) {
+			room--
+		}
+		text = text[:room]
+	}
+	b.WriteString(text)
+	return cut
+}
+
+func (p *parsing) addBody(b *bodyBuilder, part *Part, src *source) error {
+	d, err := p.decodeBody(part, src, p.lim.BodyBytes-b.Len())
+	if err == nil && b.add(d, p.lim.BodyBytes) {
+		p.limit(LimitBodyBytes)
+	}
+	return err
+}
+
+// mostHTMLForText bounds the HTML that is turned into text, which costs more than all the rest of Parse.
+const mostHTMLForText = 512 << 10
+
+func (p *parsing) addHTMLAsText(b *bodyBuilder, part *Part, src *source) error {
+	d, err := p.decodeBody(part, src, min(mostHTMLForText, p.lim.BodyBytes-b.Len()))
+	if err != nil {
+		return err
+	}
+	if d.text != "" {
+		d.text = validText(html2text.HTML2TextWithOptions(d.text, html2text.WithUnixLineBreaks()))
+	}
+	if b.add(d, p.lim.BodyBytes) {
+		p.limit(LimitBodyBytes)
+	}
+	return nil
+}
+
+// decodeBody decodes at most limit octets of a text, lines ending in LF. Without a source (the bodies of a nested message) it
+// reads nothing.
+func (p *parsing) decodeBody(part *Part, src *source, limit int) (decodedText, error) {
+	if src == nil || limit <= 0 {
+		if src != nil && part.Length > 0 {
+			p.limit(LimitBodyBytes)
+		}
+		return decodedText{}, nil
+	}
+	octets, defects, err := bodyOctets(part, src, limit+1)
+	if err != nil {
+		return decodedText{}, fmt.Errorf("decode part %s: %w", part.ID, err)
+	}
+	for _, d := range defects {
+		p.defect(d.Code, part.ID, d.Detail)
+	}
+	if len(octets) > limit {
+		p.limit(LimitBodyBytes)
+		octets = octets[:limit]
+		for n := len(octets); n > limit-utf8.UTFMax && n > 0; n-- {
+			if utf8.RuneStart(octets[n-1]) {
+				if !utf8.FullRune(octets[n-1:]) {
+					octets = octets[:n-1] // a character cut in two is no damage
+				}
+				break
+			}
+		}
+	}
+	charset := part.Charset
+	if charset == "" && part.ContentType == "text/html" {
+		charset = metaCharset(octets)
+	}
+	d := decodeCharset(octets, charset)
+	if d.defect != "" {
+		p.defect(d.defect, part.ID, cleanText(charset))
+	}
+	d.text = strings.ReplaceAll(d.text, "\r\n", "\n")
+	return d, nil
+}
+
+// bodyOctets undoes the transfer encoding, in one step where the message lies in memory.
+func bodyOctets(part *Part, src *source, limit int) ([]byte, []Defect, error) {
+	if src.whole() && part.source == src.r {
+		body := src.buf[part.Offset : part.Offset+part.Length]
+		dec := newTransferDecoder(part.Encoding)
+		if dec == nil {
+			return body[:min(len(body), limit)], nil, nil
+		}
+		out, _ := dec.decode(make([]byte, 0, len(body)), body, true)
+		return out[:min(len(out), limit)], dec.damage(), nil
+	}
+	content := part.Open()
+	var b bytes.Buffer
+	b.Grow(int(min(part.Length+bytes.MinRead, int64(limit))))
+	_, err := b.ReadFrom(io.LimitReader(content, int64(limit)))
+	return b.Bytes(), content.Defects(), err
+}
+
+// metaCharset finds the charset that an HTML document names for itself, in its first kilobyte as browsers do.
+func metaCharset(html []byte) string {
+	head := bytes.ToLower(html[:min(len(html), 1024)])
+	for {
+		_, after, ok := bytes.Cut(head, []byte("<meta"))
+		if !ok {
+			return ""
+		}
+		tag, rest, _ := bytes.Cut(after, []byte(">"))
+		if _, label, ok := bytes.Cut(tag, []byte("charset=")); ok {
+			label = bytes.TrimLeft(label, "\"' ")
+			if i := bytes.IndexAny(label, "\"'; />"); i >= 0 {
+				label = label[:i]
+			}
+			return string(label)
+		}
+		head = rest
+	}
+}
+
+// shownIDs lists the content ids that the HTML refers to (RFC 2392).
+func (m *Message) shownIDs() map[string]bool {
+	if m.HTML == nil {
+		return nil
+	}
+	shown := map[string]bool{}
+	for rest := *m.HTML; ; {
+		i := strings.Index(rest, "cid:")
+		if i < 0 {
+			return shown
+		}
+		rest = rest[i+len("cid:"):]
+		end := strings.IndexAny(rest[:min(len(rest), longestMediaType)], "\"' \t\r\n)<>&")
+		if end <= 0 {
+			continue
+		}
+		id := rest[:end]
+		shown[id] = true
+		if plain, err := url.PathUnescape(id); err == nil {
+			shown[plain] = true
+		}
+	}
+}

@@ -1,0 +1,40 @@
+package parser
+
+// Defect is something wrong with a mail that did not keep us from reading it.
+type Defect struct {
+	Code   string // one of the Defect constants; the list may grow
+	Part   string // ID of the part; "" for the message itself
+	Detail string // a short explanation for people, may change
+}
+
+// The codes of [Defect]. docs/defects.md says what each means for whoever receives the mail and how it was repaired.
+const (
+	DefectNUL    = "nul"     // a NUL octet (RFC 5322 section 4 forbids it); removed from text
+	DefectBareCR = "bare-cr" // a CR without LF (RFC 5322 section 2.3); content, never a line end
+	DefectBareLF = "bare-lf" // a LF without CR; read as a line end
+
+	DefectMboxFrom        = "mbox-from"         // a "From " line of an mbox file before the header; skipped
+	DefectHeaderSeparator = "header-separator"  // the header ran into the body without an empty line
+	DefectHeaderUnindent  = "header-unindented" // a continuation line was not indented; joined to its field
+	DefectHeader8Bit      = "header-8bit"       // octets above 127 in a header that are no UTF-8; read as windows-1252
+	DefectHeaderDuplicate = "header-duplicate"  // a field that may stand once stands twice; the first counts
+	DefectEncodedWord     = "encoded-word"      // an encoded-word (RFC 2047) that cannot be decoded; left as sent
+	DefectAddress         = "address-malformed" // an address field with something that is no address
+	DefectDate            = "date-malformed"    // Date cannot be read
+
+	DefectContentType       = "content-type-malformed" // no type/subtype to be found; taken as text/plain (RFC 2045 section 5.2)
+	DefectBoundaryMissing   = "boundary-missing"       // a multipart without boundary; read as text
+	DefectBoundaryNotFound  = "boundary-not-found"     // the boundary never appears in the body; read as text
+	DefectBoundaryUnclosed  = "boundary-unclosed"      // no closing delimiter; the multipart ends where its container ends
+	DefectEncodingUnknown   = "encoding-unknown"       // a Content-Transfer-Encoding that nobody defined; bytes taken as they are
+	DefectEncodingContainer = "encoding-on-container"  // a multipart or message in base64 or quoted-printable (RFC 2045 section 6.4)
+
+	DefectBase64Noise     = "base64-noise"             // characters outside of the alphabet; skipped
+	DefectBase64Truncated = "base64-truncated"         // the last group is not whole; its whole octets are kept
+	DefectBase64Trailing  = "base64-trailing"          // text behind the base64 data; cut off
+	DefectQuotedPrintable = "quoted-printable-invalid" // a "=" that begins no escape; kept as it is
+	DefectUUEncode        = "uuencode-invalid"         // a damaged line, or no "begin" at all
+	DefectCharsetUnknown  = "charset-unknown"          // nobody knows the charset; read as UTF-8 or windows-1252
+	DefectCharsetInvalid  = "charset-invalid"          // the text is not in the charset it names; see TextCharset for what was taken
+	DefectCharsetMissing  = "charset-missing"          // octets above 127 and no charset named
+)

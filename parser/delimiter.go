@@ -1,0 +1,104 @@
+package parser
+
+import "bytes"
+
+// A boundary delimiter line may carry white space behind it (RFC 2046 section 5.1.1); this much is looked at.
+const delimiterPadding = 256
+
+// delimiter is a delimiter line that ended an entity.
+type delimiter struct {
+	level   int   // which of the open multiparts it belongs to; endOfMessage when none
+	closing bool  // close-delimiter: the multipart's last
+	end     int64 // where the content before it ends: the line end in front belongs to the delimiter
+}
+
+const endOfMessage = -1
+
+// scanner knows the multiparts that stand open around the current position, innermost last.
+type scanner struct {
+	*source
+	open []string
+}
+
+var newlineDashes = []byte("\n--")
+
+// toDelimiter consumes everything up to and including the next delimiter line of any open multipart. The current position
+// must be the beginning of a line. The work is linear: a line that could be a delimiter is compared once with each open
+// boundary, of which there are no more than Limits.Depth.
+func (s *scanner) toDelimiter() delimiter {
+	if len(s.open) == 0 {
+		s.skipAll()
+		return delimiter{level: endOfMessage, end: s.pos()}
+	}
+	for {
+		if d, ok := s.atDelimiter(); ok {
+			s.skipLine()
+			return d
+		}
+		if !s.toDashes() {
+			return delimiter{level: endOfMessage, end: s.pos()}
+		}
+	}
+}
+
+// toDashes moves forward to the next line that begins with two dashes.
+func (s *scanner) toDashes() bool {
+	for {
+		if i := bytes.Index(s.rest(), newlineDashes); i >= 0 {
+			s.at += i + 1
+			return true
+		}
+		s.at = max(s.at, len(s.buf)-2)
+		if !s.fill() {
+			s.at = len(s.buf)
+			return false
+		}
+	}
+}
+
+// atDelimiter reports whether the line at the current position is a delimiter.
+func (s *scanner) atDelimiter() (delimiter, bool) {
+	for len(s.rest()) < 3 && s.fill() {
+	}
+	if rest := s.rest(); len(rest) < 3 || rest[0] != '-' || rest[1] != '-' {
+		return delimiter{}, false
+	}
+	limit := delimiterPadding
+	for _, b := range s.open {
+		limit = max(limit, len(b)+delimiterPadding)
+	}
+	n, whole := s.line(0, limit)
+	if !whole {
+		return delimiter{}, false
+	}
+	line := bytes.TrimRight(s.rest()[2:n], " \t\r\n")
+	for level := len(s.open) - 1; level >= 0; level-- {
+		rest, ok := bytes.CutPrefix(line, []byte(s.open[level]))
+		if !ok || len(rest) != 0 && string(rest) != "--" {
+			continue
+		}
+		return delimiter{level: level, closing: len(rest) != 0, end: s.lineEndBefore()}, true
+	}
+	return delimiter{}, false
+}
+
+// lineEndBefore is the offset of the line end in front of the current position.
+func (s *scanner) lineEndBefore() int64 {
+	at := s.at
+	if at > 0 && s.buf[at-1] == '\n' {
+		at--
+		if at > 0 && s.buf[at-1] == '\r' {
+			at--
+		}
+	}
+	return s.base + int64(at)
+}
+
+// push opens a multipart and returns its level.
+func (s *scanner) push(boundary string) int {
+	s.open = append(s.open, boundary)
+	return len(s.open) - 1
+}
+
+// pop closes the multipart of this level. Those within it are closed already.
+func (s *scanner) pop(level int) { s.open = s.open[:level] }

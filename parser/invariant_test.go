@@ -1,0 +1,104 @@
+package parser_test
+
+import (
+	"bytes"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/letterhook/letterhook/parser"
+)
+
+// checkMessage parses raw and holds the result against what is promised of any message.
+func checkMessage(t *testing.T, name string, raw []byte) *parser.Message {
+	t.Helper()
+	m, err := parser.Parse(bytes.NewReader(raw), int64(len(raw)), parser.Limits{})
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	again, err := parser.Parse(bytes.NewReader(raw), int64(len(raw)), parser.Limits{})
+	if err != nil || !reflect.DeepEqual(m, again) {
+		t.Errorf("%s: two parses differ (error %v)", name, err)
+	}
+	checkStrings(t, name, reflect.ValueOf(m))
+	checkTree(t, name, m, int64(len(raw)))
+	return m
+}
+
+// checkStrings walks every string of a value.
+func checkStrings(t *testing.T, path string, v reflect.Value) {
+	t.Helper()
+	switch v.Kind() {
+	case reflect.String:
+		if s := v.String(); !utf8.ValidString(s) || strings.Contains(s, "\x00") {
+			t.Errorf("%s: not clean: %.80q", path, s)
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			checkStrings(t, path, v.Elem())
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			checkStrings(t, path, v.Index(i))
+		}
+	case reflect.Map:
+		for it := v.MapRange(); it.Next(); {
+			checkStrings(t, path, it.Key())
+			checkStrings(t, path, it.Value())
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() && f.Type.Name() != "Time" {
+				checkStrings(t, path+"."+f.Name, v.Field(i))
+			}
+		}
+	}
+}
+
+// checkTree checks offsets, numbers and that every leaf is either body or attachment.
+func checkTree(t *testing.T, name string, m *parser.Message, size int64) {
+	t.Helper()
+	attached := map[*parser.Part]bool{}
+	for _, p := range m.Attachments {
+		if attached[p] {
+			t.Errorf("%s: part %s is listed twice", name, p.ID)
+		}
+		attached[p] = true
+	}
+	ids := map[string]bool{}
+	var walk func(p *parser.Part)
+	walk = func(p *parser.Part) {
+		if ids[p.ID] {
+			t.Errorf("%s: two parts are %q", name, p.ID)
+		}
+		ids[p.ID] = true
+		if p.Offset < 0 || p.Length < 0 || p.Offset+p.Length > size {
+			t.Errorf("%s: part %q lies at %d+%d of %d", name, p.ID, p.Offset, p.Length, size)
+		}
+		if p.ContentType == "" {
+			t.Errorf("%s: part %q has no type", name, p.ID)
+		}
+		for _, child := range p.Parts {
+			walk(child)
+		}
+		if len(p.Parts) > 0 {
+			return
+		}
+		if p.Message != nil {
+			checkTree(t, name+"/"+p.ID, p.Message, size)
+		}
+		if n, err := io.Copy(io.Discard, p.Open()); err != nil || n > 3*p.Length+64 {
+			t.Errorf("%s: part %q: %d octets decode to %d, error %v", name, p.ID, p.Length, n, err)
+		}
+		if !attached[p] && p.ContentType != "text/plain" && p.ContentType != "text/html" {
+			t.Errorf("%s: part %q (%s) is neither body nor attachment", name, p.ID, p.ContentType)
+		}
+		delete(attached, p)
+	}
+	walk(m.Root)
+	for p := range attached {
+		t.Errorf("%s: attachment %q is no leaf of the message", name, p.ID)
+	}
+}

@@ -1,0 +1,136 @@
+package parser
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+const (
+	wholeSize  = 512 << 10 // a message up to this size is read into one slice
+	windowSize = 64 << 10  // a larger one passes through a window of this size
+)
+
+// source is a forward window over the raw bytes. The bytes between at and the end of buf have not been consumed; the
+// two before at are kept, since a delimiter owns the line end in front of it.
+type source struct {
+	r    io.ReaderAt
+	size int64
+	base int64 // offset of buf[0]
+	buf  []byte
+	at   int
+	err  error // first failure of r; the source then ends early
+	seen octets
+}
+
+// octets counts what RFC 5322 does not allow in a body.
+type octets struct {
+	cr, lf, crlf, nul int
+	last              byte
+}
+
+func (o *octets) count(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	if o.last == '\r' && b[0] == '\n' {
+		o.crlf++
+	}
+	o.last = b[len(b)-1]
+	o.cr += bytes.Count(b, []byte{'\r'})
+	o.lf += bytes.Count(b, []byte{'\n'})
+	o.nul += bytes.Count(b, []byte{0})
+	o.crlf += bytes.Count(b, []byte{'\r', '\n'})
+}
+
+func newSource(r io.ReaderAt, size int64) *source {
+	s := &source{r: r, size: size}
+	if size > wholeSize {
+		s.buf = make([]byte, 0, windowSize)
+	} else {
+		s.buf = make([]byte, 0, size)
+	}
+	s.fill()
+	if s.whole() {
+		// Whoever opens a part later is served from memory.
+		s.r = bytes.NewReader(s.buf)
+	}
+	return s
+}
+
+func (s *source) whole() bool { return s.base == 0 && int64(len(s.buf)) == s.size }
+
+// pos is the offset of the next octet.
+func (s *source) pos() int64 { return s.base + int64(s.at) }
+
+// rest is what lies in memory from the current position on.
+func (s *source) rest() []byte { return s.buf[s.at:] }
+
+// fill reads on behind what is in memory, dropping what was consumed, growing only when nothing was. It returns false at
+// the end.
+func (s *source) fill() bool {
+	end := s.base + int64(len(s.buf))
+	if end >= s.size || s.err != nil {
+		return false
+	}
+	if keep := max(0, s.at-2); keep > 0 {
+		n := copy(s.buf, s.buf[keep:])
+		s.buf = s.buf[:n]
+		s.base += int64(keep)
+		s.at -= keep
+	}
+	if len(s.buf) == cap(s.buf) {
+		s.buf = append(make([]byte, 0, 2*cap(s.buf)), s.buf...)
+	}
+	room := int(min(int64(cap(s.buf)-len(s.buf)), s.size-end))
+	fresh := s.buf[len(s.buf) : len(s.buf)+room]
+	n, err := s.r.ReadAt(fresh, end)
+	s.buf = s.buf[:len(s.buf)+n]
+	s.seen.count(fresh[:n])
+	if n < room {
+		if err == nil || errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		s.err = fmt.Errorf("read message at %d of %d: %w", end+int64(n), s.size, err)
+	}
+	return n > 0
+}
+
+// line returns the length of the line that begins rel octets behind the current position, its line end included, reading
+// on as far as limit octets. whole is false when the line is longer than that.
+func (s *source) line(rel, limit int) (n int, whole bool) {
+	from := 0
+	for {
+		rest := s.rest()[rel:]
+		if i := bytes.IndexByte(rest[from:], '\n'); i >= 0 {
+			return from + i + 1, true
+		}
+		if from = len(rest); from >= limit {
+			return from, false
+		}
+		if !s.fill() {
+			return from, true
+		}
+	}
+}
+
+// skipLine consumes one line of any length.
+func (s *source) skipLine() {
+	for {
+		if i := bytes.IndexByte(s.rest(), '\n'); i >= 0 {
+			s.at += i + 1
+			return
+		}
+		s.at = len(s.buf)
+		if !s.fill() {
+			return
+		}
+	}
+}
+
+// skipAll consumes what is left.
+func (s *source) skipAll() {
+	for s.at = len(s.buf); s.fill(); s.at = len(s.buf) {
+	}
+}

@@ -1,0 +1,25 @@
+package parser
+
+// transferDecoder undoes one Content-Transfer-Encoding. It never fails: damage is repaired and counted.
+type transferDecoder interface {
+	// decode appends what src yields to dst and returns how much of src it used. final says that nothing follows src;
+	// then all of it is used. When not final, it may leave what it cannot yet judge.
+	decode(dst, src []byte, final bool) (out []byte, used int)
+	// damage lists what was repaired so far.
+	damage() []Defect
+}
+
+func newTransferDecoder(encoding string) transferDecoder {
+	switch encoding {
+	case "base64":
+		return &base64Decoder{}
+	case "quoted-printable":
+		return &quotedPrintable{}
+	case "uuencode", "x-uuencode", "x-uue":
+		return &uuDecoder{}
+	}
+	return nil
+}
+
+// longestLine is how much of a line a decoder wants to see before it goes on with the piece that it has.
+const longestLine = 8 << 10
