@@ -1,14 +1,23 @@
 package inbound
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/emersion/go-smtp"
+)
 
 // Reply is an SMTP reply (RFC 5321 section 4.2) with its enhanced status code (RFC 3463). It is the only error whose
-// text reaches a peer; any other error becomes [ReplyStorageTrouble] and its text goes to the log alone.
+// text reaches a peer; any other error becomes [ReplyStorageTrouble] and its text goes to the log alone. A Reply with
+// code 421 also closes the connection.
 type Reply struct {
 	Code   int    // three digits, RFC 5321 section 4.2.1
 	Status [3]int // class, subject, detail of RFC 3463
-	Text   string // one line of plain ASCII, no control characters
+	Text   string // one line of plain ASCII, no control characters; cut to 400 octets on the wire
 }
+
+// ReplyStorageTrouble is what a peer hears when a message could not be made durable for a reason that is not its
+// business. The sender keeps the message and tries again.
+var ReplyStorageTrouble = &Reply{451, [3]int{4, 3, 0}, "Local trouble, please try again later"}
 
 // Error renders the reply as it goes over the wire, without the line end.
 func (r *Reply) Error() string {
@@ -17,3 +26,38 @@ func (r *Reply) Error() string {
 
 // Temporary says whether the peer should try again later (4yz, RFC 5321 section 4.2.1).
 func (r *Reply) Temporary() bool { return r.Code >= 400 && r.Code < 500 }
+
+// appendTo appends the reply as a line. The text is sanitised here, at the one gate to the wire, because the text of
+// a refusal may come from a configuration file.
+func (r *Reply) appendTo(b []byte) []byte {
+	b = fmt.Appendf(b, "%d %d.%d.%d ", r.Code, r.Status[0], r.Status[1], r.Status[2])
+	b = append(b, printable(r.Text, maxReplyText)...)
+	return append(b, "\r\n"...)
+}
+
+// smtpError is the reply in the type that go-smtp puts on the wire word for word.
+func (r *Reply) smtpError() *smtp.SMTPError {
+	return &smtp.SMTPError{Code: r.Code, EnhancedCode: r.Status, Message: printable(r.Text, maxReplyText)}
+}
+
+// maxReplyText keeps a reply line within the 512 octets of RFC 5321 section 4.5.3.1.5.
+const maxReplyText = 400
+
+// printable replaces every octet that is not printable ASCII by "?" and cuts the rest off behind limit.
+func printable(s string, limit int) string {
+	if len(s) > limit {
+		s = s[:limit]
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] > '~' {
+			b := []byte(s)
+			for ; i < len(b); i++ {
+				if b[i] < ' ' || b[i] > '~' {
+					b[i] = '?'
+				}
+			}
+			return string(b)
+		}
+	}
+	return s
+}

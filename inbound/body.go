@@ -1,0 +1,207 @@
+package inbound
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"sync/atomic"
+)
+
+// memory counts the octets of bodies held in memory by all connections of a server.
+type memory struct {
+	used  atomic.Int64
+	total int64
+}
+
+// take reserves n octets, or none and says false.
+func (m *memory) take(n int64) bool {
+	if m.used.Add(n) > m.total {
+		m.used.Add(-n)
+		return false
+	}
+	return true
+}
+
+func (m *memory) give(n int64) { m.used.Add(-n) }
+
+const (
+	firstBuffer = 16 << 10 // of a body whose size is not declared; a typical message fits
+	spillBuffer = 64 << 10 // between two writes to a temporary file
+)
+
+// body is the [Body] of a message: in memory up to a bound, then in a temporary file without a name. It belongs to the
+// goroutine of its connection until it is given to the Spool.
+type body struct {
+	memory  *memory
+	tempDir string
+	bound   int64 // octets to hold in memory
+
+	buf    []byte   // the content, or what was not yet written to file
+	taken  int64    // octets reserved in memory
+	file   *os.File // nil: the content is buf
+	size   int64
+	hash   hash.Hash
+	hashed int // octets of buf that went into hash
+	sum    [sha256.Size]byte
+}
+
+// newBody makes an empty body. declared is the size the peer announced, 0 if it did not.
+func newBody(cfg *Config, mem *memory, declared int64) *body {
+	b := &body{memory: mem, tempDir: cfg.TempDir, bound: cfg.MemoryPerMessage}
+	if declared > 0 && declared <= b.bound {
+		b.grow(declared)
+	}
+	return b
+}
+
+// Write appends p. An error is trouble with the temporary file.
+func (b *body) Write(p []byte) (int, error) {
+	b.size += int64(len(p))
+	if len(b.buf)+len(p) > cap(b.buf) {
+		if b.file == nil && !b.grow(int64(len(b.buf)+len(p))) {
+			if err := b.spill(); err != nil {
+				return 0, err
+			}
+		}
+		if b.file != nil {
+			if err := b.flush(p); err != nil {
+				return 0, err
+			}
+			return len(p), nil
+		}
+	}
+	b.buf = append(b.buf, p...)
+	if len(b.buf)-b.hashed >= spillBuffer {
+		b.hashPending()
+	}
+	return len(p), nil
+}
+
+// grow makes room for need octets in memory, or says that they belong in a file.
+func (b *body) grow(need int64) bool {
+	if need > b.bound {
+		return false
+	}
+	size := min(max(need, 2*int64(cap(b.buf)), firstBuffer), max(b.bound, firstBuffer))
+	if !b.memory.take(size - b.taken) {
+		return false
+	}
+	b.taken = size
+	next := make([]byte, len(b.buf), size)
+	copy(next, b.buf)
+	b.buf = next
+	return true
+}
+
+// spill moves the content to a temporary file. The file is unlinked at once, so that nothing is left of it however
+// the process ends.
+func (b *body) spill() error {
+	file, err := os.CreateTemp(b.tempDir, "letterhook-body-*")
+	if err != nil {
+		return fmt.Errorf("creating a temporary file: %w", err)
+	}
+	b.file = file
+	if err := os.Remove(file.Name()); err != nil {
+		return fmt.Errorf("unlinking a temporary file: %w", err)
+	}
+	if err := b.flush(nil); err != nil {
+		return err
+	}
+	b.memory.give(b.taken)
+	b.taken = 0
+	b.buf = make([]byte, 0, spillBuffer)
+	return nil
+}
+
+// flush writes buf and makes p its new content, or writes p too when it is large.
+func (b *body) flush(p []byte) error {
+	if len(b.buf) > 0 {
+		b.hashPending()
+		if _, err := b.file.Write(b.buf); err != nil {
+			return fmt.Errorf("writing a temporary file: %w", err)
+		}
+		b.buf, b.hashed = b.buf[:0], 0
+	}
+	if len(p) <= cap(b.buf) {
+		b.buf = append(b.buf, p...)
+		return nil
+	}
+	b.hash.Write(p) // never nil here: spill hashed what was in memory
+	if _, err := b.file.Write(p); err != nil {
+		return fmt.Errorf("writing a temporary file: %w", err)
+	}
+	return nil
+}
+
+func (b *body) hashPending() {
+	if b.hash == nil {
+		b.hash = sha256.New()
+	}
+	b.hash.Write(b.buf[b.hashed:])
+	b.hashed = len(b.buf)
+}
+
+// finish completes the hash and the file; no Write may follow.
+func (b *body) finish() error {
+	if b.hash == nil { // small: one call, nothing allocated
+		b.sum = sha256.Sum256(b.buf)
+		return nil
+	}
+	b.hashPending()
+	b.hash.Sum(b.sum[:0])
+	if b.file != nil {
+		err := b.flush(nil)
+		b.buf = nil
+		return err
+	}
+	return nil
+}
+
+// release drops the content. The memory itself is left to whoever kept Bytes.
+func (b *body) release() {
+	b.memory.give(b.taken)
+	b.taken = 0
+	b.buf = nil
+	if b.file != nil {
+		b.file.Close() // it has no name any more: nothing to lose by an error
+		b.file = nil
+	}
+}
+
+// ReadAt implements [Body].
+func (b *body) ReadAt(p []byte, off int64) (int, error) {
+	if b.file != nil {
+		return b.file.ReadAt(p, off)
+	}
+	if off < 0 {
+		return 0, errors.New("negative offset")
+	}
+	if off >= int64(len(b.buf)) {
+		return 0, io.EOF
+	}
+	n := copy(p, b.buf[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// Size implements [Body].
+func (b *body) Size() int64 { return b.size }
+
+// SHA256 implements [Body].
+func (b *body) SHA256() [32]byte { return b.sum }
+
+// Bytes implements [Body].
+func (b *body) Bytes() []byte {
+	if b.file != nil {
+		return nil
+	}
+	if b.buf == nil {
+		return []byte{} // an empty message lies in memory too
+	}
+	return b.buf[:len(b.buf):len(b.buf)]
+}

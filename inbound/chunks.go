@@ -1,0 +1,76 @@
+package inbound
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// bdat answers BDAT (RFC 3030). The chunk follows the command whatever the answer, so it is read whatever the answer.
+// go-smtp hears of none of it until the last chunk is here, and then is given a DATA whose content was read already: its own
+// BDAT runs the session in a second goroutine and shares the verdict channel between an aborted message and the next
+// one (docs/decisions/bdat.md).
+func (c *conn) bdat(arg string) *refusal {
+	chunk, known, refusal := parseChunk(arg)
+	if !known {
+		c.dead, c.linger = true, true // octets of unknown number follow
+		return refusal
+	}
+	if refusal == nil {
+		refusal = c.ready()
+	}
+	if refusal != nil {
+		if failure := c.readChunk(nil, chunk.size); failure != nil {
+			return failure
+		}
+		return refusal
+	}
+	if c.tx.content == nil {
+		c.tx.content = newContent(&c.srv.cfg, &c.srv.memory, c.tx.mail.size)
+	}
+	if failure := c.readChunk(c.tx.content, chunk.size); failure != nil {
+		return failure
+	}
+	switch {
+	case c.tx.content.refusal != nil:
+		return c.endChunks()
+	case chunk.last:
+		c.pass("DATA", "")
+		c.verb = "BDAT"
+	default:
+		c.out = fmt.Appendf(c.out, "250 2.0.0 %d octets received\r\n", chunk.size)
+	}
+	return nil
+}
+
+// endChunks refuses the message in the midst of its chunks and ends the transaction.
+func (c *conn) endChunks() *refusal {
+	content := c.tx.content
+	c.refuse(content.refusal, content.err)
+	if !c.dead {
+		c.passMuted("RSET")
+	}
+	return nil
+}
+
+// readChunk reads size octets into content, or drops them if that is nil.
+func (c *conn) readChunk(content *content, size int64) *refusal {
+	for size > 0 {
+		if _, err := c.reader.Peek(1); err != nil {
+			return c.contentFailed(err)
+		}
+		octets, _ := c.reader.Peek(int(min(size, int64(c.reader.Buffered()))))
+		size -= int64(len(octets))
+		if content != nil {
+			for rest := octets; len(rest) > 0; {
+				end := bytes.IndexByte(rest, '\n') + 1
+				if end == 0 {
+					end = len(rest)
+				}
+				content.write(rest[:end])
+				rest = rest[end:]
+			}
+		}
+		c.reader.Discard(len(octets))
+	}
+	return nil
+}

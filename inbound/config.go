@@ -1,0 +1,134 @@
+package inbound
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config says how a [Server] behaves. The zero value of a limit is its default. A negative value of a field that says
+// so means no limit.
+type Config struct {
+	// Hostname is our name in the greeting, in the reply to EHLO and behind a bare "postmaster". Required.
+	Hostname string
+	// Recipients decides about a forward-path. It is called once for every RCPT, must not block and must be safe for
+	// concurrent use. Required.
+	Recipients func(Path) Decision
+	// Spool takes the messages. Required.
+	Spool Spool
+	// TLS is for STARTTLS and for implicit TLS. Nil: STARTTLS is not offered.
+	TLS *tls.Config
+
+	// MaxMessageSize is the size in octets up to which a message is accepted, as received and dot-unstuffed. 25 MiB.
+	MaxMessageSize int64
+	// MaxRecipients is the number of forward-paths in a transaction (RFC 5321 section 4.5.3.1.8). 100.
+	MaxRecipients int
+	// MaxLineLength is the length in octets of the longest line of a message, line end included. 64 KiB.
+	MaxLineLength int
+	// MaxReceived is the number of Received fields beyond which a message is taken for a loop (RFC 5321 section
+	// 6.3). 50.
+	MaxReceived int
+
+	// MemoryPerMessage is how many octets of a message are held in memory before it goes to a temporary file. 1 MiB.
+	MemoryPerMessage int64
+	// MemoryTotal bounds the octets of all messages held in memory while they are received and accepted; beyond it
+	// messages go to temporary files at once. 64 MiB.
+	MemoryTotal int64
+	// TempDir is where temporary files lie, under no name. Empty: [os.TempDir].
+	TempDir string
+
+	// CommandTimeout is how long the peer may take for its next command and for reading our replies (RFC 5321
+	// section 4.5.3.2.7). 5 minutes.
+	CommandTimeout time.Duration
+	// DataIdleTimeout is how long no octet of a message may come. 5 minutes.
+	DataIdleTimeout time.Duration
+	// SessionTimeout is how long a connection may last, whatever it does. 1 hour.
+	SessionTimeout time.Duration
+
+	// MaxErrors is the number of faulty commands on a connection: one more closes it. 20; negative: no limit.
+	MaxErrors int
+	// MaxUnknownRecipients is the number of recipients refused with 5yz on a connection: one more closes it. 20;
+	// negative: no limit.
+	MaxUnknownRecipients int
+	// MaxCommands is the number of commands on a connection since its last accepted message. 1000; negative: no
+	// limit.
+	MaxCommands int
+	// MaxMessages is the number of messages on a connection. 1000; negative: no limit.
+	MaxMessages int
+	// MaxConnections bounds the connections of all listeners. 2000; negative: no limit.
+	MaxConnections int
+	// MaxConnectionsPerIP bounds the connections from one IPv4 address or one IPv6 /64. 50; negative: no limit.
+	MaxConnectionsPerIP int
+
+	// RefuseBareLineEnds refuses content with a bare CR, a bare LF or a NUL with 550 5.6.0, rather than to keep it.
+	RefuseBareLineEnds bool
+	// DiskFull, when not nil, says that the storage has passed its watermark: MAIL, DATA and BDAT are then answered
+	// 452 4.3.1. It is called for each of them and must not block.
+	DiskFull func() bool
+	// LogAddresses puts reverse-path and forward-paths into the log.
+	LogAddresses bool
+	// Log is where the server writes. Nil: nowhere.
+	Log *slog.Logger
+	// Registerer takes the metrics. Nil: none.
+	Registerer prometheus.Registerer
+	// Step, when not nil, is called right after each named step of a message: "rcpt", "data-read", "accepted",
+	// "replied". Crash tests end the process there.
+	Step func(string)
+}
+
+// withDefaults checks what is required and fills in what is zero.
+func (c Config) withDefaults() (Config, error) {
+	var faults []error
+	if err := checkDomain(c.Hostname, false); err != nil {
+		faults = append(faults, fmt.Errorf("hostname %q: %w", c.Hostname, err))
+	}
+	if c.Recipients == nil {
+		faults = append(faults, errors.New("no Recipients"))
+	}
+	if c.Spool == nil {
+		faults = append(faults, errors.New("no Spool"))
+	}
+	setDefault(&c.MaxMessageSize, 25<<20)
+	setDefault(&c.MaxRecipients, 100)
+	setDefault(&c.MaxLineLength, 64<<10)
+	setDefault(&c.MaxReceived, 50)
+	setDefault(&c.MemoryPerMessage, 1<<20)
+	setDefault(&c.MemoryTotal, 64<<20)
+	setDefault(&c.CommandTimeout, 5*time.Minute)
+	setDefault(&c.DataIdleTimeout, 5*time.Minute)
+	setDefault(&c.SessionTimeout, time.Hour)
+	setDefault(&c.MaxErrors, 20)
+	setDefault(&c.MaxUnknownRecipients, 20)
+	setDefault(&c.MaxCommands, 1000)
+	setDefault(&c.MaxMessages, 1000)
+	setDefault(&c.MaxConnections, 2000)
+	setDefault(&c.MaxConnectionsPerIP, 50)
+	if c.MaxMessageSize < 0 || c.MaxRecipients < 0 || c.MaxLineLength < 0 || c.MaxReceived < 0 ||
+		c.MemoryPerMessage < 0 || c.MemoryTotal < 0 ||
+		c.CommandTimeout < 0 || c.DataIdleTimeout < 0 || c.SessionTimeout < 0 {
+		faults = append(faults, errors.New("a size or a timeout is negative"))
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.DiskFull == nil {
+		c.DiskFull = func() bool { return false }
+	}
+	if c.Step == nil {
+		c.Step = func(string) {}
+	}
+	return c, errors.Join(faults...)
+}
+
+func setDefault[T int | int64 | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+// over says whether the count n has passed a limit; a negative limit is none.
+func over(n, limit int) bool { return limit >= 0 && n > limit }

@@ -1,0 +1,234 @@
+package inbound
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// conn is the connection as go-smtp sees it: a net.Conn that yields one clean command line at a time and takes replies.
+// Between the two it is the edge itself. It owns TLS (STARTTLS is answered here), the content of DATA and of BDAT, all
+// limits and deadlines, and the order of commands. go-smtp never holds an octet of a message, so there is nothing of
+// one that it could take for a command.
+//
+// go-smtp runs a connection in one goroutine, which calls Read, Write, Close and the methods of [session]. That
+// goroutine owns every field but those under mu.
+type conn struct {
+	srv      *Server
+	listener string
+	raw      net.Conn // the TCP connection
+	remote   netip.Addr
+	opened   time.Time
+	ctx      context.Context // of the Server: go-smtp hands none to a session
+
+	wire     net.Conn // raw, or TLS over it
+	tls      *TLS     // nil while in clear
+	implicit bool     // the TLS handshake is still to be made
+
+	reader *bufio.Reader // nil while the peer is idle, to give the memory back
+	ahead  []byte        // octets in first that reader has not got yet
+	first  [512]byte     // where the first octets after idleness arrive
+	due    time.Time     // when the next octet must have come; zero: DataIdleTimeout after the read begins
+
+	feed []byte // what go-smtp reads next
+	line []byte // where feed lies
+	out  []byte // replies not yet written
+	verb string // command that go-smtp is answering
+	mute bool   // its reply is not for the peer
+
+	helo    string // argument of the last HELO or EHLO
+	greeted bool   // HELO or EHLO succeeded since the connection or TLS began
+	mail    mailCommand
+	rcpt    Path
+	tx      *transaction // nil: none
+
+	errors, unknown, commands, messages int // what counts against the budgets; TLS does not reset them
+
+	unproven receipt // messages whose 250 the peer may not have read
+
+	silent bool // nothing may be written any more
+	dead   bool // nothing more is read; the next Read writes the replies and ends the conversation
+	linger bool // the peer may still be sending: give it time to read the last reply
+	closed bool
+
+	mu       sync.Mutex
+	stopping bool // the server shuts down: no new transaction
+	busy     bool // a transaction is under way
+}
+
+// Read gives go-smtp its next command line.
+func (c *conn) Read(p []byte) (n int, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.panicked("read", v)
+			c.out = refusePanic.appendTo(c.out)
+			c.flush()
+			n, err = 0, io.EOF
+		}
+	}()
+	if c.closed {
+		return 0, net.ErrClosed
+	}
+	if len(c.feed) == 0 {
+		if err := c.next(); err != nil {
+			return 0, err
+		}
+	}
+	n = copy(p, c.feed)
+	c.feed = c.feed[n:]
+	return n, nil
+}
+
+// next reads commands until one is to be executed by go-smtp.
+func (c *conn) next() error {
+	c.verb, c.mute = "", false
+	for !c.dead {
+		if c.isStopping() {
+			c.refuse(refuseShutdown)
+			break
+		}
+		line, refusal, err := c.readCommand()
+		switch {
+		case err != nil:
+			c.readFailed(err)
+		case refusal != nil:
+			c.refuse(refusal)
+		default:
+			c.execute(line)
+		}
+		if len(c.feed) > 0 {
+			return nil
+		}
+	}
+	c.flush()
+	return io.EOF
+}
+
+// pass hands a command to go-smtp, which answers it.
+func (c *conn) pass(verb, arg string) {
+	c.verb = verb
+	c.line = append(c.line[:0], verb...)
+	if arg != "" {
+		c.line = append(c.line, ' ')
+		c.line = append(c.line, arg...)
+	}
+	c.line = append(c.line, "\r\n"...)
+	c.feed = c.line
+}
+
+// passMuted has go-smtp execute a command that the peer did not send, and drops its reply.
+func (c *conn) passMuted(verb string) {
+	c.pass(verb, "")
+	c.mute = true
+}
+
+// Write takes a reply line of go-smtp.
+func (c *conn) Write(p []byte) (int, error) {
+	if c.closed {
+		return 0, net.ErrClosed
+	}
+	if !c.mute {
+		c.out = c.edit(c.out, p)
+	}
+	if len(c.out) >= maxPendingReplies {
+		if err := c.flush(); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
+
+// Close writes what is left to write and ends the connection.
+func (c *conn) Close() error {
+	if c.closed {
+		return nil
+	}
+	c.closed = true
+	if c.tx != nil {
+		c.tx.release()
+	}
+	c.flush()
+	c.releaseReader()
+	if c.linger {
+		c.lingerOn()
+	}
+	err := c.wire.Close()
+	c.srv.forget(c)
+	return err
+}
+
+// lingerOn lets the peer read our last reply. Closing at once while it is still sending would reset the connection,
+// and the reply would be lost with it.
+func (c *conn) lingerOn() {
+	type halfCloser interface{ CloseWrite() error }
+	if half, ok := c.wire.(halfCloser); ok && c.wire != c.raw {
+		half.CloseWrite() // the alert of TLS
+	}
+	half, ok := c.raw.(halfCloser)
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	c.raw.SetReadDeadline(time.Now().Add(lingerTimeout))
+	io.CopyN(io.Discard, c.raw, lingerOctets)
+}
+
+const (
+	maxPendingReplies = 4 << 10
+	lingerTimeout     = time.Second
+	lingerOctets      = 1 << 20
+)
+
+// LocalAddr implements [net.Conn].
+func (c *conn) LocalAddr() net.Addr { return c.raw.LocalAddr() }
+
+// RemoteAddr implements [net.Conn].
+func (c *conn) RemoteAddr() net.Addr { return c.raw.RemoteAddr() }
+
+// SetDeadline does nothing: the deadlines are ours, not go-smtp's.
+func (c *conn) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline does nothing, see SetDeadline.
+func (c *conn) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing, see SetDeadline.
+func (c *conn) SetWriteDeadline(time.Time) error { return nil }
+
+// isStopping says whether the connection is to end because the server shuts down and no transaction is under way.
+func (c *conn) isStopping() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stopping && !c.busy
+}
+
+// stop asks the connection to end: now if it is idle, else after its transaction.
+func (c *conn) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopping = true
+	if !c.busy {
+		c.raw.SetReadDeadline(time.Unix(1, 0)) // wakes a waiting read
+	}
+}
+
+// cut ends the connection whatever it does.
+func (c *conn) cut() { c.raw.Close() }
+
+func (c *conn) setBusy(busy bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy = busy
+}
+
+// describeTLS fills in [TLS] after a handshake.
+func describeTLS(state tls.ConnectionState) *TLS {
+	return &TLS{
+		Version:     tls.VersionName(state.Version),
+		CipherSuite: tls.CipherSuiteName(state.CipherSuite),
+		ServerName:  printable(state.ServerName, maxDomain),
+	}
+}

@@ -1,0 +1,180 @@
+package inbound
+
+import (
+	"bytes"
+)
+
+// execute answers a command, or hands it on to go-smtp in a form that leaves nothing to interpret.
+func (c *conn) execute(line string) {
+	if ids := c.unproven.take(); ids != nil {
+		c.srv.cfg.Spool.Acknowledged(ids)
+	}
+	if hasControl(line) {
+		c.refuse(refuseControl)
+		return
+	}
+	cmd := parseCommand(line)
+	if cmd.verb != "BDAT" { // chunks have a budget in octets
+		c.commands++
+	}
+	if over(c.commands, c.srv.cfg.MaxCommands) {
+		c.refuse(refuseCommands)
+		return
+	}
+	if refusal := c.perform(cmd); refusal != nil {
+		c.refuse(refusal)
+	}
+}
+
+// perform is one line for each verb.
+func (c *conn) perform(cmd command) *refusal {
+	switch cmd.verb {
+	case "EHLO", "HELO":
+		return c.hello(cmd)
+	case "MAIL":
+		return c.mailFrom(cmd.arg)
+	case "RCPT":
+		return c.rcptTo(cmd.arg)
+	case "DATA":
+		return c.data(cmd.arg)
+	case "BDAT":
+		return c.bdat(cmd.arg)
+	case "STARTTLS":
+		return c.startTLSCommand(cmd.arg)
+	case "RSET", "QUIT":
+		if cmd.arg != "" {
+			return refuseArgument
+		}
+		c.pass(cmd.verb, "")
+	case "NOOP": // its argument is ignored (RFC 5321 section 4.1.1.9)
+		c.pass(cmd.verb, "")
+	case "VRFY":
+		if cmd.arg == "" {
+			return refuseNoArgument
+		}
+		c.pass(cmd.verb, "") // go-smtp says 252 whatever the argument
+	case "AUTH", "EXPN", "HELP", "ETRN", "SEND", "SOML", "SAML", "TURN":
+		return refuseNotImplemented
+	default:
+		return refuseUnknownCommand
+	}
+	return nil
+}
+
+// hello answers HELO and EHLO. go-smtp resets the transaction.
+func (c *conn) hello(cmd command) *refusal {
+	if cmd.arg == "" {
+		return refuseNoArgument
+	}
+	c.helo = sanitiseHelo(cmd.arg)
+	c.pass(cmd.verb, c.helo)
+	return nil
+}
+
+func (c *conn) mailFrom(arg string) *refusal {
+	switch {
+	case !c.greeted:
+		return refuseNoHello
+	case c.tx != nil:
+		return refuseNestedMail // RFC 5321 section 4.1.4
+	case over(c.messages+1, c.srv.cfg.MaxMessages):
+		return refuseMessages
+	}
+	mail, refusal := parseMail(arg)
+	switch {
+	case refusal != nil:
+		return refusal
+	case mail.size > c.srv.cfg.MaxMessageSize:
+		return refuseTooLarge // RFC 1870 section 6.1
+	case c.srv.cfg.DiskFull():
+		return refuseFull
+	}
+	c.mail = mail
+	c.pass("MAIL", "FROM:<"+mail.path.String()+">")
+	return nil
+}
+
+func (c *conn) rcptTo(arg string) *refusal {
+	switch {
+	case c.tx == nil:
+		return refuseNoMail
+	case c.tx.content != nil:
+		return refuseInsideChunks
+	}
+	path, refusal := parseRcpt(arg, c.tx.mail.smtputf8, c.srv.cfg.Hostname)
+	if refusal != nil {
+		return refusal
+	}
+	if c.tx.has(path) { // accepted again, kept once
+		c.out = append(c.out, replyRecipientOK...)
+		return nil
+	}
+	if len(c.tx.recipients) >= c.srv.cfg.MaxRecipients {
+		return refuseRecipients
+	}
+	c.rcpt = path
+	c.pass("RCPT", "TO:<"+path.String()+">")
+	return nil
+}
+
+// ready says why no content may come now.
+func (c *conn) ready() *refusal {
+	switch {
+	case c.tx == nil:
+		return refuseNoMail
+	case len(c.tx.recipients) == 0:
+		return refuseNoRecipients // RFC 5321 section 3.3
+	case c.tx.content == nil && c.srv.cfg.DiskFull():
+		return refuseFull
+	}
+	return nil
+}
+
+func (c *conn) data(arg string) *refusal {
+	if arg != "" {
+		return refuseArgument
+	}
+	if refusal := c.ready(); refusal != nil {
+		return refusal
+	}
+	if c.tx.content != nil {
+		return refuseInsideChunks // RFC 3030 section 2
+	}
+	c.pass("DATA", "")
+	return nil
+}
+
+const replyRecipientOK = "250 2.1.5 Recipient OK\r\n"
+
+// edit turns a reply line of go-smtp into ours.
+func (c *conn) edit(out, line []byte) []byte {
+	success := bytes.HasPrefix(line, []byte("250"))
+	switch {
+	case c.verb == "EHLO" && success:
+		return c.editHello(out, line)
+	case c.verb == "HELO" && success:
+		c.greeted = true
+		return append(append(append(out, "250 "...), c.srv.cfg.Hostname...), "\r\n"...)
+	case c.verb == "MAIL" && success:
+		return append(out, "250 2.1.0 Sender OK\r\n"...)
+	case c.verb == "RCPT" && success:
+		return append(out, replyRecipientOK...)
+	case c.verb == "BDAT" && bytes.HasPrefix(line, []byte("354")):
+		return out // go-smtp was given DATA in place of the last chunk
+	}
+	return append(out, line...)
+}
+
+// editHello puts our name where RFC 5321 section 4.1.1.1 wants it, and the offer of STARTTLS before the last line.
+func (c *conn) editHello(out, line []byte) []byte {
+	if bytes.HasPrefix(line, []byte("250-Hello ")) {
+		return append(append(append(out, "250-"...), c.srv.cfg.Hostname...), "\r\n"...)
+	}
+	if line[3] == ' ' {
+		c.greeted = true
+		if c.srv.cfg.TLS != nil && c.tls == nil {
+			out = append(out, "250-STARTTLS\r\n"...)
+		}
+	}
+	return append(out, line...)
+}

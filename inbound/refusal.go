@@ -1,0 +1,98 @@
+package inbound
+
+// A refusal is a reply of ours with what follows from it.
+type refusal struct {
+	*Reply
+	// reason is the label of the metric and the key of the log line. The words are fixed, see reasons.
+	reason string
+	// budget is what the refusal counts against.
+	budget budget
+}
+
+// budget names a counter of a connection that ends it when it is used up.
+type budget int
+
+const (
+	budgetNone budget = iota
+	budgetErrors
+	budgetUnknown
+)
+
+// The reasons a peer can be refused for: the closed set of values of the label "reason".
+const (
+	reasonSyntax      = "syntax"
+	reasonSequence    = "sequence"
+	reasonUnsupported = "unsupported"
+	reasonRecipient   = "recipient"
+	reasonRecipients  = "too_many_recipients"
+	reasonSize        = "size"
+	reasonLine        = "line_length"
+	reasonLineEnds    = "line_ends"
+	reasonLoop        = "loop"
+	reasonPolicy      = "policy"
+	reasonDiskFull    = "disk_full"
+	reasonStorage     = "storage"
+	reasonTimeout     = "timeout"
+	reasonBudget      = "budget"
+	reasonConnections = "connections"
+	reasonTLS         = "tls"
+	reasonShutdown    = "shutdown"
+	reasonPanic       = "panic"
+	reasonAborted     = "aborted" // the peer went away inside the data
+)
+
+var reasons = []string{
+	reasonSyntax, reasonSequence, reasonUnsupported, reasonRecipient, reasonRecipients, reasonSize, reasonLine,
+	reasonLineEnds, reasonLoop, reasonPolicy, reasonDiskFull, reasonStorage, reasonTimeout, reasonBudget,
+	reasonConnections, reasonTLS, reasonShutdown, reasonPanic, reasonAborted,
+}
+
+func refuse(code int, class, subject, detail int, text, reason string, b budget) *refusal {
+	return &refusal{Reply: &Reply{code, [3]int{class, subject, detail}, text}, reason: reason, budget: b}
+}
+
+// What this room refuses by itself. Codes by RFC 5321 section 4.2 and 4.3.2, status codes by RFC 3463 and the
+// registry of RFC 5248. docs/smtp.md lists them for people.
+var (
+	refuseUnknownCommand = refuse(500, 5, 5, 1, "Command not recognised", reasonSyntax, budgetErrors)
+	refuseNotImplemented = refuse(502, 5, 5, 1, "Command not implemented", reasonUnsupported, budgetErrors)
+	refuseBareLine       = refuse(500, 5, 5, 2, "A command ends with CR LF", reasonSyntax, budgetErrors)
+	refuseControl        = refuse(500, 5, 5, 2, "Control character in command", reasonSyntax, budgetErrors)
+	refuseLongCommand    = refuse(500, 5, 5, 2, "Command line too long", reasonLine, budgetErrors)
+	refuseArgument       = refuse(501, 5, 5, 4, "No argument expected", reasonSyntax, budgetErrors)
+	refuseNoArgument     = refuse(501, 5, 5, 4, "Argument missing", reasonSyntax, budgetErrors)
+	refuseMailSyntax     = refuse(501, 5, 5, 2, "Syntax: MAIL FROM:<address> [parameters]", reasonSyntax, budgetErrors)
+	refuseRcptSyntax     = refuse(501, 5, 5, 2, "Syntax: RCPT TO:<address>", reasonSyntax, budgetErrors)
+	refuseReversePath    = refuse(501, 5, 1, 7, "Malformed sender address", reasonSyntax, budgetErrors)
+	refuseForwardPath    = refuse(501, 5, 1, 3, "Malformed recipient address", reasonSyntax, budgetErrors)
+	refuseUTF8           = refuse(553, 5, 6, 7, "Address needs SMTPUTF8", reasonSyntax, budgetErrors) // RFC 6531 3.5
+	refuseParameter      = refuse(555, 5, 5, 4, "Parameter not recognised", reasonUnsupported, budgetErrors)
+	refuseParameterValue = refuse(501, 5, 5, 4, "Malformed parameter", reasonSyntax, budgetErrors)
+	refuseChunkSize      = refuse(501, 5, 5, 4, "Syntax: BDAT size [LAST]", reasonSyntax, budgetErrors)
+
+	refuseNoHello      = refuse(503, 5, 5, 1, "Say EHLO first", reasonSequence, budgetErrors)
+	refuseNestedMail   = refuse(503, 5, 5, 1, "A transaction is under way already", reasonSequence, budgetErrors)
+	refuseNoMail       = refuse(503, 5, 5, 1, "Say MAIL first", reasonSequence, budgetErrors)
+	refuseNoRecipients = refuse(554, 5, 5, 1, "No valid recipients", reasonSequence, budgetErrors)
+	refuseInsideChunks = refuse(503, 5, 5, 1, "Not between chunks of a message", reasonSequence, budgetErrors)
+	refuseTLSRunning   = refuse(503, 5, 5, 1, "TLS is running already", reasonSequence, budgetErrors)
+	refuseTLSOff       = refuse(502, 5, 5, 1, "TLS is not offered", reasonUnsupported, budgetErrors)
+	refuseTLSInjection = refuse(501, 5, 5, 1, "Nothing may follow STARTTLS before TLS runs", reasonTLS, budgetNone)
+	refuseTooLarge     = refuse(552, 5, 3, 4, "Message too large", reasonSize, budgetNone)
+	refuseLongLine     = refuse(554, 5, 6, 0, "Message has a line that is too long", reasonLine, budgetNone)
+	refuseLineEnds     = refuse(550, 5, 6, 0, "Message has a bare CR, a bare LF or a NUL", reasonLineEnds, budgetNone)
+	refuseLoop         = refuse(554, 5, 4, 6, "Too many Received fields, mail loop", reasonLoop, budgetNone)
+	refuseFull         = refuse(452, 4, 3, 1, "Storage is nearly full, please try again later", reasonDiskFull, budgetNone)
+	refuseTrouble      = &refusal{Reply: ReplyStorageTrouble, reason: reasonStorage}
+	refuseRecipients   = refuse(452, 4, 5, 3, "Too many recipients, send the rest in another transaction", reasonRecipients, budgetNone)
+	refuseIdle         = refuse(421, 4, 4, 2, "Timeout, closing the connection", reasonTimeout, budgetNone)
+	refuseErrors       = refuse(421, 4, 7, 0, "Too many errors, closing the connection", reasonBudget, budgetNone)
+	refuseUnknown      = refuse(421, 4, 7, 0, "Too many refused recipients, closing the connection", reasonBudget, budgetNone)
+	refuseCommands     = refuse(421, 4, 7, 0, "Too many commands, closing the connection", reasonBudget, budgetNone)
+	refuseMessages     = refuse(421, 4, 7, 0, "Enough messages, please open another connection", reasonBudget, budgetNone)
+	refuseConnections  = refuse(421, 4, 7, 0, "Too many connections, please try again later", reasonConnections, budgetNone)
+	refuseSourceLimit  = refuse(421, 4, 7, 0, "Too many connections from your address", reasonConnections, budgetNone)
+	refuseShutdown     = refuse(421, 4, 3, 2, "Shutting down, please try again later", reasonShutdown, budgetNone)
+	refuseAborted      = refuse(421, 4, 4, 2, "Connection lost", reasonAborted, budgetNone)
+	refusePanic        = refuse(421, 4, 3, 0, "Local trouble, please try again later", reasonPanic, budgetNone)
+)

@@ -1,0 +1,51 @@
+package inbound
+
+import (
+	"fmt"
+	"runtime/debug"
+)
+
+// refuse answers a command that does not reach go-smtp. cause is what the log shall know of it beyond the reply.
+func (c *conn) refuse(r *refusal, cause ...error) {
+	c.out = c.judge(r, cause).appendTo(c.out)
+}
+
+// answer is refuse for a command that go-smtp executes: the error makes it write the reply.
+func (c *conn) answer(r *refusal, cause error) error {
+	return c.judge(r, []error{cause}).smtpError()
+}
+
+// judge counts a refusal and says what the peer is to hear, which is something else when a budget is used up. A 421
+// ends the conversation.
+func (c *conn) judge(r *refusal, cause []error) *refusal {
+	switch r.budget {
+	case budgetErrors:
+		if c.errors++; over(c.errors, c.srv.cfg.MaxErrors) {
+			r = refuseErrors
+		}
+	case budgetUnknown:
+		if c.unknown++; over(c.unknown, c.srv.cfg.MaxUnknownRecipients) {
+			r = refuseUnknown
+		}
+	}
+	if r.Code == 421 {
+		c.dead = true
+		c.linger = r != refuseIdle && r != refuseShutdown // those fall silent peers only
+	}
+	c.logRefused(r, cause)
+	return r
+}
+
+// contain turns a panic into a 421 and ends the conversation: no message may take the process down.
+func (c *conn) contain(where string, err *error) {
+	if v := recover(); v != nil {
+		c.panicked(where, v)
+		*err = error(refusePanic.smtpError())
+	}
+}
+
+func (c *conn) panicked(where string, v any) {
+	c.dead, c.linger = true, true
+	c.feed = nil
+	c.logRefused(refusePanic, []error{fmt.Errorf("panic in %s: %v\n%s", where, v, debug.Stack())})
+}

@@ -1,0 +1,224 @@
+package inbound
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-smtp"
+)
+
+// ErrServerClosed is what [Server.Serve] returns when Shutdown was called before.
+var ErrServerClosed = errors.New("inbound: server is shut down")
+
+// Server accepts SMTP connections. Make one with [NewServer], have it serve any number of listeners, and end it with
+// [Server.Shutdown].
+type Server struct {
+	cfg     Config
+	smtp    *smtp.Server
+	metrics *metrics
+
+	memory    memory
+	readers   sync.Pool // of *bufio.Reader
+	allowance allowance
+
+	ctx    context.Context // ends when the last connections are cut
+	cancel context.CancelFunc
+
+	mu        sync.Mutex
+	stopping  bool
+	listeners map[net.Listener]struct{}
+	conns     map[*conn]struct{}
+	sources   map[netip.Prefix]int // open connections by where they come from
+	drained   chan struct{}        // closed when stopping and conns is empty
+}
+
+// NewServer checks the configuration, reporting all its faults, and makes a Server. Nothing runs until Serve.
+func NewServer(cfg Config) (*Server, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("inbound: %w", err)
+	}
+	metrics, err := newMetrics(cfg.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("inbound: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Server{
+		cfg:       cfg,
+		metrics:   metrics,
+		memory:    memory{total: cfg.MemoryTotal},
+		readers:   sync.Pool{New: func() any { return bufio.NewReaderSize(nil, readBuffer) }},
+		ctx:       ctx,
+		cancel:    cancel,
+		listeners: map[net.Listener]struct{}{},
+		conns:     map[*conn]struct{}{},
+		sources:   map[netip.Prefix]int{},
+		drained:   make(chan struct{}),
+	}
+	s.smtp = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+		return session{c.Conn().(*conn)}, nil
+	}))
+	s.smtp.Domain = cfg.Hostname
+	s.smtp.MaxRecipients = cfg.MaxRecipients
+	s.smtp.MaxMessageBytes = cfg.MaxMessageSize
+	s.smtp.MaxLineLength = 0 // conn bounds the lines
+	s.smtp.EnableSMTPUTF8 = true
+	s.smtp.ErrorLog = errorLog{cfg.Log}
+	return s, nil
+}
+
+// Serve accepts connections on l until ctx ends or Shutdown is called, closes l and returns nil then; an error means that
+// the listener failed. name tells listeners apart in envelopes, logs and metrics. With implicitTLS the connections begin
+// with a TLS handshake (RFC 8314 section 3). Connections outlive Serve: only Shutdown waits for them.
+func (s *Server) Serve(ctx context.Context, l net.Listener, name string, implicitTLS bool) error {
+	if implicitTLS && s.cfg.TLS == nil {
+		return fmt.Errorf("inbound: listener %s has implicit TLS but there is no TLS configuration", name)
+	}
+	s.mu.Lock()
+	if s.stopping {
+		s.mu.Unlock()
+		l.Close()
+		return ErrServerClosed
+	}
+	s.listeners[l] = struct{}{}
+	s.mu.Unlock()
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+
+	err := s.smtp.Serve(&edge{Listener: l, srv: s, name: name, implicitTLS: implicitTLS})
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.listeners, l)
+	if s.stopping || ctx.Err() != nil {
+		return nil
+	}
+	l.Close()
+	return fmt.Errorf("inbound: accepting on %s: %w", name, err)
+}
+
+// Shutdown closes the listeners, tells idle peers 421 4.3.2 and lets transactions finish. When ctx ends it cuts those
+// that are left and returns the error of ctx. It returns when no session runs any more, for which a Spool must
+// return from Accept when its context ends.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	if !s.stopping {
+		s.stopping = true
+		for l := range s.listeners {
+			l.Close()
+		}
+		for c := range s.conns {
+			c.stop()
+		}
+		if len(s.conns) == 0 {
+			close(s.drained)
+		}
+	}
+	s.mu.Unlock()
+	defer s.cancel()
+	select {
+	case <-s.drained:
+		return nil
+	case <-ctx.Done():
+	}
+	s.cancel()
+	s.mu.Lock()
+	for c := range s.conns {
+		c.cut()
+	}
+	s.mu.Unlock()
+	<-s.drained
+	return fmt.Errorf("inbound: transactions were cut: %w", ctx.Err())
+}
+
+// edge is a listener as go-smtp sees it: what it accepts has passed the caps.
+type edge struct {
+	net.Listener
+	srv         *Server
+	name        string
+	implicitTLS bool
+}
+
+// Accept implements [net.Listener].
+func (e *edge) Accept() (net.Conn, error) {
+	for {
+		raw, err := e.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		c := &conn{
+			srv: e.srv, listener: e.name, raw: raw, wire: raw, implicit: e.implicitTLS,
+			remote: addrOf(raw), opened: time.Now(), ctx: e.srv.ctx,
+		}
+		refusal := e.srv.admit(c)
+		if refusal == nil {
+			return c, nil
+		}
+		c.logRefused(refusal, nil)
+		if !e.implicitTLS {
+			raw.SetWriteDeadline(time.Now().Add(time.Second)) // a fresh socket takes a line without waiting
+			raw.Write(refusal.appendTo(nil))
+		}
+		raw.Close()
+	}
+}
+
+// admit counts a connection in, or says why not.
+func (s *Server) admit(c *conn) *refusal {
+	source := sourceOf(c.remote)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.stopping:
+		return refuseShutdown
+	case over(len(s.conns)+1, s.cfg.MaxConnections):
+		return refuseConnections
+	case over(s.sources[source]+1, s.cfg.MaxConnectionsPerIP):
+		return refuseSourceLimit
+	}
+	s.conns[c] = struct{}{}
+	s.sources[source]++
+	s.metrics.open.Inc()
+	s.metrics.connections.WithLabelValues(c.listener).Inc()
+	return nil
+}
+
+// forget counts a connection out.
+func (s *Server) forget(c *conn) {
+	source := sourceOf(c.remote)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	if s.sources[source]--; s.sources[source] <= 0 {
+		delete(s.sources, source)
+	}
+	s.metrics.open.Dec()
+	if s.stopping && len(s.conns) == 0 {
+		close(s.drained)
+	}
+}
+
+// sourceOf is the network that counts as one source: an IPv4 address, or the /64 that one IPv6 subscriber owns.
+func sourceOf(ip netip.Addr) netip.Prefix {
+	bits := 32
+	if ip.Is6() {
+		bits = 64
+	}
+	prefix, _ := ip.Prefix(bits) // the zero Prefix for the zero Addr
+	return prefix
+}
+
+// addrOf is the address of the peer, an IPv4-mapped one as IPv4; the zero Addr where there is none.
+func addrOf(c net.Conn) netip.Addr {
+	ap, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap().WithZone("")
+}

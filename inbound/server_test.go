@@ -1,0 +1,313 @@
+package inbound_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/letterhook/letterhook/inbound"
+)
+
+// stored is a message that the spool of a test accepted.
+type stored struct {
+	id   string
+	env  inbound.Envelope
+	body string
+	file bool // the body lay in a temporary file
+}
+
+// spool keeps messages in memory. It is what a Store would be without a disk.
+type spool struct {
+	accept func(context.Context, *inbound.Envelope, inbound.Body) error // nil: all is well
+
+	mu    sync.Mutex
+	mails []stored
+	acked []string
+	acks  chan string // every id that was acknowledged
+}
+
+func newSpool() *spool { return &spool{acks: make(chan string, 1000)} }
+
+func (s *spool) Accept(ctx context.Context, env *inbound.Envelope, body inbound.Body) ([]string, error) {
+	if s.accept != nil {
+		if err := s.accept(ctx, env, body); err != nil {
+			return nil, err
+		}
+	}
+	raw, err := io.ReadAll(io.NewSectionReader(body, 0, body.Size()))
+	if err != nil {
+		return nil, err
+	}
+	if sha256.Sum256(raw) != body.SHA256() {
+		return nil, fmt.Errorf("hash differs")
+	}
+	if b := body.Bytes(); b != nil && string(b) != string(raw) {
+		return nil, fmt.Errorf("Bytes and ReadAt differ")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := fmt.Sprintf("msg_%d", len(s.mails)+1)
+	s.mails = append(s.mails, stored{id, *env, string(raw), body.Bytes() == nil})
+	return []string{id}, nil
+}
+
+func (s *spool) Acknowledged(ids []string) {
+	s.mu.Lock()
+	s.acked = append(s.acked, ids...)
+	s.mu.Unlock()
+	for _, id := range ids {
+		s.acks <- id
+	}
+}
+
+func (s *spool) all() []stored {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]stored(nil), s.mails...)
+}
+
+func (s *spool) acknowledged() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.acked...)
+}
+
+// decide is the routes of the tests: in.example.com is ours, every local part but those that begin with "no".
+func decide(p inbound.Path) inbound.Decision {
+	switch {
+	case !strings.EqualFold(p.Domain, "in.example.com") && !strings.EqualFold(p.Domain, "mx.example.com"):
+		return inbound.Decision{Refuse: &inbound.Reply{Code: 550, Status: [3]int{5, 7, 1}, Text: "Relaying denied"}}
+	case strings.HasPrefix(p.LocalPart, "no"):
+		return inbound.Decision{Refuse: &inbound.Reply{Code: 550, Status: [3]int{5, 1, 1}, Text: "No such mailbox"}}
+	case p.LocalPart == "later":
+		return inbound.Decision{Refuse: &inbound.Reply{Code: 451, Status: [3]int{4, 7, 1}, Text: "Later"}}
+	case p.LocalPart == "policy421":
+		return inbound.Decision{Refuse: &inbound.Reply{Code: 421, Status: [3]int{4, 7, 0}, Text: "Go away"}}
+	case p.LocalPart == "panic":
+		panic("a route panicked")
+	}
+	return inbound.Decision{Account: "acc_1", Route: "rt_1", Endpoints: []string{"ep_1"}, LocalPart: p.LocalPart}
+}
+
+// edge is a server under test and where it listens.
+type edge struct {
+	*inbound.Server
+	spool   *spool
+	addr    string // of a listener that begins in clear
+	addrTLS string // of a listener with implicit TLS
+}
+
+// serve starts a server on two loopback ports; change may alter the configuration.
+func serve(t testing.TB, change func(*inbound.Config)) *edge {
+	t.Helper()
+	sp := newSpool()
+	cfg := inbound.Config{
+		Hostname:            "mx.example.com",
+		Recipients:          decide,
+		Spool:               sp,
+		TLS:                 &tls.Config{Certificates: []tls.Certificate{certificate(t)}},
+		TempDir:             t.TempDir(),
+		MaxConnectionsPerIP: -1,
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	server, err := inbound.NewServer(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &edge{Server: server, spool: sp}
+	var running sync.WaitGroup
+	listen := func(name string, implicit bool) string {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		running.Go(func() {
+			if err := server.Serve(context.Background(), l, name, implicit); err != nil {
+				t.Errorf("Serve: %v", err)
+			}
+		})
+		return l.Addr().String()
+	}
+	e.addr, e.addrTLS = listen("mx", false), listen("smtps", true)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+		running.Wait()
+	})
+	return e
+}
+
+// certificate makes a self-signed certificate for mx.example.com.
+func certificate(t testing.TB) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "mx.example.com"},
+		DNSNames:     []string{"mx.example.com"},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// peer is a raw client. Its methods fail the test on any trouble, a minute of silence included.
+type peer struct {
+	t    testing.TB
+	conn net.Conn
+	r    *bufio.Reader
+}
+
+// dial connects in the clear and reads the greeting.
+func (e *edge) dial(t testing.TB) *peer {
+	t.Helper()
+	conn, err := net.Dial("tcp", e.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPeer(t, conn)
+	p.expect("220 mx.example.com")
+	return p
+}
+
+func newPeer(t testing.TB, conn net.Conn) *peer {
+	conn.SetDeadline(time.Now().Add(time.Minute))
+	t.Cleanup(func() { conn.Close() })
+	return &peer{t: t, conn: conn, r: bufio.NewReader(conn)}
+}
+
+// send writes octets as they are.
+func (p *peer) send(octets string) {
+	p.t.Helper()
+	if _, err := io.WriteString(p.conn, octets); err != nil {
+		p.t.Fatalf("sending %.60q: %v", octets, err)
+	}
+}
+
+// reply reads a whole reply; lines are joined by "|".
+func (p *peer) reply() string {
+	p.t.Helper()
+	var lines []string
+	for {
+		line, err := p.r.ReadString('\n')
+		if err != nil {
+			p.t.Fatalf("reading a reply: %v, have %q", err, append(lines, line))
+		}
+		if !strings.HasSuffix(line, "\r\n") || len(line) < 5 || len(line) > 512 {
+			p.t.Fatalf("malformed reply line %q", line)
+		}
+		lines = append(lines, line[:len(line)-2])
+		if line[3] == ' ' {
+			return strings.Join(lines, "|")
+		}
+	}
+}
+
+// expect reads a reply that must begin with prefix.
+func (p *peer) expect(prefix string) string {
+	p.t.Helper()
+	reply := p.reply()
+	if !strings.HasPrefix(reply, prefix) {
+		p.t.Fatalf("reply %q, want %q", reply, prefix)
+	}
+	return reply
+}
+
+// do sends a command and expects a reply.
+func (p *peer) do(command, prefix string) string {
+	p.t.Helper()
+	p.send(command + "\r\n")
+	return p.expect(prefix)
+}
+
+// closed expects the server to have closed the connection, with nothing more to say.
+func (p *peer) closed() {
+	p.t.Helper()
+	rest, err := io.ReadAll(p.r)
+	if len(rest) > 0 {
+		p.t.Fatalf("the server said more: %q", rest)
+	}
+	if ne, ok := err.(net.Error); ok && ne.Timeout() {
+		p.t.Fatal("the server did not close the connection")
+	}
+}
+
+// startTLS upgrades a connection that was greeted.
+func (p *peer) startTLS() {
+	p.t.Helper()
+	p.do("STARTTLS", "220 2.0.0")
+	conn := tls.Client(p.conn, &tls.Config{InsecureSkipVerify: true, ServerName: "mx.example.com"})
+	if err := conn.Handshake(); err != nil {
+		p.t.Fatal(err)
+	}
+	p.conn, p.r = conn, bufio.NewReader(conn)
+}
+
+// begin goes as far as the 354.
+func (p *peer) begin() {
+	p.t.Helper()
+	p.transaction()
+	p.do("DATA", "354 ")
+}
+
+// transaction gives a sender and a recipient.
+func (p *peer) transaction() {
+	p.t.Helper()
+	p.do("MAIL FROM:<ann@sender.example>", "250 2.1.0")
+	p.do("RCPT TO:<bob@in.example.com>", "250 2.1.5")
+}
+
+// ways are the three ways to speak to a server; every rule about content holds in each.
+var ways = []struct {
+	name    string
+	connect func(testing.TB, *edge) *peer
+}{
+	{"clear", func(t testing.TB, e *edge) *peer {
+		p := e.dial(t)
+		p.do("EHLO client.example", "250-mx.example.com")
+		return p
+	}},
+	{"starttls", func(t testing.TB, e *edge) *peer {
+		p := e.dial(t)
+		p.do("EHLO client.example", "250-mx.example.com")
+		p.startTLS()
+		p.do("EHLO client.example", "250-mx.example.com")
+		return p
+	}},
+	{"implicit tls", func(t testing.TB, e *edge) *peer {
+		conn, err := tls.Dial("tcp", e.addrTLS, &tls.Config{InsecureSkipVerify: true, ServerName: "mx.example.com"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := newPeer(t, conn)
+		p.expect("220 mx.example.com")
+		p.do("EHLO client.example", "250-mx.example.com")
+		return p
+	}},
+}

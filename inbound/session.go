@@ -1,0 +1,182 @@
+package inbound
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-smtp"
+)
+
+// transaction is a mail transaction (RFC 5321 section 3.3): from MAIL to the end of the data or to what aborts it.
+type transaction struct {
+	mail       mailCommand
+	recipients []Recipient
+	content    *content // of BDAT, from the first chunk on
+}
+
+func (t *transaction) has(path Path) bool {
+	for i := range t.recipients {
+		if t.recipients[i].Path.same(path) {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *transaction) release() {
+	if t.content != nil {
+		t.content.release()
+	}
+}
+
+// session is what go-smtp calls for the commands it executes. All calls come from the goroutine of the connection.
+// The arguments go-smtp has parsed are not used: conn has parsed them strictly before.
+type session struct{ *conn }
+
+var _ smtp.Session = session{}
+
+// Mail begins a transaction.
+func (s session) Mail(string, *smtp.MailOptions) error {
+	s.tx = &transaction{mail: s.mail}
+	s.setBusy(true)
+	return nil
+}
+
+// Rcpt asks the routes.
+func (s session) Rcpt(string, *smtp.RcptOptions) (err error) {
+	defer s.contain("rcpt", &err)
+	decision := s.srv.cfg.Recipients(s.rcpt)
+	if decision.Refuse != nil {
+		r := &refusal{Reply: decision.Refuse, reason: reasonRecipient}
+		if !r.Temporary() {
+			r.budget = budgetUnknown
+		}
+		return s.answer(r, nil)
+	}
+	s.tx.recipients = append(s.tx.recipients, Recipient{Path: s.rcpt, Decision: decision})
+	s.srv.cfg.Step("rcpt")
+	return nil
+}
+
+// Data reads the content, unless it came in chunks, and gives it to the Spool.
+func (s session) Data(io.Reader) (err error) {
+	message := s.tx.content
+	if message == nil {
+		message = newContent(&s.srv.cfg, &s.srv.memory, s.tx.mail.size)
+	}
+	defer message.release()
+	defer s.contain("data", &err)
+	if s.tx.content == nil {
+		if failure := s.readData(message); failure != nil {
+			return s.answer(failure, nil)
+		}
+	}
+	s.feed = endOfData
+	if message.finish(); message.refusal != nil {
+		return s.answer(message.refusal, message.err)
+	}
+	return s.accept(message)
+}
+
+// endOfData is all that go-smtp ever reads of a message.
+var endOfData = []byte(".\r\n")
+
+// readData reads the content behind DATA.
+func (c *conn) readData(message *content) *refusal {
+	data := dataReader{r: c.reader}
+	for {
+		octets, err := data.next()
+		switch {
+		case err == nil:
+			message.write(octets)
+		case errors.Is(err, io.EOF):
+			return nil
+		default:
+			return c.contentFailed(err)
+		}
+	}
+}
+
+// contentFailed ends a connection that stalled or broke inside a message: nothing that comes later can be told from
+// content.
+func (c *conn) contentFailed(err error) *refusal {
+	c.dead = true
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return refuseIdle
+	}
+	return refuseAborted
+}
+
+// accept gives a message to the Spool and makes the 250 of it.
+func (s session) accept(message *content) error {
+	env := s.envelope()
+	s.srv.cfg.Step("data-read")
+	if ids := s.unproven.take(); ids != nil {
+		s.srv.cfg.Spool.Acknowledged(ids) // the content came in answer to a 354 behind that 250
+	}
+	began := time.Now()
+	ids, err := s.srv.cfg.Spool.Accept(s.ctx, env, message.body)
+	if err != nil {
+		return s.answer(refusalOf(err), err)
+	}
+	s.srv.cfg.Step("accepted")
+	s.messages++
+	s.commands = 0
+	s.unproven.add(ids)
+	s.logAccepted(env, ids, message.size, time.Since(began))
+	return (&Reply{250, [3]int{2, 0, 0}, "OK queued as " + listIDs(ids)}).smtpError()
+}
+
+// envelope is what the session said of the message.
+func (s session) envelope() *Envelope {
+	return &Envelope{
+		ReversePath: s.tx.mail.path,
+		Recipients:  s.tx.recipients,
+		Helo:        s.helo,
+		RemoteIP:    s.remote,
+		TLS:         s.tls,
+		SMTPUTF8:    s.tx.mail.smtputf8,
+		Listener:    s.listener,
+		ReceivedAt:  time.Now().UTC(),
+	}
+}
+
+// listIDs names the messages in the 250; the line stays short whatever their number.
+func listIDs(ids []string) string {
+	const shown = 8
+	if len(ids) <= shown {
+		return strings.Join(ids, " ")
+	}
+	return strings.Join(ids[:shown], " ") + " and " + strconv.Itoa(len(ids)-shown) + " more"
+}
+
+// refusalOf turns an error of the Spool into what the peer hears.
+func refusalOf(err error) *refusal {
+	var reply *Reply
+	if !errors.As(err, &reply) {
+		return refuseTrouble
+	}
+	r := &refusal{Reply: reply, reason: reasonPolicy}
+	if reply.Temporary() {
+		r.reason = reasonStorage
+	}
+	return r
+}
+
+// Reset ends the transaction: after RSET, HELO, EHLO, and after the data.
+func (s session) Reset() {
+	var ignored error
+	defer s.contain("reset", &ignored)
+	if s.tx != nil {
+		s.tx.release()
+		s.tx = nil
+	}
+	s.setBusy(false)
+}
+
+// Logout is called when the conversation ends. go-smtp does not recover from a panic here, so it has nothing to do.
+func (s session) Logout() error { return nil }
