@@ -39,8 +39,8 @@ type AttachmentBlob struct {
 
 // rawRef says where the sealed raw bytes lie and how to open them.
 type rawRef struct {
-	blob   string // key of the pack or blob
+	pack   string // key of the pack, or of the blob that holds this message alone
 	offset int64
-	length int64 // sealed octets
-	key    []byte
+	length int64  // sealed octets
+	key    []byte // as stored: wrapped when there is an instance key
 }

@@ -1,0 +1,54 @@
+package storage
+
+// batch is what the committer writes in one transaction. Its tasks have transactions of their own.
+type batch struct {
+	accepts     []*acceptance
+	completions []*completing
+	begins      []*beginning
+	acks        []string
+	tasks       []*task
+}
+
+func (b *batch) empty() bool { return b.rows() == 0 && len(b.tasks) == 0 }
+
+// rows counts what can fail by itself.
+func (b *batch) rows() int {
+	return len(b.accepts) + len(b.completions) + len(b.begins) + len(b.acks)
+}
+
+// split halves a batch of two or more, by kind first: acknowledgements stay in front, because a mail accepted after one
+// depends on it.
+func (b *batch) split() (*batch, *batch) {
+	switch {
+	case len(b.acks) > 0 && len(b.acks) < b.rows():
+		return &batch{acks: b.acks}, &batch{accepts: b.accepts, completions: b.completions, begins: b.begins}
+	case len(b.acks) > 0:
+		h := len(b.acks) / 2
+		return &batch{acks: b.acks[:h]}, &batch{acks: b.acks[h:]}
+	case len(b.accepts) > 0 && len(b.accepts) < b.rows():
+		return &batch{accepts: b.accepts}, &batch{completions: b.completions, begins: b.begins}
+	case len(b.accepts) > 0:
+		h := len(b.accepts) / 2
+		return &batch{accepts: b.accepts[:h]}, &batch{accepts: b.accepts[h:]}
+	case len(b.begins) > 0 && len(b.begins) < b.rows():
+		return &batch{begins: b.begins}, &batch{completions: b.completions}
+	case len(b.begins) > 0:
+		h := len(b.begins) / 2
+		return &batch{begins: b.begins[:h]}, &batch{begins: b.begins[h:]}
+	}
+	h := len(b.completions) / 2
+	return &batch{completions: b.completions[:h]}, &batch{completions: b.completions[h:]}
+}
+
+// fail answers everything in the batch with the error that kept it from the disk.
+func (b *batch) fail(err error) {
+	for _, a := range b.accepts {
+		a.done <- err
+	}
+	for _, c := range b.completions {
+		c.done(err)
+	}
+	for _, p := range b.begins {
+		p.done <- err
+	}
+}

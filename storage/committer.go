@@ -1,0 +1,147 @@
+package storage
+
+import (
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// committer is the only goroutine that writes to the database and to the segments. Batches form by themselves: it takes
+// whatever came while the last commit ran, and commits at once when it was idle.
+type committer struct {
+	queue    *queue
+	writer   *writer
+	segments *segments
+	handOver atomic.Pointer[func([]Accepted)]
+	step     func(string)
+	now      func() time.Time
+	log      *slog.Logger
+	metrics  *metrics
+	stopped  chan struct{} // closed when run has returned
+	values   values        // reused
+
+	// What ForeignChange saw last, and on which connection; 0: not asked yet.
+	dataVersion    int64
+	dataGeneration int
+}
+
+// run writes until the queue is closed and empty.
+func (c *committer) run() {
+	defer close(c.stopped)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		b, wait, last := c.queue.take()
+		if last {
+			return
+		}
+		if !b.empty() {
+			c.write(b)
+			continue
+		}
+		var due <-chan time.Time
+		if wait > 0 {
+			timer.Reset(wait)
+			due = timer.C
+		}
+		select {
+		case <-c.queue.wake:
+		case <-due:
+		}
+	}
+}
+
+// write makes a batch durable: bytes first, then the rows.
+func (c *committer) write(b *batch) {
+	if err := c.segments.append(b.accepts); err != nil {
+		err = fmt.Errorf("write pack: %w", err)
+		c.log.Error("mail was not taken: its bytes could not be stored", "messages", len(b.accepts), "error", err)
+		(&batch{accepts: b.accepts}).fail(err)
+		b.accepts = nil
+	}
+	if b.rows() > 0 {
+		c.commit(b)
+	}
+	for _, t := range b.tasks {
+		if t.bare {
+			t.done <- t.do(c.writer)
+		} else {
+			t.done <- c.writer.transact(func() error { return t.do(c.writer) })
+		}
+	}
+}
+
+// commit writes the rows of a batch in one transaction. A batch that fails is split, so that one bad row fails alone,
+// unless the storage as a whole is in trouble: then all of it fails at once.
+func (c *committer) commit(b *batch) {
+	start := time.Now()
+	tx := transaction{writer: c.writer, now: c.now(), values: &c.values}
+	err := c.writer.transact(func() error {
+		if len(b.accepts) > 0 {
+			c.step("tx-begun")
+		}
+		if err := tx.write(b); err != nil {
+			return err
+		}
+		if len(b.accepts) > 0 {
+			c.step("tx-written")
+		}
+		return nil
+	})
+	if err == nil {
+		c.metrics.commit(b, &tx, time.Since(start))
+		c.finish(b)
+		return
+	}
+	if b.rows() > 1 && !isStorageTrouble(err) {
+		left, right := b.split()
+		c.commit(left)
+		c.commit(right)
+		return
+	}
+	c.metrics.failed.Inc()
+	c.log.Error("a transaction failed", "accepts", len(b.accepts), "completions", len(b.completions), "error", err)
+	b.fail(err)
+	if isStorageTrouble(err) && len(b.acks) > 0 {
+		c.queue.putAcks(b.acks)
+	}
+}
+
+// finish answers everybody in a batch that was committed.
+func (c *committer) finish(b *batch) {
+	if len(b.accepts) > 0 {
+		c.step("tx-committed")
+	}
+	if len(b.completions) > 0 {
+		c.step("completions-committed")
+	}
+	var fresh []Accepted
+	handOver := c.handOver.Load()
+	for _, a := range b.accepts {
+		if handOver != nil {
+			for _, m := range a.messages {
+				if m.id == m.mail.ID && len(m.deliveries) > 0 {
+					fresh = append(fresh, Accepted{Mail: m.mail, Raw: m.raw, Deliveries: m.deliveries})
+				}
+			}
+		}
+		a.done <- nil
+	}
+	if len(fresh) > 0 {
+		(*handOver)(fresh)
+	}
+	for _, c := range b.completions {
+		c.done(c.err)
+	}
+	for _, p := range b.begins {
+		p.done <- beginError(p)
+	}
+}
+
+func beginError(p *beginning) error {
+	if p.count == 0 {
+		return fmt.Errorf("message %s: %w", p.message, ErrNotFound)
+	}
+	return nil
+}

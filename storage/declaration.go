@@ -1,0 +1,153 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/letterhook/letterhook/inbound"
+)
+
+// Declaration is what the operator's file says about routing, everything by name. [Store.Apply] gives every name an id
+// that stays the same over restarts and changes of the rest.
+type Declaration struct {
+	// Accounts are the names of the tenants.
+	Accounts []string
+	Domains  []DeclaredDomain
+	// Endpoints have no ID yet, and their Account is the NAME of the account. The first one of an account is its
+	// default: it gets what is sent to postmaster and abuse unless a route says otherwise.
+	Endpoints []Endpoint
+	Routes    []DeclaredRoute
+	// AcceptAll, when not nil, takes mail for every domain that is not declared. It is for development only.
+	AcceptAll *AcceptAll
+}
+
+// DeclaredDomain gives a domain to an account.
+type DeclaredDomain struct {
+	// Name is a domain in either form of IDNA, or "*." and a domain for all its subdomains at any depth.
+	Name    string
+	Account string // name of the account
+}
+
+// DeclaredRoute says what happens to mail for certain local-parts of a domain. A route is known again by its domain and
+// its match.
+type DeclaredRoute struct {
+	Domain string // as in DeclaredDomain.Name
+	// Match selects local-parts, without regard to case:
+	//
+	//	support        this one
+	//	reply+*        "reply+" and any detail; "reply" alone needs a route of its own
+	//	order-*        a glob: * is any run of characters, ? is one character
+	//	/^o-(?P<n>.*)/ a regular expression (RE2) over the whole local-part; named groups become captures
+	//	*              all of them
+	//
+	// The kinds are tried in this order, routes of the same kind in the order of the declaration.
+	Match     string
+	Endpoints []string       // names of endpoints of the domain's account; may be empty: accepted and discarded
+	Refuse    *inbound.Reply // the answer to RCPT instead of accepting; Endpoints is then empty
+}
+
+// AcceptAll leads the mail of all domains that are not declared to one endpoint.
+type AcceptAll struct {
+	Account  string // name
+	Endpoint string // name
+}
+
+// Validate reports every fault of the declaration, joined, or nil.
+func (d *Declaration) Validate() error {
+	v := validation{accounts: map[string]bool{}, domains: map[string]string{}, endpoints: map[[2]string]bool{}}
+	v.readAccounts(d.Accounts)
+	v.readDomains(d.Domains)
+	v.readEndpoints(d.Endpoints)
+	v.readRoutes(d.Routes)
+	if a := d.AcceptAll; a != nil && !v.endpoints[[2]string{a.Account, a.Endpoint}] {
+		v.fault("accept all: account %q has no endpoint %q", a.Account, a.Endpoint)
+	}
+	return errors.Join(v.faults...)
+}
+
+// validation holds the names met so far.
+type validation struct {
+	faults    []error
+	accounts  map[string]bool
+	domains   map[string]string  // normalised domain -> account
+	endpoints map[[2]string]bool // account, name
+}
+
+func (v *validation) fault(format string, args ...any) {
+	v.faults = append(v.faults, fmt.Errorf(format, args...))
+}
+
+func (v *validation) readAccounts(names []string) {
+	for _, name := range names {
+		switch {
+		case name == "":
+			v.fault("an account has no name")
+		case v.accounts[name]:
+			v.fault("account %q is declared twice", name)
+		}
+		v.accounts[name] = true
+	}
+}
+
+func (v *validation) readDomains(domains []DeclaredDomain) {
+	for _, d := range domains {
+		name, err := normalDomain(d.Name)
+		if err != nil {
+			v.fault("domain %q: %w", d.Name, err)
+			continue
+		}
+		if _, ok := v.domains[name]; ok {
+			v.fault("domain %q is declared twice", d.Name)
+		}
+		if !v.accounts[d.Account] {
+			v.fault("domain %q: there is no account %q", d.Name, d.Account)
+		}
+		v.domains[name] = d.Account
+	}
+}
+
+func (v *validation) readEndpoints(endpoints []Endpoint) {
+	for i := range endpoints {
+		e := &endpoints[i]
+		key := [2]string{e.Account, e.Name}
+		switch {
+		case e.Name == "":
+			v.fault("an endpoint of account %q has no name", e.Account)
+		case v.endpoints[key]:
+			v.fault("endpoint %q is declared twice", e.Name)
+		case !v.accounts[e.Account]:
+			v.fault("endpoint %q: there is no account %q", e.Name, e.Account)
+		}
+		v.endpoints[key] = true
+	}
+}
+
+func (v *validation) readRoutes(routes []DeclaredRoute) {
+	seen := map[[2]string]bool{}
+	for _, r := range routes {
+		name, err := normalDomain(r.Domain)
+		account, ok := v.domains[name]
+		if err != nil || !ok {
+			v.fault("route %q: domain %q is not declared", r.Match, r.Domain)
+			continue
+		}
+		m, err := parseMatch(r.Match)
+		if err != nil {
+			v.fault("route %q of %q: %w", r.Match, r.Domain, err)
+			continue
+		}
+		if key := [2]string{name, m.text}; seen[key] {
+			v.fault("route %q of %q is declared twice", r.Match, r.Domain)
+		} else {
+			seen[key] = true
+		}
+		if r.Refuse != nil && len(r.Endpoints) > 0 {
+			v.fault("route %q of %q refuses and has endpoints", r.Match, r.Domain)
+		}
+		for _, e := range r.Endpoints {
+			if !v.endpoints[[2]string{account, e}] {
+				v.fault("route %q of %q: account %q has no endpoint %q", r.Match, r.Domain, account, e)
+			}
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package storage
+
+import (
+	"errors"
+	"net"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/idna"
+
+	"github.com/letterhook/letterhook/inbound"
+)
+
+// Directory is a snapshot of the accounts, domains, endpoints and routes. It never changes: a reload makes a new one.
+type Directory struct {
+	// Endpoints holds every endpoint by its id, those that are no longer declared with Disabled set.
+	Endpoints map[string]*Endpoint
+	// Accounts gives the name of every account by its id.
+	Accounts map[string]string
+
+	domains    map[string]*domain
+	acceptAll  *domain
+	postmaster *domain // takes <postmaster> without a domain; nil when no domain is declared
+}
+
+// domain is a declared domain with its routes, sorted by kind.
+type domain struct {
+	account  string
+	fallback []string          // endpoint ids for postmaster and abuse: the account's first endpoint
+	exact    map[string]*route // by normalised local-part
+	detail   map[string]*route // by what stands before the "+"
+	patterns []*route          // globs, then regular expressions
+	all      *route
+}
+
+type route struct {
+	id        string
+	match     match
+	endpoints []string
+	refuse    *inbound.Reply
+}
+
+// Recipients decides about a forward-path at RCPT (RFC 5321 section 4.1.1.3). It only reads memory, so it never blocks.
+// postmaster and abuse exist in every declared domain (RFC 5321 section 4.5.1, RFC 2142): no route can refuse them.
+func (d *Directory) Recipients(p inbound.Path) inbound.Decision {
+	dom := d.lookup(p)
+	if dom == nil {
+		return inbound.Decision{Refuse: foreignDomain()}
+	}
+	localPart, detail, _ := strings.Cut(p.LocalPart, "+")
+	decision := inbound.Decision{Account: dom.account, LocalPart: localPart, Detail: detail}
+	normal := normalLocalPart(p.LocalPart)
+	r, captures := dom.route(normal, p.LocalPart)
+	if r == nil || r.refuse != nil {
+		if normal == "postmaster" || normal == "abuse" {
+			decision.Endpoints = dom.fallback
+			return decision
+		}
+	}
+	if r == nil {
+		return inbound.Decision{Refuse: unknownMailbox()}
+	}
+	if r.refuse != nil {
+		return inbound.Decision{Refuse: r.refuse}
+	}
+	decision.Route = r.id
+	decision.Endpoints = r.endpoints
+	decision.Captures = captures
+	return decision
+}
+
+func (d *Directory) lookup(p inbound.Path) *domain {
+	if p.Domain == "" {
+		if normalLocalPart(p.LocalPart) == "postmaster" {
+			return d.postmaster
+		}
+		return nil
+	}
+	name, err := normalDomain(p.Domain)
+	if err != nil || strings.HasPrefix(name, "*.") {
+		return d.acceptAll
+	}
+	if dom := d.domains[name]; dom != nil {
+		return dom
+	}
+	for rest := name; ; {
+		_, parent, ok := strings.Cut(rest, ".")
+		if !ok {
+			return d.acceptAll
+		}
+		if dom := d.domains["*."+parent]; dom != nil {
+			return dom
+		}
+		rest = parent
+	}
+}
+
+func (d *domain) route(normal, written string) (*route, map[string]string) {
+	if r := d.exact[normal]; r != nil {
+		return r, nil
+	}
+	if before, _, ok := strings.Cut(normal, "+"); ok {
+		if r := d.detail[before]; r != nil {
+			return r, nil
+		}
+	}
+	for _, r := range d.patterns {
+		if r.match.kind == matchGlob {
+			if r.match.re.MatchString(normal) {
+				return r, nil
+			}
+		} else if captures, ok := r.match.captures(written); ok {
+			return r, captures
+		}
+	}
+	return d.all, nil
+}
+
+func (d *domain) add(r *route) {
+	switch r.match.kind {
+	case matchExact:
+		d.exact[r.match.text] = r
+	case matchDetail:
+		d.detail[strings.TrimSuffix(r.match.text, "+*")] = r
+	case matchGlob, matchRegexp:
+		d.patterns = append(d.patterns, r)
+		slices.SortStableFunc(d.patterns, func(a, b *route) int { return int(a.match.kind) - int(b.match.kind) })
+	case matchAll:
+		d.all = r
+	}
+}
+
+// normalDomain is the form in which domains are compared: lower-case A-labels (RFC 5890). "*." in front stays.
+func normalDomain(s string) (string, error) {
+	rest, wild := strings.CutPrefix(s, "*.")
+	if strings.HasPrefix(rest, "[") {
+		return "", errors.New("an address literal is no domain")
+	}
+	if net.ParseIP(rest) != nil {
+		return "", errors.New("an IP address is no domain")
+	}
+	name, err := idna.Lookup.ToASCII(strings.TrimSuffix(rest, "."))
+	if err != nil {
+		// Lookup is strict about letters; names with an underscore are in use and harmless to compare.
+		if !isASCII(rest) {
+			return "", err
+		}
+		name = strings.ToLower(strings.TrimSuffix(rest, "."))
+	}
+	if name == "" || len(name) > 255 || strings.ContainsAny(name, "*@ ") {
+		return "", errors.New("not a domain name")
+	}
+	if wild {
+		return "*." + name, nil
+	}
+	return name, nil
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// foreignDomain refuses a domain that nobody declared: we relay for no one (RFC 5321 section 3.6.2).
+func foreignDomain() *inbound.Reply {
+	return &inbound.Reply{Code: 550, Status: [3]int{5, 7, 1}, Text: "No mail is taken for this domain here"}
+}
+
+func unknownMailbox() *inbound.Reply {
+	return &inbound.Reply{Code: 550, Status: [3]int{5, 1, 1}, Text: "No such mailbox here"}
+}

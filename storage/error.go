@@ -1,0 +1,20 @@
+package storage
+
+import "errors"
+
+var (
+	// ErrClosed says that the store was closed before the call could be carried out.
+	ErrClosed = errors.New("the store is closed")
+	// ErrStale says that a completion came too late: its delivery is finished, or another attempt was recorded with the
+	// same number. Nothing of it was recorded.
+	ErrStale = errors.New("the delivery is no longer in the state the attempt began with")
+	// ErrBeside says that the call needs the store of the server itself and not one opened beside it.
+	ErrBeside = errors.New("the store was opened beside a server")
+	// ErrLocked says that another process serves from the same folder.
+	ErrLocked = errors.New("another server uses this data folder")
+	// ErrSchema says that the database was written by a newer version of the program, or not yet brought to this one.
+	ErrSchema = errors.New("the database has another schema")
+)
+
+// errNoRecipients says that an envelope without recipients was to be accepted; the session never sends one.
+var errNoRecipients = errors.New("the envelope has no recipients")

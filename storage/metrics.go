@@ -1,0 +1,83 @@
+package storage
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics counts what the committer does.
+type metrics struct {
+	accepts       prometheus.Counter
+	duplicates    prometheus.Counter
+	completions   prometheus.Counter
+	failed        prometheus.Counter
+	batchAccepts  prometheus.Histogram
+	commitSeconds prometheus.Histogram
+	acceptSeconds prometheus.Histogram
+	pending       atomic.Int64
+}
+
+func newMetrics(r prometheus.Registerer, s *Store, pending int64) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "letterhook", Subsystem: "storage", Name: name, Help: help})
+	}
+	histogram := func(name, help string, buckets []float64) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "letterhook", Subsystem: "storage", Name: name, Help: help, Buckets: buckets,
+		})
+	}
+	seconds := prometheus.ExponentialBuckets(0.0001, 2, 16) // 0.1 ms to 3.3 s
+	m := &metrics{
+		accepts:       counter("messages_total", "Messages made durable."),
+		duplicates:    counter("duplicates_total", "Resends answered with the id of the first time."),
+		completions:   counter("attempts_total", "Delivery attempts recorded."),
+		failed:        counter("failed_transactions_total", "Transactions that were given up."),
+		batchAccepts:  histogram("batch_accepts", "Mails accepted in one transaction.", prometheus.ExponentialBuckets(1, 2, 8)),
+		commitSeconds: histogram("commit_seconds", "Duration of a transaction with its sync.", seconds),
+		acceptSeconds: histogram("accept_seconds", "Time from the last octet of a mail until it was durable.", seconds),
+	}
+	m.pending.Store(pending)
+	if r == nil {
+		return m
+	}
+	gauge := func(name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "letterhook", Subsystem: "storage", Name: name, Help: help}, value)
+	}
+	r.MustRegister(m.accepts, m.duplicates, m.completions, m.failed, m.batchAccepts, m.commitSeconds, m.acceptSeconds,
+		gauge("pending_deliveries", "Deliveries that are not finished.", func() float64 { return float64(m.pending.Load()) }),
+		gauge("oldest_due_seconds", "How long the oldest delivery has been due.", s.oldestDue),
+		gauge("accepts_waiting", "Mails that wait for the disk.", func() float64 { return float64(s.AcceptsWaiting()) }),
+		gauge("free_bytes", "Free space of the data folder.", func() float64 { n, _ := s.FreeSpace(); return float64(n) }),
+	)
+	return m
+}
+
+// commit counts a transaction that was committed.
+func (m *metrics) commit(b *batch, tx *transaction, took time.Duration) {
+	m.commitSeconds.Observe(took.Seconds())
+	m.pending.Add(int64(tx.inserted - tx.finished))
+	if n := len(b.accepts); n > 0 {
+		m.batchAccepts.Observe(float64(n))
+		m.accepts.Add(float64(tx.messages))
+		m.duplicates.Add(float64(tx.duplicates))
+	}
+	m.completions.Add(float64(tx.attempts))
+}
+
+// oldestDue is the age in seconds of the oldest due delivery, 0 when nothing is due.
+func (s *Store) oldestDue() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	lanes, err := s.Lanes(ctx)
+	if err != nil {
+		return 0
+	}
+	age := 0.0
+	for _, l := range lanes {
+		age = max(age, s.cfg.Now().Sub(l.DueAt).Seconds())
+	}
+	return age
+}

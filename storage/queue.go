@@ -1,0 +1,217 @@
+package storage
+
+import (
+	"database/sql/driver"
+	"sync"
+	"time"
+)
+
+// The bounds of one transaction, and how long completions wait for an accept to ride with.
+const (
+	maxAccepts       = 128
+	maxAcceptBytes   = 8 << 20
+	maxCompletions   = 256
+	completionsReady = 64
+	completionWait   = 10 * time.Millisecond
+	ackWait          = time.Second
+)
+
+// acceptance is one mail on its way to the disk: one or more messages that become durable together or not at all.
+type acceptance struct {
+	messages []*incoming
+	done     chan error // buffered; gets exactly one value once the acceptance was taken from a queue
+}
+
+func (a *acceptance) sealedSize() (n int) {
+	for _, m := range a.messages {
+		n += len(m.sealed)
+	}
+	return n
+}
+
+// acceptances is a list of waiting acceptances. Not safe for concurrent use.
+type acceptances []*acceptance
+
+// take removes what fits into one batch.
+func (q *acceptances) take() []*acceptance {
+	n, size := 0, 0
+	for n < len(*q) && n < maxAccepts {
+		size += (*q)[n].sealedSize()
+		if n > 0 && size > maxAcceptBytes {
+			break
+		}
+		n++
+	}
+	taken := (*q)[:n:n]
+	if *q = (*q)[n:]; len(*q) == 0 {
+		*q = nil // lets go of the array
+	}
+	return taken
+}
+
+// withdraw removes an acceptance that nobody has taken yet.
+func (q *acceptances) withdraw(a *acceptance) bool {
+	for i, other := range *q {
+		if other == a {
+			// A new array: the old one may be shared with a batch that was taken.
+			*q = append(append(acceptances(nil), (*q)[:i]...), (*q)[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// completing is a completion on its way to the disk.
+type completing struct {
+	Completion
+	detail  string       // JSON
+	summary driver.Value // JSON or nil
+	done    func(error)
+	err     error // ErrStale
+}
+
+// beginning is a parse whose begin is to be counted.
+type beginning struct {
+	message string
+	count   int
+	done    chan error
+}
+
+// task is a write that is rare enough for a transaction of its own.
+type task struct {
+	do   func(*writer) error
+	bare bool // without a transaction
+	done chan error
+}
+
+// queue is what waits for the committer.
+type queue struct {
+	mu          sync.Mutex
+	accepts     acceptances
+	completions []*completing
+	since       time.Time // when the first of completions came
+	begins      []*beginning
+	acks        []string // ids whose dedupe keys retire
+	acksSince   time.Time
+	tasks       []*task
+	closed      bool
+	wake        chan struct{} // capacity 1
+}
+
+func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }
+
+// put lets add change the queue, and wakes the committer when add says that it may have something to do. It is false when
+// the queue is closed.
+func (q *queue) put(add func() (wake bool)) bool {
+	q.mu.Lock()
+	ok := !q.closed
+	wake := ok && add()
+	q.mu.Unlock()
+	if wake {
+		q.signal()
+	}
+	return ok
+}
+
+// putAccept queues an acceptance for the commit.
+func (q *queue) putAccept(a *acceptance) bool {
+	return q.put(func() bool {
+		q.accepts = append(q.accepts, a)
+		return true
+	})
+}
+
+// putCompletion queues a completion. The first one wakes the committer for its clock, the last one that fits for the work.
+func (q *queue) putCompletion(c *completing) bool {
+	return q.put(func() bool {
+		q.completions = append(q.completions, c)
+		if len(q.completions) == 1 {
+			q.since = time.Now()
+			return true
+		}
+		return len(q.completions) == completionsReady
+	})
+}
+
+func (q *queue) putBeginning(p *beginning) bool {
+	return q.put(func() bool {
+		q.begins = append(q.begins, p)
+		return true
+	})
+}
+
+func (q *queue) putTask(t *task) bool {
+	return q.put(func() bool {
+		q.tasks = append(q.tasks, t)
+		return true
+	})
+}
+
+// putAcks queues ids whose dedupe keys retire.
+func (q *queue) putAcks(ids []string) {
+	q.put(func() bool {
+		first := len(q.acks) == 0
+		if first {
+			q.acksSince = time.Now()
+		}
+		q.acks = append(q.acks, ids...)
+		return first
+	})
+}
+
+func (q *queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default: // it is going to look anyway
+	}
+}
+
+func (q *queue) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	q.signal()
+}
+
+// take gives the next batch. An empty batch comes with the time until there may be one; 0 means: when woken. last is true
+// when the queue is closed and empty.
+func (q *queue) take() (b *batch, wait time.Duration, last bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	b = &batch{accepts: q.accepts.take()}
+	b.begins, q.begins = q.begins, nil
+	b.tasks, q.tasks = q.tasks, nil
+	going := len(b.accepts) > 0 || len(b.begins) > 0 || q.closed
+	if n := len(q.completions); n > 0 {
+		wait = completionWait - time.Since(q.since)
+		if going || n >= completionsReady || wait <= 0 {
+			n = min(n, maxCompletions)
+			b.completions, q.completions = q.completions[:n:n], q.completions[n:]
+			going, wait = true, 0
+			if len(q.completions) == 0 {
+				q.completions = nil
+			}
+		}
+	}
+	if len(q.acks) > 0 {
+		left := ackWait - time.Since(q.acksSince)
+		if going || left <= 0 {
+			b.acks, q.acks = q.acks, nil
+		} else if wait == 0 || left < wait {
+			wait = left
+		}
+	}
+	return b, wait, q.closed && b.empty()
+}
+
+func (q *queue) withdraw(a *acceptance) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.accepts.withdraw(a)
+}
+
+func (q *queue) acceptsWaiting() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.accepts)
+}

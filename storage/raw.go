@@ -1,0 +1,193 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Mail reads a message by its id. An unknown id gives an error that Is [ErrNotFound].
+func (s *Store) Mail(ctx context.Context, id string) (*Mail, error) {
+	m, err := scanMail(s.reads.mail.QueryRowContext(ctx, id).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read message %s: %w", id, err)
+	}
+	return m, nil
+}
+
+// scanMail reads the columns of selectMail.
+func scanMail(scan func(...any) error) (*Mail, error) {
+	m := &Mail{}
+	var received int64
+	var hash, envelope []byte
+	var summary sql.NullString
+	r := &m.raw
+	err := scan(&m.ID, &m.Account, &received, &m.Size, &hash, &envelope, &r.pack, &r.offset, &r.length, &r.key, &m.ParseCount, &summary)
+	if err != nil {
+		return nil, err
+	}
+	m.ReceivedAt = time.UnixMilli(received)
+	if copy(m.SHA256[:], hash) != len(m.SHA256) {
+		return nil, errors.New("the stored hash has a wrong length")
+	}
+	if err := json.Unmarshal(envelope, &m.Envelope); err != nil {
+		return nil, fmt.Errorf("decode envelope: %w", err)
+	}
+	if summary.Valid {
+		if err := json.Unmarshal([]byte(summary.String), &m.Summary); err != nil {
+			return nil, fmt.Errorf("decode summary: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// BeginParse counts, durably, that a parse of the message begins. The count starts again at zero when a [Completion] with
+// Parsed is recorded. So a count of two or more tells of a parse that took the program down.
+func (s *Store) BeginParse(ctx context.Context, messageID string) (count int, err error) {
+	p := &beginning{message: messageID, done: make(chan error, 1)}
+	if !s.queue.putBeginning(p) {
+		return 0, ErrClosed
+	}
+	select {
+	case err := <-p.done:
+		return p.count, err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// Raw is the content of a message as it was received. Close it after use.
+type Raw struct {
+	io.ReaderAt
+	size   int64
+	closer io.Closer // may be nil
+}
+
+// Size is the number of octets.
+func (r *Raw) Size() int64 { return r.size }
+
+// Close lets go of the file or connection below.
+func (r *Raw) Close() error {
+	if r.closer == nil {
+		return nil
+	}
+	return r.closer.Close()
+}
+
+// OpenRaw opens the content of a message. Every octet read is proved by the seal of the message: damage is an error and
+// never wrong bytes. Absent bytes give an error that Is [ErrNotFound]. ctx bounds the reads too.
+func (s *Store) OpenRaw(ctx context.Context, m *Mail) (*Raw, error) {
+	raw, err := s.openRaw(ctx, m)
+	if err != nil {
+		return nil, fmt.Errorf("open raw bytes of %s: %w", m.ID, err)
+	}
+	return raw, nil
+}
+
+func (s *Store) openRaw(ctx context.Context, m *Mail) (*Raw, error) {
+	key, err := unwrapKey(s.cfg.Keys, m.ID, m.raw.key)
+	if err != nil {
+		return nil, err
+	}
+	src, closer, err := s.openSealedBytes(ctx, &m.raw)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := openSealed(key, src, m.raw.length)
+	if err == nil && sealed.Size() != m.Size {
+		err = fmt.Errorf("%w: %d octets instead of %d", errSealBroken, sealed.Size(), m.Size)
+	}
+	if err != nil {
+		return nil, errors.Join(err, closer.Close())
+	}
+	return &Raw{ReaderAt: sealed, size: sealed.Size(), closer: closer}, nil
+}
+
+// openSealedBytes gives the stored octets of one message: of a segment as a part of the file, of a pack as bytes in
+// memory, of a blob of its own as a stream.
+func (s *Store) openSealedBytes(ctx context.Context, r *rawRef) (io.ReaderAt, io.Closer, error) {
+	if strings.HasPrefix(r.pack, segmentPrefix) {
+		f, err := os.Open(s.segments.path(r.pack))
+		if errors.Is(err, os.ErrNotExist) {
+			err = fmt.Errorf("%w: %w", ErrNotFound, err)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		return io.NewSectionReader(f, r.offset, r.length), f, nil
+	}
+	if r.length > sealedSize(maxPacked) {
+		stream := &rangeReader{open: func(off int64) (io.ReadCloser, error) {
+			return s.cfg.Blobs.OpenRange(ctx, r.pack, r.offset+off, r.length-off)
+		}}
+		return stream, stream, nil
+	}
+	body, err := s.cfg.Blobs.OpenRange(ctx, r.pack, r.offset, r.length)
+	if err != nil {
+		return nil, nil, err
+	}
+	all := make([]byte, r.length)
+	_, err = io.ReadFull(body, all)
+	if err := errors.Join(err, body.Close()); err != nil {
+		return nil, nil, fmt.Errorf("read pack: %w", err)
+	}
+	return bytes.NewReader(all), io.NopCloser(nil), nil
+}
+
+// rangeReader reads an object from anywhere. Reads in order share one stream; another place opens a new one.
+type rangeReader struct {
+	open func(off int64) (io.ReadCloser, error)
+
+	mu   sync.Mutex
+	body io.ReadCloser // nil: none
+	at   int64         // where body stands
+}
+
+// ReadAt implements io.ReaderAt.
+func (r *rangeReader) ReadAt(p []byte, off int64) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.body == nil || r.at != off {
+		if err := r.close(); err != nil {
+			return 0, err
+		}
+		body, err := r.open(off)
+		if err != nil {
+			return 0, err
+		}
+		r.body, r.at = body, off
+	}
+	n, err := io.ReadFull(r.body, p)
+	r.at += int64(n)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// Close ends the stream.
+func (r *rangeReader) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.close()
+}
+
+func (r *rangeReader) close() error {
+	if r.body == nil {
+		return nil
+	}
+	err := r.body.Close()
+	r.body = nil
+	return err
+}

@@ -1,0 +1,168 @@
+package storage_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/letterhook/letterhook/inbound"
+	"github.com/letterhook/letterhook/storage"
+)
+
+// body is a mail body in memory, or, when hidden, one that shows only its ReaderAt as a temporary file would.
+type body struct {
+	*bytes.Reader
+	bytes  []byte
+	hidden bool
+}
+
+func newBody(b []byte) *body { return &body{Reader: bytes.NewReader(b), bytes: b} }
+
+func (b *body) SHA256() [32]byte { return sha256.Sum256(b.bytes) }
+
+func (b *body) Bytes() []byte {
+	if b.hidden {
+		return nil
+	}
+	return b.bytes
+}
+
+// layout is a way of keeping raw bytes. The suite runs over all of them.
+type layout struct {
+	name        string
+	packInBlobs bool
+	keys        [][]byte
+}
+
+func layouts() []layout {
+	return []layout{
+		{name: "segments"},
+		{name: "packs in blobs, instance key", packInBlobs: true, keys: [][]byte{bytes.Repeat([]byte{7}, 32)}},
+	}
+}
+
+// forEachLayout runs a test over every layout.
+func forEachLayout(t *testing.T, test func(t *testing.T, config storage.Config)) {
+	for _, l := range layouts() {
+		t.Run(l.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, newConfig(t, l))
+		})
+	}
+}
+
+func newConfig(t testing.TB, l layout) storage.Config {
+	t.Helper()
+	dir := t.TempDir()
+	blobs, err := storage.NewDir(dir+"/blobs", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return storage.Config{Dir: dir, Blobs: blobs, PackInBlobs: l.packInBlobs, Keys: l.keys}
+}
+
+func open(t testing.TB, config storage.Config) *storage.Store {
+	t.Helper()
+	s, err := storage.Open(context.Background(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// envelope is a mail of account "acc_1" to one endpoint for each name.
+func envelope(endpoints ...string) *inbound.Envelope {
+	return &inbound.Envelope{
+		ReversePath: inbound.Path{LocalPart: "sender", Domain: "example.org"},
+		Recipients: []inbound.Recipient{{
+			Path:     inbound.Path{LocalPart: "hook", Domain: "example.com"},
+			Decision: inbound.Decision{Account: "acc_1", Route: "rt_1", Endpoints: endpoints, LocalPart: "hook"},
+		}},
+		Helo:       "mail.example.org",
+		RemoteIP:   netip.MustParseAddr("192.0.2.1"),
+		TLS:        &inbound.TLS{Version: "TLS 1.3", CipherSuite: "TLS_AES_128_GCM_SHA256"},
+		Listener:   "mx",
+		ReceivedAt: time.Date(2026, 11, 21, 18, 30, 0, 0, time.UTC),
+	}
+}
+
+func content(size int) []byte {
+	b := make([]byte, size)
+	rand.Read(b)
+	return b
+}
+
+func accept(t testing.TB, s *storage.Store, env *inbound.Envelope, b *body) []string {
+	t.Helper()
+	ids, err := s.Accept(context.Background(), env, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
+
+// due fetches everything that an endpoint is owed.
+func due(t testing.TB, s *storage.Store, endpoint string) []storage.Delivery {
+	t.Helper()
+	ds, err := s.Fetch(context.Background(), endpoint, storage.Cursor{}, time.Now().Add(time.Hour), 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ds
+}
+
+func complete(s *storage.Store, c storage.Completion) error {
+	done := make(chan error, 1)
+	s.Complete(c, func(err error) { done <- err })
+	return <-done
+}
+
+// attempt makes the completion of a delivery's next attempt, delivered.
+func attempt(d storage.Delivery) storage.Completion {
+	return storage.Completion{
+		Attempt: storage.Attempt{
+			Delivery: d.ID, Message: d.Message, Endpoint: d.Endpoint, N: d.Attempts + 1,
+			At: time.Now(), Duration: 3 * time.Millisecond, Outcome: "delivered", Status: 200,
+		},
+		State:  storage.StateDelivered,
+		Reason: "delivered",
+		Parsed: true,
+	}
+}
+
+func readRaw(t testing.TB, s *storage.Store, id string) []byte {
+	t.Helper()
+	b, err := rawOf(s, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func rawOf(s *storage.Store, id string) ([]byte, error) {
+	ctx := context.Background()
+	m, err := s.Mail(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := s.OpenRaw(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	defer raw.Close()
+	if raw.Size() != m.Size {
+		return nil, fmt.Errorf("size %d, want %d", raw.Size(), m.Size)
+	}
+	return io.ReadAll(io.NewSectionReader(raw, 0, raw.Size()))
+}

@@ -1,0 +1,324 @@
+package storage
+
+import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// dedupeWindow is how long the resend of a mail whose 250 was lost is recognised.
+const dedupeWindow = 24 * time.Hour
+
+// errDoomed says that the sweeper took a pack away before its rows were written.
+var errDoomed = errors.New("the pack was swept as an orphan")
+
+var (
+	retireKeys = &rowStatement{
+		head: "DELETE FROM dedupe WHERE key IN (SELECT dedupe FROM message WHERE id IN (", row: "?", tail: "))", columns: 1,
+	}
+	insertKeys = &rowStatement{
+		head: "INSERT INTO dedupe (key, message, created_at) VALUES ", row: "(?,?,?)",
+		tail: ` ON CONFLICT (key) DO UPDATE SET message = excluded.message, created_at = excluded.created_at
+			WHERE created_at <= excluded.created_at - 86400000`, columns: 3,
+	}
+	insertMessages = &rowStatement{
+		head: "INSERT INTO message (id, account, received_at, size, sha256, envelope, pack, offset, length, key, dedupe) VALUES ",
+		row:  "(?,?,?,?,?,?,?,?,?,?,?)", columns: 11,
+	}
+	insertDeliveries = &rowStatement{
+		head: "INSERT INTO delivery (message, id, endpoint, due_at, attempts, replay, created_at) VALUES ",
+		row:  "(?,?,?,?,?,?,?)", columns: 7,
+	}
+	insertAttempts = &rowStatement{
+		head: "INSERT INTO attempt (message, delivery, n, endpoint, at, duration, outcome, status, detail) VALUES ",
+		row:  "(?,?,?,?,?,?,?,?,?)", columns: 9,
+	}
+	// Only a delivery that still stands as the attempt found it gives a result. CROSS JOIN fixes the order of the loops.
+	insertResults = &rowStatement{
+		head: `INSERT INTO delivery_result (message, id, endpoint, state, reason, attempts, replay, created_at, finished_at)
+			SELECT d.message, d.id, d.endpoint, v.column4, v.column5, v.column6, d.replay, d.created_at, v.column7 FROM (VALUES `,
+		row: "(?,?,?,?,?,?,?)",
+		tail: `) AS v CROSS JOIN delivery AS d
+			WHERE d.message = v.column1 AND d.id = v.column2 AND d.attempts = v.column3`, columns: 7,
+	}
+	deleteDeliveries = &rowStatement{
+		head: "DELETE FROM delivery WHERE (message, id, attempts) IN (VALUES ", row: "(?,?,?)", tail: ")", columns: 3,
+	}
+	upsertSummaries = &rowStatement{
+		head: "INSERT INTO summary (message, finished_at, summary) VALUES ", row: "(?,?,?)",
+		tail: ` ON CONFLICT (message) DO UPDATE SET finished_at = coalesce(excluded.finished_at, finished_at),
+			summary = coalesce(summary, excluded.summary)`, columns: 3,
+	}
+	deleteParsings = &rowStatement{head: "DELETE FROM parsing WHERE message IN (", row: "?", tail: ")", columns: 1}
+)
+
+const (
+	upsertPack = `INSERT INTO pack (key, created_at, live) VALUES (?,?,?)
+		ON CONFLICT (key) DO UPDATE SET live = live + excluded.live WHERE doomed_at IS NULL`
+	selectKey  = "SELECT message FROM dedupe WHERE key = ?"
+	beginParse = "INSERT INTO parsing (message, count) SELECT id, 1 FROM message WHERE id = ? ON CONFLICT (message) DO UPDATE SET count = count + 1 RETURNING count"
+	reschedule = "UPDATE delivery SET attempts = attempts + 1, due_at = ? WHERE message = ? AND id = ? AND attempts = ?"
+)
+
+// values collects the arguments of the statements of a batch; its arrays are used again.
+type values struct {
+	keys, messages, deliveries, results, gone, attempts, summaries, parsed []driver.Value
+}
+
+// transaction writes one batch. It holds what was learnt on the way.
+type transaction struct {
+	*writer
+	now        time.Time
+	values     *values
+	inserted   int // deliveries
+	finished   int // deliveries
+	messages   int
+	duplicates int // messages
+	attempts   int
+}
+
+func (t *transaction) write(b *batch) error {
+	// Keys retire before others are looked for: the peer sent the next mail after it had read our 250.
+	if err := t.acks(b.acks); err != nil {
+		return fmt.Errorf("retire dedupe keys: %w", err)
+	}
+	if err := t.accepts(b.accepts); err != nil {
+		return err
+	}
+	if err := t.completions(b.completions); err != nil {
+		return fmt.Errorf("record attempts: %w", err)
+	}
+	for _, p := range b.begins {
+		n, err := t.queryInt(beginParse, p.message)
+		if err != nil {
+			return fmt.Errorf("count parse: %w", err)
+		}
+		p.count = int(n)
+	}
+	return nil
+}
+
+func (t *transaction) acks(ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	args := make([]driver.Value, len(ids))
+	for i, id := range ids {
+		args[i] = id
+	}
+	_, err := t.execRows(retireKeys, args)
+	return err
+}
+
+func (t *transaction) accepts(as []*acceptance) error {
+	if len(as) == 0 {
+		return nil
+	}
+	if err := t.dedupe(as); err != nil {
+		return fmt.Errorf("insert dedupe keys: %w", err)
+	}
+	if err := t.packs(as); err != nil {
+		return fmt.Errorf("insert pack: %w", err)
+	}
+	v := t.values
+	v.messages, v.deliveries = v.messages[:0], v.deliveries[:0]
+	for _, a := range as {
+		for _, m := range a.messages {
+			if m.id != m.mail.ID {
+				t.duplicates++
+				continue
+			}
+			v.messages = m.appendRow(v.messages)
+			t.messages++
+			for i := range m.deliveries {
+				d := &m.deliveries[i]
+				v.deliveries = append(v.deliveries, d.Message, d.ID, d.Endpoint, d.DueAt.UnixMilli(), int64(0), int64(0), d.CreatedAt.UnixMilli())
+				t.inserted++
+			}
+		}
+	}
+	if _, err := t.execRows(insertMessages, v.messages); err != nil {
+		return fmt.Errorf("insert message: %w", err)
+	}
+	if _, err := t.execRows(insertDeliveries, v.deliveries); err != nil {
+		return fmt.Errorf("insert delivery: %w", err)
+	}
+	return nil
+}
+
+// dedupe inserts the keys of the messages and sets the id that each is answered with: its own, or that of the first time.
+func (t *transaction) dedupe(as []*acceptance) error {
+	v := t.values
+	v.keys = v.keys[:0]
+	n := int64(0)
+	for _, a := range as {
+		for _, m := range a.messages {
+			m.id = m.mail.ID
+			v.keys = append(v.keys, m.dedupe[:], m.mail.ID, t.now.UnixMilli())
+			n++
+		}
+	}
+	changed, err := t.execRows(insertKeys, v.keys)
+	if err != nil || changed == n {
+		return err
+	}
+	for _, a := range as {
+		for _, m := range a.messages {
+			first, err := t.queryText(selectKey, m.dedupe[:])
+			if err != nil {
+				return err
+			}
+			m.id = first
+		}
+	}
+	return nil
+}
+
+// packs counts the new messages in their packs. A pack that the sweeper has doomed takes no more.
+func (t *transaction) packs(as []*acceptance) error {
+	live := make(map[string]int64, 1)
+	for _, a := range as {
+		for _, m := range a.messages {
+			n := int64(1)
+			if m.id != m.mail.ID {
+				n = 0
+			}
+			live[m.mail.raw.pack] += n
+		}
+	}
+	for key, n := range live {
+		changed, err := t.exec(upsertPack, key, t.now.UnixMilli(), n)
+		if err != nil {
+			return err
+		}
+		if changed == 0 {
+			return fmt.Errorf("%s: %w", key, errDoomed)
+		}
+	}
+	return nil
+}
+
+// completions records attempts. The common case, every one the last of its delivery and none stale, goes in statements over
+// many rows; whatever is not so is undone and goes one by one.
+func (t *transaction) completions(cs []*completing) error {
+	for start := 0; start < len(cs); {
+		end := start
+		for end < len(cs) && cs[end].RetryAt.IsZero() {
+			end++
+		}
+		if run := cs[start:end]; len(run) > 0 {
+			if err := t.finishAll(run); err != nil {
+				return err
+			}
+			start = end
+			continue
+		}
+		if err := t.completeOne(cs[start]); err != nil {
+			return err
+		}
+		start++
+	}
+	return nil
+}
+
+func (t *transaction) finishAll(cs []*completing) error {
+	if len(cs) == 1 {
+		return t.completeOne(cs[0])
+	}
+	if _, err := t.exec("SAVEPOINT finish"); err != nil {
+		return err
+	}
+	ok, err := t.finish(cs)
+	if err != nil {
+		return err
+	}
+	if ok {
+		_, err := t.exec("RELEASE finish")
+		return err
+	}
+	if _, err := t.exec("ROLLBACK TO finish"); err != nil {
+		return err
+	}
+	if _, err := t.exec("RELEASE finish"); err != nil {
+		return err
+	}
+	for _, c := range cs {
+		if err := t.completeOne(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// completeOne records one attempt, or sets ErrStale.
+func (t *transaction) completeOne(c *completing) error {
+	c.err = nil
+	a := &c.Attempt
+	if c.RetryAt.IsZero() {
+		ok, err := t.finish([]*completing{c})
+		if !ok {
+			c.err = ErrStale
+		}
+		return err
+	}
+	changed, err := t.exec(reschedule, c.RetryAt.UnixMilli(), a.Message, a.Delivery, int64(a.N-1))
+	if err != nil {
+		return err
+	}
+	if changed == 0 {
+		c.err = ErrStale
+		return nil
+	}
+	return t.record([]*completing{c})
+}
+
+// finish moves deliveries to their results. It is false when one of them is stale; what was written is then incomplete.
+func (t *transaction) finish(cs []*completing) (bool, error) {
+	at := t.now.UnixMilli()
+	v := t.values
+	v.results, v.gone = v.results[:0], v.gone[:0]
+	for _, c := range cs {
+		a := &c.Attempt
+		c.err = nil
+		v.results = append(v.results, a.Message, a.Delivery, int64(a.N-1), c.State, c.Reason, int64(a.N), at)
+		v.gone = append(v.gone, a.Message, a.Delivery, int64(a.N-1))
+	}
+	changed, err := t.execRows(insertResults, v.results)
+	if err != nil || changed != int64(len(cs)) {
+		return false, err
+	}
+	if _, err := t.execRows(deleteDeliveries, v.gone); err != nil {
+		return false, err
+	}
+	t.finished += len(cs)
+	return true, t.record(cs)
+}
+
+// record inserts the attempts and what they say about the messages.
+func (t *transaction) record(cs []*completing) error {
+	v := t.values
+	t.attempts += len(cs)
+	v.attempts, v.summaries, v.parsed = v.attempts[:0], v.summaries[:0], v.parsed[:0]
+	for _, c := range cs {
+		a := &c.Attempt
+		v.attempts = append(v.attempts, a.Message, a.Delivery, int64(a.N), a.Endpoint, a.At.UnixMilli(), a.Duration.Microseconds(),
+			a.Outcome, int64(a.Status), c.detail)
+		var finished driver.Value
+		if c.RetryAt.IsZero() {
+			finished = t.now.UnixMilli()
+		}
+		v.summaries = append(v.summaries, a.Message, finished, c.summary)
+		if c.Parsed {
+			v.parsed = append(v.parsed, a.Message)
+		}
+	}
+	if _, err := t.execRows(insertAttempts, v.attempts); err != nil {
+		return err
+	}
+	if _, err := t.execRows(upsertSummaries, v.summaries); err != nil {
+		return err
+	}
+	_, err := t.execRows(deleteParsings, v.parsed)
+	return err
+}
