@@ -134,11 +134,11 @@ func linkMAC(key []byte, kind, name string, link Link) []byte {
 
 // linkBlob is the URL method of Blobs that are served by our own listener.
 func linkBlob(links *Links, key string, link Link) (string, time.Time, error) {
-	switch {
-	case links == nil:
-		return "", time.Time{}, fmt.Errorf("link to blob %s: no public URL is set", key)
-	case !IsAttachmentKey(key):
+	if !IsAttachmentKey(key) {
 		return "", time.Time{}, fmt.Errorf("link to blob %s: %w: it is no attachment", key, errBadKey)
+	}
+	if links == nil {
+		return "", time.Time{}, fmt.Errorf("link to blob %s: no public URL is set", key)
 	}
 	return links.Blob(key, link), link.Expires.Truncate(time.Second), nil
 }
