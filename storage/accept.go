@@ -153,7 +153,7 @@ func owed(message string, recipients []inbound.Recipient, now time.Time) (ds []D
 				continue
 			}
 			ds = append(ds, Delivery{
-				ID: deliveryID(message), Message: message, Endpoint: endpoint, DueAt: now, CreatedAt: now,
+				ID: deliveryIDOf(message), Message: message, Endpoint: endpoint, DueAt: now, CreatedAt: now,
 			})
 		}
 	}

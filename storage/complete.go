@@ -28,6 +28,9 @@ func encodeCompletion(c Completion, done func(error)) (*completing, error) {
 		return nil, err
 	}
 	item.detail = string(detail)
+	if c.Summary == nil || c.Summary.Attachments == nil || len(c.Summary.Attachments) > 0 {
+		item.attachments = 1
+	}
 	if c.Summary != nil {
 		summary, err := json.Marshal(c.Summary)
 		if err != nil {

@@ -60,8 +60,8 @@ func messageRange(delivery string) (low, high string, ok bool) {
 	return at, at + "~", true // "~" sorts after every character of a ULID
 }
 
-// deliveryID makes the id of a delivery of the message.
-func deliveryID(message string) string {
+// deliveryIDOf makes the id of a delivery of the message.
+func deliveryIDOf(message string) string {
 	id := newID(deliveryPrefix, time.UnixMilli(0))
 	t := message[len(messagePrefix) : len(messagePrefix)+ulidTimeLen]
 	return deliveryPrefix + t + id[len(deliveryPrefix)+ulidTimeLen:]

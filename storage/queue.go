@@ -2,6 +2,7 @@ package storage
 
 import (
 	"database/sql/driver"
+	"slices"
 	"sync"
 	"time"
 )
@@ -66,8 +67,10 @@ type completing struct {
 	Completion
 	detail  string       // JSON
 	summary driver.Value // JSON or nil
-	done    func(error)
-	err     error // ErrStale
+	// attachments is 0 when the message certainly has none in Blobs.
+	attachments int64
+	done        func(error)
+	err         error // ErrStale
 }
 
 // beginning is a parse whose begin is to be counted.
@@ -208,6 +211,16 @@ func (q *queue) withdraw(a *acceptance) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.accepts.withdraw(a)
+}
+
+func (q *queue) withdrawTask(t *task) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	i := slices.Index(q.tasks, t)
+	if i >= 0 {
+		q.tasks = slices.Delete(q.tasks, i, i+1)
+	}
+	return i >= 0
 }
 
 func (q *queue) acceptsWaiting() int {

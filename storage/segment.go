@@ -2,7 +2,6 @@ package storage
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -45,11 +44,8 @@ type segments struct {
 	buf    []byte
 }
 
-func newSegments(dir string, now func() time.Time, step func(string)) (*segments, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make folder of segments: %w", err)
-	}
-	return &segments{dir: dir, create: createSegment, now: now, step: step}, nil
+func newSegments(dir string, now func() time.Time, step func(string)) *segments {
+	return &segments{dir: dir, create: createSegment, now: now, step: step}
 }
 
 // createSegment makes a file whose name survives a crash.

@@ -66,6 +66,8 @@ type Store struct {
 	segments  *segments
 	metrics   *metrics
 	disk      disk
+	// orphansSwept is when Blobs was last listed as a whole; it belongs to the one goroutine that sweeps.
+	orphansSwept time.Time
 
 	closeOnce sync.Once
 	closeErr  error
@@ -126,9 +128,11 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if s.reads, err = prepareReads(ctx, s.read); err != nil {
 		return err
 	}
-	s.segments, err = newSegments(filepath.Join(s.cfg.Dir, "segments"), s.cfg.Now, s.cfg.Step)
-	if err != nil {
-		return err
+	s.segments = newSegments(filepath.Join(s.cfg.Dir, "segments"), s.cfg.Now, s.cfg.Step)
+	if !s.cfg.Beside {
+		if err := os.MkdirAll(s.segments.dir, 0o700); err != nil {
+			return err
+		}
 	}
 	s.committer.segments = s.segments
 	s.metrics = newMetrics(s.cfg.Registerer, s, pending)
@@ -144,6 +148,7 @@ func (s *Store) dsn(readOnly bool) string {
 	q := url.Values{"_pragma": {
 		"busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(1)",
 		"wal_autocheckpoint(2000)", "journal_size_limit(67108864)", "temp_store(memory)",
+		"secure_delete(fast)", // the key of an erased message must not linger in a page
 	}}
 	if readOnly {
 		q = url.Values{"_pragma": {"busy_timeout(5000)", "query_only(1)"}}
@@ -188,8 +193,8 @@ func (s *Store) closeFiles() error {
 	return errors.Join(errs...)
 }
 
-// do runs a rare write in a transaction of its own on the committer's goroutine. When ctx ends first, the write may
-// still happen.
+// do runs a rare write in a transaction of its own on the committer's goroutine. When ctx ends before its turn, it is not
+// run; after that do waits for it, so that what write captured is not touched once do has returned.
 func (s *Store) do(ctx context.Context, write func(*writer) error) error {
 	return s.enqueue(ctx, &task{do: write, done: make(chan error, 1)})
 }
@@ -202,6 +207,9 @@ func (s *Store) enqueue(ctx context.Context, t *task) error {
 	case err := <-t.done:
 		return err
 	case <-ctx.Done():
-		return ctx.Err()
+		if s.queue.withdrawTask(t) {
+			return ctx.Err()
+		}
+		return <-t.done
 	}
 }

@@ -46,9 +46,9 @@ var (
 		head: "DELETE FROM delivery WHERE (message, id, attempts) IN (VALUES ", row: "(?,?,?)", tail: ")", columns: 3,
 	}
 	upsertSummaries = &rowStatement{
-		head: "INSERT INTO summary (message, finished_at, summary) VALUES ", row: "(?,?,?)",
+		head: "INSERT INTO summary (message, finished_at, summary, attachments) VALUES ", row: "(?,?,?,?)",
 		tail: ` ON CONFLICT (message) DO UPDATE SET finished_at = coalesce(excluded.finished_at, finished_at),
-			summary = coalesce(summary, excluded.summary)`, columns: 3,
+			summary = coalesce(summary, excluded.summary), attachments = max(attachments, excluded.attachments)`, columns: 4,
 	}
 	deleteParsings = &rowStatement{head: "DELETE FROM parsing WHERE message IN (", row: "?", tail: ")", columns: 1}
 )
@@ -308,7 +308,7 @@ func (t *transaction) record(cs []*completing) error {
 		if c.RetryAt.IsZero() {
 			finished = t.now.UnixMilli()
 		}
-		v.summaries = append(v.summaries, a.Message, finished, c.summary)
+		v.summaries = append(v.summaries, a.Message, finished, c.summary, c.attachments)
 		if c.Parsed {
 			v.parsed = append(v.parsed, a.Message)
 		}

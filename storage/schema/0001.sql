@@ -36,6 +36,7 @@ CREATE TABLE pack (
     doomed_at  INTEGER,                -- set before the bytes are deleted; no message may enter from then on
     gone       INTEGER NOT NULL DEFAULT 0 -- 1: the bytes are deleted
 ) WITHOUT ROWID;
+CREATE INDEX pack_empty ON pack (gone, key) WHERE live = 0;
 
 -- A row never changes. What is learnt later stands in summary and parsing.
 CREATE TABLE message (
@@ -69,8 +70,10 @@ CREATE TABLE parsing (
 CREATE TABLE summary (
     message     TEXT PRIMARY KEY,
     finished_at INTEGER,               -- last terminal result; retention counts from it
-    summary     TEXT                   -- JSON
+    summary     TEXT,                  -- JSON
+    attachments INTEGER NOT NULL       -- 1: there may be some in Blobs
 ) WITHOUT ROWID;
+CREATE INDEX summary_attachments ON summary (finished_at) WHERE attachments = 1;
 
 -- Unfinished work only. The time in the id of a delivery is that of its message's id, so that the message is found by it.
 CREATE TABLE delivery (
@@ -98,6 +101,7 @@ CREATE TABLE delivery_result (
     replayed_by TEXT,                  -- id of the delivery that took its place
     PRIMARY KEY (message, id)
 ) WITHOUT ROWID;
+CREATE INDEX delivery_result_dead ON delivery_result (message, id) WHERE state = 'dead';
 
 CREATE TABLE attempt (
     message  TEXT NOT NULL,

@@ -1,0 +1,174 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// defaultLimit is the number of rows of a list when the filter names none.
+const defaultLimit = 100
+
+// StatePending is the state of a delivery that is not finished.
+const StatePending = "pending"
+
+// MessageFilter selects messages; zero fields select all.
+type MessageFilter struct {
+	Account string
+	Before  string // id: only older ones, for the next page
+	Limit   int    // 0: 100
+}
+
+// Messages lists messages, the newest first.
+func (s *Store) Messages(ctx context.Context, f MessageFilter) ([]*Mail, error) {
+	q := selection{text: selectMail}
+	q.where(f.Account != "", "m.account = ?", f.Account)
+	q.where(f.Before != "", "m.id < ?", f.Before)
+	rows, err := s.read.QueryContext(ctx, q.text+" ORDER BY m.id DESC LIMIT ?", append(q.args, limitOr(f.Limit))...)
+	if err != nil {
+		return nil, fmt.Errorf("list messages: %w", err)
+	}
+	var mails []*Mail
+	err = each(rows, func() error {
+		m, err := scanMail(rows.Scan)
+		mails = append(mails, m)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list messages: %w", err)
+	}
+	return mails, nil
+}
+
+// DeliveryRow is a delivery as lists show it, finished or not.
+type DeliveryRow struct {
+	Delivery             // DueAt is zero when it is finished
+	State      string    // StatePending, StateDelivered or StateDead
+	Reason     string    // of the state; empty when pending
+	FinishedAt time.Time // zero when pending
+	ReplayedBy string    // id of the delivery that was made to replay this one; empty: none
+}
+
+// DeliveryFilter selects deliveries; zero fields select all.
+type DeliveryFilter struct {
+	ID       string
+	Message  string
+	Endpoint string
+	State    string
+	// Before is a row of the page before: only what comes after it.
+	Before *DeliveryRow
+	Limit  int // 0: 100
+}
+
+const selectDeliveries = `SELECT message, id, endpoint, state, reason, attempts, replay, created_at, due_at, finished_at, replayed_by FROM (
+	SELECT message, id, endpoint, 'pending' AS state, '' AS reason, attempts, replay, created_at, due_at, 0 AS finished_at, '' AS replayed_by
+	FROM delivery
+	UNION ALL
+	SELECT message, id, endpoint, state, reason, attempts, replay, created_at, 0, finished_at, coalesce(replayed_by, '')
+	FROM delivery_result) `
+
+// Deliveries lists pending and finished deliveries, those of the newest message first.
+func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter) ([]DeliveryRow, error) {
+	q := selection{text: selectDeliveries}
+	if f.ID != "" {
+		low, high, ok := messageRange(f.ID)
+		if !ok {
+			return nil, nil
+		}
+		q.where(true, "message > ?", low)
+		q.where(true, "message < ?", high)
+		q.where(true, "id = ?", f.ID)
+	}
+	q.where(f.Message != "", "message = ?", f.Message)
+	q.where(f.Endpoint != "", "endpoint = ?", f.Endpoint)
+	q.where(f.State != "", "state = ?", f.State)
+	if b := f.Before; b != nil {
+		q.where(true, "(message, id) < (?, ?)", b.Message, b.ID)
+	}
+	rows, err := s.read.QueryContext(ctx, q.text+" ORDER BY message DESC, id DESC LIMIT ?", append(q.args, limitOr(f.Limit))...)
+	if err != nil {
+		return nil, fmt.Errorf("list deliveries: %w", err)
+	}
+	var ds []DeliveryRow
+	err = each(rows, func() error {
+		var d DeliveryRow
+		var created, due, finished int64
+		err := rows.Scan(&d.Message, &d.ID, &d.Endpoint, &d.State, &d.Reason, &d.Attempts, &d.Replay, &created, &due, &finished, &d.ReplayedBy)
+		d.CreatedAt = time.UnixMilli(created)
+		if d.State == StatePending {
+			d.DueAt = time.UnixMilli(due)
+		} else {
+			d.FinishedAt = time.UnixMilli(finished)
+		}
+		ds = append(ds, d)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list deliveries: %w", err)
+	}
+	return ds, nil
+}
+
+// Attempts lists the attempts of a message or of a delivery, by its id, in the order they were made for each delivery.
+func (s *Store) Attempts(ctx context.Context, id string) ([]Attempt, error) {
+	q := selection{text: "SELECT message, delivery, n, endpoint, at, duration, outcome, status, detail FROM attempt"}
+	if low, high, ok := messageRange(id); ok {
+		q.where(true, "message > ?", low)
+		q.where(true, "message < ?", high)
+		q.where(true, "delivery = ?", id)
+	} else {
+		q.where(true, "message = ?", id)
+	}
+	rows, err := s.read.QueryContext(ctx, q.text+" ORDER BY message, delivery, n", q.args...)
+	if err != nil {
+		return nil, fmt.Errorf("list attempts of %s: %w", id, err)
+	}
+	var as []Attempt
+	err = each(rows, func() error {
+		var a Attempt
+		var at, took int64
+		var detail []byte
+		err := rows.Scan(&a.Message, &a.Delivery, &a.N, &a.Endpoint, &at, &took, &a.Outcome, &a.Status, &detail)
+		if err != nil {
+			return err
+		}
+		a.At, a.Duration = time.UnixMilli(at), time.Duration(took)*time.Microsecond
+		as = append(as, a)
+		return json.Unmarshal(detail, &as[len(as)-1].Detail)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list attempts of %s: %w", id, err)
+	}
+	return as, nil
+}
+
+// selection is a SELECT that grows conditions.
+type selection struct {
+	text string
+	args []any
+}
+
+func (q *selection) where(ok bool, condition string, args ...any) {
+	if !ok {
+		return
+	}
+	if len(q.args) == 0 {
+		q.text += " WHERE "
+	} else {
+		q.text += " AND "
+	}
+	q.text += condition
+	q.args = append(q.args, args...)
+}
+
+func limitOr(n int) int {
+	if n <= 0 {
+		return defaultLimit
+	}
+	return n
+}
+
+// placeholders gives "?,?,?" for a list of n.
+func placeholders(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }

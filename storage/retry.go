@@ -1,0 +1,61 @@
+package storage
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+)
+
+// Retry makes a delivery due now. A finished one stays in the log and gets a new, pending delivery of the same message to
+// the same endpoint, marked as a replay, whose attempts and age count from now; it has the same webhook-id because that
+// is the message's. When the endpoint is owed the message already, that delivery becomes due instead of a second one. An
+// unknown id, or one whose message is no longer kept, gives an error that Is [ErrNotFound].
+func (s *Store) Retry(ctx context.Context, deliveryID string) error {
+	low, high, ok := messageRange(deliveryID)
+	if !ok {
+		return fmt.Errorf("retry %q: %w", deliveryID, ErrNotFound)
+	}
+	added := int64(0)
+	err := s.do(ctx, func(w *writer) error {
+		now := s.cfg.Now().UnixMilli()
+		changed, err := w.exec("UPDATE delivery SET due_at = ? WHERE message > ? AND message < ? AND id = ?", now, low, high, deliveryID)
+		if err != nil || changed > 0 {
+			return err
+		}
+		message, endpoint, err := finishedDelivery(w, low, high, deliveryID)
+		if err != nil {
+			return err
+		}
+		changed, err = w.exec("UPDATE delivery SET due_at = ? WHERE message = ? AND endpoint = ?", now, message, endpoint)
+		if err != nil || changed > 0 {
+			return err
+		}
+		id := deliveryIDOf(message)
+		_, err = w.exec("INSERT INTO delivery (message, id, endpoint, due_at, attempts, replay, created_at) VALUES (?,?,?,?,0,1,?)",
+			message, id, endpoint, now, now)
+		if err != nil {
+			return err
+		}
+		added++
+		_, err = w.exec("UPDATE delivery_result SET replayed_by = ? WHERE message = ? AND id = ?", id, message, deliveryID)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("retry %s: %w", deliveryID, err)
+	}
+	s.metrics.pending.Add(added)
+	return nil
+}
+
+// finishedDelivery finds the message and the endpoint of a finished delivery whose message is still kept.
+func finishedDelivery(w *writer, low, high, id string) (message, endpoint string, err error) {
+	err = w.query(func(row []driver.Value) error {
+		message, endpoint = row[0].(string), row[1].(string)
+		return nil
+	}, `SELECT r.message, r.endpoint FROM delivery_result AS r JOIN message AS m ON m.id = r.message
+		WHERE r.message > ? AND r.message < ? AND r.id = ?`, low, high, id)
+	if err == nil && message == "" {
+		err = ErrNotFound
+	}
+	return message, endpoint, err
+}

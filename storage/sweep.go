@@ -1,0 +1,223 @@
+package storage
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"time"
+)
+
+// Retention says how long finished things are kept. The age of a message counts from the last terminal result of its
+// deliveries, or from its arrival when it has none. 0 keeps for ever.
+type Retention struct {
+	Messages    time.Duration // raw bytes, envelope, results
+	Attachments time.Duration // in Blobs; at the latest they go with their message
+	Attempts    time.Duration // the log of attempts, and the results of messages that are gone
+}
+
+// Swept counts what a [Store.Sweep] removed.
+type Swept struct {
+	Messages    int
+	Attachments int
+	Packs       int // segments, packs and blobs of raw bytes whose messages are all gone
+	Orphans     int // the same without a row: left by a crash or a failed transaction
+	Attempts    int
+}
+
+// sweepRows bounds the rows of one transaction of the sweeper, so that mail never waits long for one.
+const sweepRows = 200
+
+// Sweep removes what retention has ended. Nothing goes that a delivery still names. It works in small transactions between
+// those of the mail, and may be stopped anywhere: the next sweep goes on.
+func (s *Store) Sweep(ctx context.Context, r Retention) (swept Swept, err error) {
+	now := s.cfg.Now()
+	if swept.Attachments, err = s.sweepAttachments(ctx, now, r.Attachments); err != nil {
+		return swept, fmt.Errorf("sweep attachments: %w", err)
+	}
+	n, err := s.sweepMessages(ctx, now, r.Messages, &swept)
+	if swept.Messages = n; err != nil {
+		return swept, fmt.Errorf("sweep messages: %w", err)
+	}
+	if swept.Attempts, err = s.sweepAttempts(ctx, now, r.Attempts); err != nil {
+		return swept, fmt.Errorf("sweep attempts: %w", err)
+	}
+	if err := s.sweepPacks(ctx, now, &swept); err != nil {
+		return swept, fmt.Errorf("sweep packs: %w", err)
+	}
+	err = s.do(ctx, func(w *writer) error {
+		if _, err := w.exec("DELETE FROM dedupe WHERE created_at <= ?", now.Add(-dedupeWindow).UnixMilli()); err != nil {
+			return err
+		}
+		pending, err := w.queryInt("SELECT count(*) FROM delivery")
+		s.metrics.pending.Store(pending)
+		return err
+	})
+	if err != nil {
+		return swept, fmt.Errorf("sweep dedupe keys: %w", err)
+	}
+	return swept, nil
+}
+
+// stored is a message whose attachments may lie in Blobs.
+type stored struct{ id, account string }
+
+// sweepAttachments removes the attachments of messages that stay.
+func (s *Store) sweepAttachments(ctx context.Context, now time.Time, age time.Duration) (removed int, err error) {
+	if age <= 0 {
+		return 0, nil
+	}
+	for {
+		list, err := s.storedList(ctx, `SELECT m.id, m.account FROM summary AS s JOIN message AS m ON m.id = s.message
+			WHERE s.attachments = 1 AND s.finished_at < ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = m.id) LIMIT ?`,
+			now.Add(-age).UnixMilli(), sweepRows)
+		if err != nil || len(list) == 0 {
+			return removed, err
+		}
+		for _, m := range list {
+			n, err := s.removeAttachments(ctx, m)
+			removed += n
+			if err != nil {
+				return removed, err
+			}
+		}
+		err = s.do(ctx, func(w *writer) error {
+			// A replay that was begun in between stores its attachments again, and says so with its result.
+			_, err := w.exec("UPDATE summary SET attachments = 0 WHERE message IN ("+placeholders(len(list))+")", ids(list)...)
+			return err
+		})
+		if err != nil {
+			return removed, err
+		}
+	}
+}
+
+func (s *Store) storedList(ctx context.Context, text string, args ...any) (list []stored, err error) {
+	rows, err := s.read.QueryContext(ctx, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	err = each(rows, func() error {
+		var m stored
+		err := rows.Scan(&m.id, &m.account)
+		list = append(list, m)
+		return err
+	})
+	return list, err
+}
+
+func ids(list []stored) []driver.Value {
+	args := make([]driver.Value, len(list))
+	for i, m := range list {
+		args[i] = m.id
+	}
+	return args
+}
+
+func (s *Store) removeAttachments(ctx context.Context, m stored) (removed int, err error) {
+	for object, err := range s.cfg.Blobs.List(ctx, AttachmentKey(m.account, m.id, "")) {
+		if err != nil {
+			return removed, err
+		}
+		if err := s.cfg.Blobs.Delete(ctx, object.Key); err != nil {
+			return removed, err
+		}
+		removed++
+	}
+	return removed, nil
+}
+
+// sweepMessages removes messages: their attachments first, then every row in one transaction. The key goes with the row,
+// so from then on nobody can read the bytes, whenever their pack goes.
+func (s *Store) sweepMessages(ctx context.Context, now time.Time, age time.Duration, swept *Swept) (removed int, err error) {
+	if age <= 0 {
+		return 0, nil
+	}
+	end := now.Add(-age)
+	// Ids begin with the time of arrival, and nothing is finished before it has come: what is younger is not looked at.
+	const old = `FROM message AS m LEFT JOIN summary AS s ON s.message = m.id WHERE m.id > ? AND m.id < ?
+		AND coalesce(s.finished_at, m.received_at) < ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = m.id)`
+	for after := ""; ; {
+		args := []any{after, firstID(messagePrefix, end), end.UnixMilli(), sweepRows}
+		list, err := s.storedList(ctx, "SELECT m.id, m.account "+old+" ORDER BY m.id LIMIT ?", args...)
+		if err != nil || len(list) == 0 {
+			return removed, err
+		}
+		after = list[len(list)-1].id
+		with, err := s.storedList(ctx, "SELECT m.id, m.account "+old+" AND s.attachments = 1 ORDER BY m.id LIMIT ?", args...)
+		if err != nil {
+			return removed, err
+		}
+		for _, m := range with {
+			n, err := s.removeAttachments(ctx, m)
+			if swept.Attachments += n; err != nil {
+				return removed, err
+			}
+		}
+		err = s.do(ctx, func(w *writer) error {
+			n, err := removeMessages(w, ids(list))
+			removed += n
+			return err
+		})
+		if err != nil {
+			return removed, err
+		}
+	}
+}
+
+// removeMessages deletes the rows of those messages that no delivery names, and counts them out of their packs. The
+// results stay in the log.
+func removeMessages(w *writer, list []driver.Value) (removed int, err error) {
+	var gone []driver.Value
+	left := map[string]int64{}
+	err = w.query(func(row []driver.Value) error {
+		gone = append(gone, row[0])
+		left[row[1].(string)]++
+		return nil
+	}, "DELETE FROM message WHERE id IN ("+placeholders(len(list))+`)
+		AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.message = message.id) RETURNING id, pack`, list...)
+	if err != nil || len(gone) == 0 {
+		return 0, err
+	}
+	for key, n := range left {
+		if _, err := w.exec("UPDATE pack SET live = live - ? WHERE key = ?", n, key); err != nil {
+			return 0, err
+		}
+	}
+	for _, table := range []string{"summary", "parsing"} {
+		if _, err := w.exec("DELETE FROM "+table+" WHERE message IN ("+placeholders(len(gone))+")", gone...); err != nil {
+			return 0, err
+		}
+	}
+	return len(gone), nil
+}
+
+// sweepAttempts shortens the log. The result of a message that is kept stays: it says that nothing is owed.
+func (s *Store) sweepAttempts(ctx context.Context, now time.Time, age time.Duration) (removed int, err error) {
+	if age <= 0 {
+		return 0, nil
+	}
+	end := now.Add(-age)
+	const results = `DELETE FROM delivery_result WHERE (message, id) IN (SELECT message, id FROM delivery_result AS r
+		WHERE message < ? AND finished_at < ? AND NOT EXISTS (SELECT 1 FROM message WHERE id = r.message) LIMIT ?)`
+	const attempts = `DELETE FROM attempt WHERE (message, delivery, n) IN (SELECT message, delivery, n FROM attempt AS a
+		WHERE message < ? AND at < ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = a.message) LIMIT ?)`
+	for _, text := range []string{attempts, results} {
+		for {
+			var n int64
+			err := s.do(ctx, func(w *writer) (err error) {
+				n, err = w.exec(text, firstID(messagePrefix, end), end.UnixMilli(), int64(sweepRows))
+				return err
+			})
+			if err != nil {
+				return removed, err
+			}
+			if text == attempts {
+				removed += int(n)
+			}
+			if n < sweepRows {
+				break
+			}
+		}
+	}
+	return removed, nil
+}
