@@ -1,0 +1,205 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/letterhook/letterhook/storage"
+)
+
+// troublePause is the wait before a delivery is tried again that trouble of our own kept from being attempted.
+const troublePause = 5 * time.Second
+
+// attempt makes one attempt and has it recorded, or puts the delivery off when it cannot be made.
+func (d *Dispatcher) attempt(ctx context.Context, j *job) {
+	ep := d.cfg.Directory().Endpoints[j.lane.endpoint]
+	if ep == nil || ep.Disabled {
+		d.unmade(ctx, j, ep, errNoEndpoint)
+		return
+	}
+	share, err := d.reserve(ctx, j, ep)
+	if err != nil {
+		d.unmade(ctx, j, ep, err)
+		return
+	}
+	defer share.release()
+	post, content, err := d.compose(ctx, j, ep)
+	if err != nil {
+		d.unmade(ctx, j, ep, err)
+		return
+	}
+	d.step("rendered")
+	d.board.letGo(j)
+	share.shrink(len(post.Body))
+
+	res := d.sender.Send(ctx, post)
+	if res.Outcome == outcomeCut {
+		d.board.unmade(j, time.Now(), time.Now())
+		return
+	}
+	d.step("posted")
+	now := time.Now()
+	c := completion(j, &res)
+	c.Summary, c.Parsed = content.summary, content.counted
+	if res.Outcome == OutcomeDelivered {
+		c.State = storage.StateDelivered
+	} else {
+		v := judge(ep, d.cfg.Schedule, j.delivery, post.Attempt, res.RetryAfter, now, rand.Float64())
+		c.RetryAt, c.Reason = v.retryAt, v.reason
+		if v.retryAt.IsZero() {
+			c.State = storage.StateDead
+		}
+	}
+	d.report(j, ep, &res, &c)
+	d.board.posted(j, &res, now)
+	d.record(j, c)
+}
+
+// compose makes the request.
+func (d *Dispatcher) compose(ctx context.Context, j *job, ep *storage.Endpoint) (*Post, *content, error) {
+	mail, content, err := d.prepare(ctx, j.letter)
+	if err != nil {
+		return nil, nil, err
+	}
+	smallest, err := d.wasTooLarge(ctx, &j.delivery)
+	if err != nil {
+		return nil, nil, err
+	}
+	ev, err := d.event(ctx, mail, content, ep.ID, time.Now())
+	if err != nil {
+		return nil, nil, err
+	}
+	body, err := d.render.render(ev, ep.MaxBody, smallest)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &Post{
+		Endpoint: ep, ID: mail.ID, Attempt: j.delivery.Attempts + 1, Replay: j.delivery.Replay, Body: body,
+	}, content, nil
+}
+
+// wasTooLarge says whether the last attempt of the delivery was answered 413.
+func (d *Dispatcher) wasTooLarge(ctx context.Context, delivery *storage.Delivery) (bool, error) {
+	if delivery.Attempts == 0 {
+		return false, nil
+	}
+	attempts, err := d.cfg.Store.Attempts(ctx, delivery.ID)
+	if err != nil {
+		return false, err
+	}
+	last := storage.Attempt{}
+	for i := range attempts {
+		if attempts[i].N > last.N {
+			last = attempts[i]
+		}
+	}
+	return last.Status == http.StatusRequestEntityTooLarge, nil
+}
+
+func completion(j *job, res *Result) storage.Completion {
+	return storage.Completion{Attempt: storage.Attempt{
+		Delivery: j.delivery.ID, Message: j.delivery.Message, Endpoint: j.delivery.Endpoint, N: j.delivery.Attempts + 1,
+		At: res.At, Duration: res.Duration, Outcome: res.Outcome, Status: res.Status, Detail: res.Detail,
+	}}
+}
+
+// unmade puts a delivery off that trouble of our own kept from being attempted; it costs no attempt. When that lasts
+// beyond the maximum age the delivery is dead: what cannot be read for so long will not come back.
+func (d *Dispatcher) unmade(ctx context.Context, j *job, ep *storage.Endpoint, cause error) {
+	now := time.Now()
+	if ctx.Err() != nil || errors.Is(cause, errNoEndpoint) {
+		d.board.unmade(j, now.Add(troublePause), now)
+		return
+	}
+	d.metrics.troubles.Inc()
+	maxAge := ep.MaxAge
+	if maxAge <= 0 {
+		maxAge = defaultMaxAge
+	}
+	if now.Sub(j.delivery.CreatedAt) <= maxAge {
+		d.log.Error("a delivery could not be made ready; trying again", "message", j.delivery.Message,
+			"delivery", j.delivery.ID, "endpoint", ep.ID, "error", cause)
+		d.board.unmade(j, now.Add(troublePause), now)
+		return
+	}
+	res := Result{At: now, Outcome: OutcomeUnreadable, Err: cause}
+	res.Detail.Error = "the mail could not be made ready"
+	c := completion(j, &res)
+	c.State, c.Reason = storage.StateDead, fmt.Sprintf("the mail could not be made ready within %s", maxAge)
+	d.report(j, ep, &res, &c)
+	d.board.posted(j, &res, now)
+	d.record(j, c)
+}
+
+// report writes the one line about the attempt.
+func (d *Dispatcher) report(j *job, ep *storage.Endpoint, res *Result, c *storage.Completion) {
+	d.metrics.attempt(res)
+	attrs := []slog.Attr{
+		slog.String("message", j.delivery.Message), slog.String("delivery", j.delivery.ID), slog.String("endpoint", ep.ID),
+		slog.Int("attempt", c.Attempt.N), slog.String("outcome", res.Outcome), slog.Int("status", res.Status),
+		slog.Duration("duration", res.Duration), slog.Duration("lag", res.At.Sub(j.delivery.DueAt)),
+	}
+	level := slog.LevelInfo
+	switch {
+	case !c.RetryAt.IsZero():
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.Time("retry_at", c.RetryAt))
+	case c.State == storage.StateDead:
+		level = slog.LevelError
+		attrs = append(attrs, slog.String("reason", c.Reason))
+	}
+	if j.delivery.Replay {
+		attrs = append(attrs, slog.Bool("replay", true))
+	}
+	if res.Err != nil {
+		attrs = append(attrs, slog.String("error", res.Err.Error()))
+	}
+	var blocked *BlockedError
+	if errors.As(res.Err, &blocked) && blocked.Private {
+		attrs = append(attrs, slog.String("hint", "allow_private: true would let it through"), slog.String("declared", ep.Source))
+	}
+	d.log.LogAttrs(context.Background(), level, "attempt", attrs...)
+}
+
+// attemptCost is what an attempt holds in memory beside its body, in octets: buffers, the stacks of its goroutines.
+const attemptCost = 16 << 10
+
+// share is a part of the octets that may be in flight.
+type share struct {
+	of   *semaphore.Weighted
+	size int64
+}
+
+// reserve takes what the attempt may need at most. Suspect lanes have a part of their own, so that however many endpoints
+// hang, what they hold leaves room for the others.
+func (d *Dispatcher) reserve(ctx context.Context, j *job, ep *storage.Endpoint) (*share, error) {
+	size := int64(ep.MaxBody)
+	if size <= 0 {
+		size = defaultMaxBody
+	}
+	s := &share{of: d.healthy, size: min(size+attemptCost, d.cfg.BytesInFlight-d.cfg.BytesInFlight/4)}
+	if j.suspect {
+		s.of, s.size = d.suspects, min(s.size, d.cfg.BytesInFlight/4)
+	}
+	if err := s.of.Acquire(ctx, s.size); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// shrink gives back what a body of n octets does not need.
+func (s *share) shrink(n int) {
+	if rest := int64(n) + attemptCost; rest < s.size {
+		s.of.Release(s.size - rest)
+		s.size = rest
+	}
+}
+
+func (s *share) release() { s.of.Release(s.size) }

@@ -1,0 +1,387 @@
+package dispatch
+
+import (
+	"container/heap"
+	"container/list"
+	"sync"
+	"time"
+
+	"github.com/letterhook/letterhook/storage"
+)
+
+// maxUnrecorded is how many attempts may wait for the store to record them before no new one begins: when the store is
+// slow or full, sending on would only make more attempts that a crash repeats.
+const maxUnrecorded = 4096
+
+// board is the memory of the dispatcher: which lanes have something to do, and whose turn it is. All methods are short,
+// do no input or output, and are safe for concurrent use.
+//
+// Lanes that just came to life go before the others, as new flows do in RFC 8290, so that an endpoint with little mail
+// does not wait behind backlogs; among themselves lanes take turns, one delivery each. Suspect lanes have a roster of
+// their own and a quarter of the slots.
+type board struct {
+	look   func(endpoint string) (concurrency int, open bool)
+	slots  int   // attempts in flight at most
+	budget int64 // octets of mails kept in memory at most
+
+	mu         sync.Mutex
+	lanes      map[string]*lane
+	newcomers  *list.List
+	regulars   *list.List
+	suspected  *list.List
+	turn       int
+	reads      queue[*lane]
+	timers     timers
+	letters    map[string]*letter
+	memory     int64
+	inFlight   int
+	suspects   int // of inFlight
+	unrecorded int
+	stopped    bool
+
+	wake chan struct{} // capacity 1: something may have become possible
+}
+
+func newBoard(slots int, budget int64, look func(string) (int, bool)) *board {
+	return &board{
+		look: look, slots: slots, budget: budget, lanes: map[string]*lane{}, letters: map[string]*letter{},
+		newcomers: list.New(), regulars: list.New(), suspected: list.New(), wake: make(chan struct{}, 1),
+	}
+}
+
+func (b *board) signal() {
+	select {
+	case b.wake <- struct{}{}:
+	default: // it is going to look anyway
+	}
+}
+
+// lane finds the lane of the endpoint or makes it.
+func (b *board) lane(endpoint string) *lane {
+	l := b.lanes[endpoint]
+	if l == nil {
+		most, open := b.look(endpoint)
+		l = &lane{endpoint: endpoint, open: open, pace: newPace(most), held: map[string]struct{}{}, timer: -1}
+		b.lanes[endpoint] = l
+	}
+	return l
+}
+
+// review puts the lane where its state belongs after any change: among those that wait for a turn, for a read, for the
+// clock, or nowhere.
+func (b *board) review(l *lane, now time.Time) {
+	for l.putOff.len() > 0 && !now.Before(l.putOff.first().until) {
+		delete(l.held, l.putOff.pop().id)
+		l.lookAt(now)
+	}
+	if l.doubtful && len(l.held) == 0 && !l.more && !l.reading {
+		l.doubtful = false // the lane has drained: look at it once more from the beginning
+		l.lookAt(now)
+	}
+	if l.startable(now) && !l.listed {
+		b.enlist(l)
+	}
+	if !l.queued && l.wantsRead(now) {
+		l.queued = true
+		b.reads.push(l)
+		b.signal()
+	}
+	if b.timers.set(l, l.nextWake(now)) {
+		b.signal()
+	}
+	if l.idle() && !l.listed && !l.queued && !now.Before(l.pausedUntil) {
+		b.timers.set(l, time.Time{})
+		delete(b.lanes, l.endpoint)
+	}
+}
+
+// enlist puts the lane at the end of a roster. It is a newcomer when all it has just came in.
+func (b *board) enlist(l *lane) {
+	in := b.regulars
+	switch {
+	case l.pace.suspect:
+		in = b.suspected
+	case l.inFlight == 0 && l.stored.len() == 0:
+		in = b.newcomers
+	}
+	in.PushBack(l)
+	l.listed = true
+}
+
+// tick wakes the lanes whose time has come.
+func (b *board) tick(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for len(b.timers) > 0 && !b.timers[0].wakeAt.After(now) {
+		l := b.timers[0]
+		b.timers.set(l, time.Time{})
+		b.review(l, now)
+	}
+}
+
+// nextTick is when tick has to be called next; zero: there is no need.
+func (b *board) nextTick() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.timers) == 0 {
+		return time.Time{}
+	}
+	return b.timers[0].wakeAt
+}
+
+// next gives the delivery whose turn it is, or nil.
+func (b *board) next(now time.Time) *job {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.stopped || b.inFlight >= b.slots || b.unrecorded >= maxUnrecorded {
+		return nil
+	}
+	// Every fourth turn is the suspects', so that they are tried even while the others have enough to do.
+	b.turn = (b.turn + 1) % 4
+	if b.turn == 0 {
+		if j := b.nextSuspect(now); j != nil {
+			return j
+		}
+	}
+	for _, in := range []*list.List{b.newcomers, b.regulars} {
+		if j := b.nextOf(in, now); j != nil {
+			return j
+		}
+	}
+	return b.nextSuspect(now)
+}
+
+func (b *board) nextSuspect(now time.Time) *job {
+	if b.suspects >= max(b.slots/4, 1) {
+		return nil
+	}
+	return b.nextOf(b.suspected, now)
+}
+
+// nextOf takes the first lane of a roster that can start something.
+func (b *board) nextOf(in *list.List, now time.Time) *job {
+	for in.Len() > 0 {
+		l, ok := in.Remove(in.Front()).(*lane)
+		if !ok {
+			continue
+		}
+		l.listed = false
+		if l.startable(now) {
+			return b.start(l, now)
+		}
+		b.review(l, now)
+	}
+	return nil
+}
+
+func (b *board) start(l *lane, now time.Time) *job {
+	j := l.take()
+	j.suspect = l.pace.suspect
+	if j.letter == nil {
+		j.letter = b.letters[j.delivery.Message]
+		if j.letter == nil {
+			j.letter = newLetter(j.delivery.Message)
+			b.letters[j.delivery.Message] = j.letter
+		}
+		j.letter.users++
+	}
+	l.inFlight++
+	b.inFlight++
+	if j.suspect {
+		b.suspects++
+	}
+	b.review(l, now)
+	return j
+}
+
+// letGo says that the job does not need its letter any more.
+func (b *board) letGo(j *job) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.letGoLocked(j)
+}
+
+func (b *board) letGoLocked(j *job) {
+	if j.letter == nil {
+		return
+	}
+	if j.letter.users--; j.letter.users == 0 {
+		b.memory -= j.letter.cost
+		delete(b.letters, j.letter.id)
+	}
+	j.letter = nil
+}
+
+// posted says that the attempt was made, and frees its slot. The record is still to come.
+func (b *board) posted(j *job, r *Result, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := j.lane
+	b.freeSlot(j)
+	b.unrecorded++
+	wasSuspect := l.pace.suspect
+	l.pace.learn(r)
+	if until := now.Add(r.RetryAfter); r.RetryAfter > 0 && until.After(l.pausedUntil) {
+		l.pausedUntil = until
+	}
+	if (l.pace.suspect && !wasSuspect) || r.RetryAfter > 0 {
+		b.shed(l)
+	}
+	b.review(l, now)
+	b.signal()
+}
+
+func (b *board) freeSlot(j *job) {
+	b.letGoLocked(j)
+	j.lane.inFlight--
+	b.inFlight--
+	if j.suspect {
+		b.suspects--
+	}
+}
+
+// recorded says that the record of the attempt is committed. retryAt is the new due time, or zero.
+func (b *board) recorded(j *job, retryAt, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := j.lane
+	b.unrecorded--
+	if l.reading {
+		l.settled = append(l.settled, j.delivery.ID)
+	} else {
+		delete(l.held, j.delivery.ID)
+	}
+	if !retryAt.IsZero() {
+		l.lookAt(retryAt)
+	}
+	b.review(l, now)
+	b.signal()
+}
+
+// unmade says that no attempt was made, for trouble of our own, and that none is to be tried before a time.
+func (b *board) unmade(j *job, until, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := j.lane
+	b.freeSlot(j)
+	l.putOff.push(deferral{j.delivery.ID, until})
+	if l.putOff.len() >= maxDeferred && until.After(l.pausedUntil) {
+		l.pausedUntil = until
+	}
+	b.review(l, now)
+	b.signal()
+}
+
+// shed forgets the handed over mails of a lane that does not get rid of them; their rows are read again in time.
+func (b *board) shed(l *lane) {
+	for _, j := range l.fresh.all() {
+		delete(l.held, j.delivery.ID)
+		b.letGoLocked(j)
+		l.more, l.doubtful = true, true
+	}
+	l.fresh.clear()
+	l.freshBytes = 0
+}
+
+// handOver takes mails that were just accepted, as far as the budget allows. The others are read from the store.
+func (b *board) handOver(accepted []storage.Accepted, now time.Time) (kept, dropped int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range accepted {
+		a := &accepted[i]
+		size := int64(len(a.Raw))
+		room := a.Raw != nil && b.memory+size <= b.budget && !b.stopped
+		for _, d := range a.Deliveries {
+			l := b.lane(d.Endpoint)
+			if room && l.open && !l.pace.suspect && !now.Before(l.pausedUntil) && l.freshBytes+size <= b.budget/4 {
+				b.keep(l, a, d)
+				kept++
+			} else {
+				l.more, l.doubtful = true, true
+				dropped++
+			}
+			b.review(l, now)
+		}
+	}
+	b.signal()
+	return kept, dropped
+}
+
+func (b *board) keep(l *lane, a *storage.Accepted, d storage.Delivery) {
+	letter := b.letters[a.Mail.ID]
+	if letter == nil {
+		letter = newLetter(a.Mail.ID)
+		letter.mail, letter.raw, letter.cost = a.Mail, a.Raw, int64(len(a.Raw))
+		b.letters[a.Mail.ID] = letter
+		b.memory += letter.cost
+	}
+	letter.users++
+	l.fresh.push(&job{lane: l, delivery: d, letter: letter})
+	l.freshBytes += letter.cost
+	l.held[d.ID] = struct{}{}
+}
+
+// stop makes next give nothing any more.
+func (b *board) stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stopped = true
+}
+
+// waiting is the number of attempts that the store has not recorded yet.
+func (b *board) waiting() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.unrecorded
+}
+
+// timers is a heap of lanes by wakeAt.
+type timers []*lane
+
+// set gives the lane a time, or none if that is zero, and says whether the lane is now the first of all.
+func (t *timers) set(l *lane, at time.Time) (first bool) {
+	switch {
+	case at.IsZero() && l.timer < 0, l.timer >= 0 && l.wakeAt.Equal(at):
+		return false
+	case at.IsZero():
+		heap.Remove(t, l.timer)
+		return false
+	case l.timer < 0:
+		l.wakeAt = at
+		heap.Push(t, l)
+	default:
+		l.wakeAt = at
+		heap.Fix(t, l.timer)
+	}
+	return l.timer == 0
+}
+
+// Len implements [heap.Interface].
+func (t timers) Len() int { return len(t) }
+
+// Less implements [heap.Interface].
+func (t timers) Less(i, j int) bool { return t[i].wakeAt.Before(t[j].wakeAt) }
+
+// Swap implements [heap.Interface].
+func (t timers) Swap(i, j int) {
+	t[i], t[j] = t[j], t[i]
+	t[i].timer, t[j].timer = i, j
+}
+
+// Push implements [heap.Interface].
+func (t *timers) Push(x any) {
+	if l, ok := x.(*lane); ok {
+		l.timer = len(*t)
+		*t = append(*t, l)
+	}
+}
+
+// Pop implements [heap.Interface].
+func (t *timers) Pop() any {
+	last := len(*t) - 1
+	l := (*t)[last]
+	(*t)[last] = nil
+	*t = (*t)[:last]
+	l.timer = -1
+	return l
+}

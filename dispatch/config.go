@@ -1,0 +1,97 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/letterhook/letterhook/storage"
+)
+
+// Config is what a [Dispatcher] works with.
+type Config struct {
+	Store *storage.Store
+	Blobs storage.Blobs
+	// Directory gives the endpoints as they are declared now. After a change call [Dispatcher.Wake].
+	Directory func() *storage.Directory
+	// Links signs the links to the raw bytes.
+	Links *storage.Links
+	// LinkLifetime is how long the links in an event live; 0: 24 hours. Each attempt has fresh ones.
+	LinkLifetime time.Duration
+
+	// Workers is how many attempts may be in flight at once, hanging ones included; 0: 2,048. A slot costs little but
+	// what it holds in memory, which BytesInFlight bounds.
+	Workers int
+	// BytesInFlight bounds the memory of attempts in flight, by estimate, in octets; 0: 64 MiB.
+	BytesInFlight int64
+	// MemoryBudget bounds the mails that are kept in memory between their acceptance and their first attempt, in octets;
+	// 0: 8 MiB. The others are read from the store.
+	MemoryBudget int64
+	// Schedule has the waits after the first, second ... failed attempt, for endpoints without one of their own; nil:
+	// [DefaultSchedule].
+	Schedule []time.Duration
+	// DrainTimeout is how long a stop waits for attempts in flight; 0: 20 s.
+	DrainTimeout time.Duration
+
+	// Allow, AllowHosts and AllowLoopback open the [Guard]; BlockedAddrs are the server's own listeners.
+	Allow         []netip.Prefix
+	AllowHosts    []string
+	AllowLoopback bool
+	BlockedAddrs  []netip.AddrPort
+
+	// Version of the program, for the User-Agent and the parse report.
+	Version string
+	// ProbeParse parses a mail in a process of its own and says whether that ended well. It is asked before a mail is
+	// parsed that may have taken the program down. Nil: such a mail is parsed without.
+	ProbeParse func(context.Context, *storage.Raw) error
+
+	Log        *slog.Logger
+	Registerer prometheus.Registerer // nil: no metrics
+	Step       func(string)          // called after each named step of a delivery; nil: not
+}
+
+const (
+	defaultWorkers       = 2048
+	defaultBytesInFlight = 64 << 20
+	defaultMemoryBudget  = 8 << 20
+	defaultLinkLifetime  = 24 * time.Hour
+	defaultDrainTimeout  = 20 * time.Second
+)
+
+func (c *Config) setDefaults() error {
+	if c.Store == nil || c.Blobs == nil || c.Directory == nil || c.Links == nil {
+		return errors.New("dispatch: Store, Blobs, Directory and Links are required")
+	}
+	if c.LinkLifetime <= 0 {
+		c.LinkLifetime = defaultLinkLifetime
+	}
+	if c.Workers <= 0 {
+		c.Workers = defaultWorkers
+	}
+	if c.BytesInFlight <= 0 {
+		c.BytesInFlight = defaultBytesInFlight
+	}
+	if c.MemoryBudget <= 0 {
+		c.MemoryBudget = defaultMemoryBudget
+	}
+	if c.Schedule == nil {
+		c.Schedule = DefaultSchedule()
+	}
+	if c.DrainTimeout <= 0 {
+		c.DrainTimeout = defaultDrainTimeout
+	}
+	if c.Version == "" {
+		c.Version = "dev"
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Step == nil {
+		c.Step = func(string) {}
+	}
+	return nil
+}

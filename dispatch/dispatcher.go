@@ -1,0 +1,258 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/letterhook/letterhook/parser"
+	"github.com/letterhook/letterhook/storage"
+)
+
+const (
+	// sweepEvery is the pause between two looks at all lanes of the store.
+	sweepEvery = 30 * time.Second
+	// foreignEvery is the pause between two looks for writes of other processes.
+	foreignEvery = 250 * time.Millisecond
+
+	maxYield  = 20 * time.Millisecond
+	yieldStep = time.Millisecond
+
+	// maxUploads is how many mails may have their attachments stored at once.
+	maxUploads = 16
+	// maxReads is how many lanes are read from the store at once.
+	maxReads = 4
+	// flushTimeout is how long a stop waits for the records of attempts that were made.
+	flushTimeout = 5 * time.Second
+	// recordPause is the wait before a record that the store refused is offered again.
+	recordPause = time.Second
+)
+
+// Dispatcher makes the attempts that the store owes. It keeps nothing that the store does not have.
+type Dispatcher struct {
+	cfg     Config
+	log     *slog.Logger
+	step    func(string)
+	started time.Time
+	board   *board
+	sender  *Sender
+	render  renderer
+	metrics *metrics
+	parse   func(io.ReaderAt, int64, parser.Limits) (*parser.Message, error)
+
+	cpu      chan struct{}       // rights to do work that keeps a processor busy
+	uploads  *semaphore.Weighted // mails whose attachments are being stored
+	healthy  *semaphore.Weighted // octets in flight
+	suspects *semaphore.Weighted // octets in flight of suspect lanes
+	look     chan struct{}       // capacity 1: look at the store's lanes now
+
+	mu         sync.Mutex
+	unrecorded []record // refused by the store
+}
+
+// New returns a dispatcher that does nothing until [Dispatcher.Run].
+func New(cfg Config) (*Dispatcher, error) {
+	if err := cfg.setDefaults(); err != nil {
+		return nil, err
+	}
+	guard := Guard{Allow: cfg.Allow, AllowHosts: cfg.AllowHosts, AllowLoopback: cfg.AllowLoopback, Refuse: cfg.BlockedAddrs}
+	d := &Dispatcher{
+		cfg:      cfg,
+		log:      cfg.Log,
+		step:     cfg.Step,
+		started:  time.Now(),
+		sender:   NewSender(guard, "Letterhook/"+cfg.Version),
+		parse:    parser.Parse,
+		cpu:      make(chan struct{}, max(runtime.GOMAXPROCS(0), 2)),
+		uploads:  semaphore.NewWeighted(maxUploads),
+		healthy:  semaphore.NewWeighted(cfg.BytesInFlight - cfg.BytesInFlight/4),
+		suspects: semaphore.NewWeighted(cfg.BytesInFlight / 4),
+		look:     make(chan struct{}, 1),
+	}
+	d.board = newBoard(cfg.Workers, cfg.MemoryBudget, d.lookUp)
+	var err error
+	if d.metrics, err = newMetrics(cfg.Registerer, d.board); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *Dispatcher) lookUp(endpoint string) (concurrency int, open bool) {
+	ep := d.cfg.Directory().Endpoints[endpoint]
+	if ep == nil {
+		return defaultConcurrency, false
+	}
+	if ep.Concurrency <= 0 {
+		return defaultConcurrency, !ep.Disabled
+	}
+	return ep.Concurrency, !ep.Disabled
+}
+
+// HandOver takes mails that were just made durable, to be given to [storage.Store.SetHandOver]. It never blocks: what is
+// too much for the memory budget is read from the store later.
+func (d *Dispatcher) HandOver(accepted []storage.Accepted) {
+	kept, dropped := d.board.handOver(accepted, time.Now())
+	d.metrics.handed.WithLabelValues("kept").Add(float64(kept))
+	d.metrics.handed.WithLabelValues("dropped").Add(float64(dropped))
+	d.step("handed-over")
+}
+
+// Wake makes the dispatcher look at the directory and at the store's lanes now, and not only within 30 seconds. It
+// does not block.
+func (d *Dispatcher) Wake() {
+	select {
+	case d.look <- struct{}{}:
+	default: // it is going to look anyway
+	}
+}
+
+// Run makes attempts until ctx ends. Then it begins no new one, waits up to the drain timeout for those in flight, cuts the
+// rest, and returns when what was made is recorded. What was cut stays pending in the store. The error tells why Run
+// could not begin, or what it had to leave behind. Run is called once.
+func (d *Dispatcher) Run(ctx context.Context) error {
+	if err := d.sweep(ctx); err != nil {
+		return fmt.Errorf("finding the lanes: %w", err)
+	}
+	work, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	var workers, watcher sync.WaitGroup
+	watcher.Go(func() { d.watch(ctx) })
+	d.dispatch(ctx, work, &workers)
+	watcher.Wait()
+	return d.drain(&workers, cut)
+}
+
+// dispatch starts workers and reads until ctx ends.
+func (d *Dispatcher) dispatch(ctx, work context.Context, workers *sync.WaitGroup) {
+	reads := make(chan struct{}, maxReads)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		now := time.Now()
+		d.board.tick(now)
+		for j := d.board.next(now); j != nil; j = d.board.next(now) {
+			workers.Go(func() { d.work(work, j) })
+		}
+		for len(reads) < maxReads {
+			r := d.board.nextRead(now)
+			if r == nil {
+				break
+			}
+			reads <- struct{}{}
+			workers.Go(func() {
+				d.readLane(work, r, func() { <-reads })
+			})
+		}
+		next := d.board.nextTick()
+		if again := d.offerAgain(now); !again.IsZero() && (next.IsZero() || again.Before(next)) {
+			next = again
+		}
+		if next.IsZero() {
+			next = now.Add(sweepEvery)
+		}
+		timer.Reset(time.Until(next))
+		select {
+		case <-ctx.Done():
+		case <-d.board.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// work makes attempts one after the other until there is none to make.
+func (d *Dispatcher) work(ctx context.Context, j *job) {
+	for ; j != nil; j = d.board.next(time.Now()) {
+		d.attempt(ctx, j)
+	}
+}
+
+// readLane makes a read. free is called before the board learns of the end, so that the next one can begin.
+func (d *Dispatcher) readLane(ctx context.Context, r *read, free func()) {
+	rows, err := d.cfg.Store.Fetch(ctx, r.lane.endpoint, r.after, r.dueBy, r.limit)
+	if err != nil && ctx.Err() == nil {
+		d.log.Error("the deliveries of an endpoint could not be read; trying again", "endpoint", r.lane.endpoint, "error", err)
+	}
+	free()
+	if d.board.readDone(r, rows, err, time.Now()) > 0 {
+		d.step("fetched")
+	}
+}
+
+// watch looks at the store for what nobody tells of: rows of other processes, and whatever was forgotten.
+func (d *Dispatcher) watch(ctx context.Context) {
+	sweep, foreign := time.NewTicker(sweepEvery), time.NewTicker(foreignEvery)
+	defer sweep.Stop()
+	defer foreign.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.look:
+		case <-sweep.C:
+		case <-foreign.C:
+			changed, err := d.cfg.Store.ForeignChange(ctx)
+			if err != nil && ctx.Err() == nil {
+				d.log.Error("looking for writes of other processes failed", "error", err)
+			}
+			if !changed {
+				continue
+			}
+		}
+		if err := d.sweep(ctx); err != nil && ctx.Err() == nil {
+			d.log.Error("the lanes could not be read; trying again", "error", err)
+		}
+	}
+}
+
+func (d *Dispatcher) sweep(ctx context.Context) error {
+	heads, err := d.cfg.Store.Lanes(ctx)
+	if err != nil {
+		return err
+	}
+	d.board.sweep(heads, time.Now())
+	return nil
+}
+
+// drain waits for what is in flight, cuts it when that takes too long, and waits for the records.
+func (d *Dispatcher) drain(workers *sync.WaitGroup, cut context.CancelFunc) error {
+	d.board.stop()
+	defer d.sender.Close()
+	done := make(chan struct{})
+	go func() {
+		workers.Wait()
+		close(done)
+	}()
+	if !within(d.cfg.DrainTimeout, done) {
+		cut()
+		if !within(flushTimeout, done) {
+			return errors.New("dispatch: an attempt did not end when it was cut; it will be made again")
+		}
+	}
+	deadline := time.After(flushTimeout)
+	for d.board.waiting() > 0 {
+		select {
+		case <-d.board.wake:
+		case <-deadline:
+			return fmt.Errorf("dispatch: %d attempts were made but not recorded; they will be made again", d.board.waiting())
+		}
+	}
+	return nil
+}
+
+func within(limit time.Duration, done <-chan struct{}) bool {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}

@@ -1,0 +1,158 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/letterhook/letterhook/storage"
+)
+
+const (
+	// scanPause is the least time between two reads of a lane from its beginning.
+	scanPause = 250 * time.Millisecond
+	// lookAhead is how far into the future a read looks for the next due time; longer than the pause between sweeps, so
+	// that a lane is always told in time.
+	lookAhead = sweepEvery + 5*time.Second
+	// maxDeferred is how many deliveries of a lane may be put off for trouble of our own before the lane itself waits.
+	maxDeferred = 64
+)
+
+// A job is a delivery that is being attempted or waits in memory for its attempt.
+type job struct {
+	lane     *lane
+	delivery storage.Delivery
+	letter   *letter // nil until it is attempted, for one that was read from the store
+	suspect  bool    // counts in the suspects' share while it is attempted
+}
+
+// lane is the queue of one endpoint. Its fields are the board's, under the board's lock.
+//
+// held has the id of every delivery that memory knows of: waiting, in flight, being recorded, or put off. A read of the
+// store skips those. An id leaves held when its record is committed and no read is under way that may have begun before
+// that commit; so no delivery is attempted twice, and none is forgotten.
+type lane struct {
+	endpoint string
+	open     bool // the endpoint is declared
+	pace     pace
+	inFlight int
+
+	fresh      queue[*job]             // handed over by the store
+	freshBytes int64                   // what their letters cost
+	stored     queue[storage.Delivery] // read from the store, all due
+	storedTurn bool                    // fresh and stored take turns
+	held       map[string]struct{}
+
+	cursor   storage.Cursor // what stands before it was read
+	more     bool           // there may be due rows behind the cursor
+	doubtful bool           // there may be due rows before the cursor
+	reading  bool
+	settled  []string  // ids whose records were committed during the read under way
+	scanAt   time.Time // when to read from the beginning; zero: nothing is known to become due
+	scanned  time.Time // when that was last begun
+
+	pausedUntil time.Time // the endpoint asked for it
+	putOff      queue[deferral]
+
+	listed bool // waits for its turn
+	queued bool // waits for a read
+	timer  int  // index in the board's timers; -1: none
+	wakeAt time.Time
+}
+
+// deferral is a delivery that was put off for trouble of our own.
+type deferral struct {
+	id    string
+	until time.Time
+}
+
+// queue is a first-in-first-out list.
+type queue[T any] struct {
+	items []T
+	head  int
+}
+
+func (q *queue[T]) len() int { return len(q.items) - q.head }
+func (q *queue[T]) push(v T) { q.items = append(q.items, v) }
+func (q *queue[T]) first() T { return q.items[q.head] }
+func (q *queue[T]) all() []T { return q.items[q.head:] }
+func (q *queue[T]) clear()   { *q = queue[T]{} }
+
+func (q *queue[T]) pop() T {
+	var zero T
+	v := q.items[q.head]
+	q.items[q.head] = zero
+	if q.head++; q.head == len(q.items) {
+		q.items, q.head = q.items[:0], 0
+	} else if q.head > 64 && q.head > len(q.items)/2 {
+		n := copy(q.items, q.items[q.head:])
+		clear(q.items[n:])
+		q.items, q.head = q.items[:n], 0
+	}
+	return v
+}
+
+// startable says whether an attempt of the lane may begin now.
+func (l *lane) startable(now time.Time) bool {
+	return l.open && l.inFlight < l.pace.limit && !now.Before(l.pausedUntil) && (l.fresh.len() > 0 || l.stored.len() > 0)
+}
+
+// take removes the next delivery. Fresh ones and those read from the store take turns, so that a backlog does not keep
+// fresh mail waiting, nor fresh mail the backlog.
+func (l *lane) take() *job {
+	fromStored := l.fresh.len() == 0 || (l.stored.len() > 0 && l.storedTurn)
+	l.storedTurn = !fromStored
+	if fromStored {
+		return &job{lane: l, delivery: l.stored.pop()}
+	}
+	j := l.fresh.pop()
+	l.freshBytes -= j.letter.cost
+	return j
+}
+
+// page is how many rows a read asks for.
+func (l *lane) page() int { return min(max(8*l.pace.limit, 16), 256) }
+
+// wantsRead says whether the store should be read for the lane now.
+func (l *lane) wantsRead(now time.Time) bool {
+	if !l.open || l.reading || now.Before(l.pausedUntil) || l.stored.len() >= l.page()/2 {
+		return false
+	}
+	return l.more || (!l.scanAt.IsZero() && !now.Before(l.scanTime()))
+}
+
+// scanTime is scanAt, but not too soon after the last time.
+func (l *lane) scanTime() time.Time {
+	if earliest := l.scanned.Add(scanPause); l.scanAt.Before(earliest) {
+		return earliest
+	}
+	return l.scanAt
+}
+
+// lookAt makes the lane read from the beginning at a time, or before.
+func (l *lane) lookAt(at time.Time) {
+	if l.scanAt.IsZero() || at.Before(l.scanAt) {
+		l.scanAt = at
+	}
+}
+
+// idle says that memory holds nothing of the lane and no row of it is known or suspected in the store.
+func (l *lane) idle() bool {
+	return len(l.held) == 0 && !l.more && !l.doubtful && !l.reading && l.scanAt.IsZero()
+}
+
+// nextWake is when something changes for the lane by the clock alone; zero: nothing does.
+func (l *lane) nextWake(now time.Time) time.Time {
+	var next time.Time
+	consider := func(t time.Time) {
+		if t.After(now) && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	consider(l.pausedUntil)
+	if l.putOff.len() > 0 {
+		consider(l.putOff.first().until)
+	}
+	if !l.scanAt.IsZero() && l.open {
+		consider(l.scanTime())
+	}
+	return next
+}

@@ -1,0 +1,221 @@
+package dispatch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/letterhook/letterhook/parser"
+	"github.com/letterhook/letterhook/storage"
+)
+
+// maxParses is how often a mail may be parsed from disk without an attempt being recorded. A mail that took the program
+// down so often goes out unparsed.
+const maxParses = 3
+
+// letter is a mail on its way into events. Deliveries of the same mail share one, so that it is read and parsed once.
+type letter struct {
+	id   string
+	turn chan struct{} // capacity 1; whoever has put something in may use the fields below
+
+	mail    *storage.Mail
+	raw     []byte // nil: to be read from the store
+	content *content
+
+	// The board's, under its lock.
+	users int   // deliveries that still need it
+	cost  int64 // octets of the memory budget
+}
+
+// content is what was made of a letter.
+type content struct {
+	data    *EventData       // without what depends on the endpoint or the time; not changed
+	found   []attachment     // belongs to data.Attachments
+	links   []storage.Link   // likewise; without Expires
+	summary *storage.Summary // to be recorded; nil when the store has it already
+	counted bool             // a parse was begun in the store and ended well
+}
+
+func newLetter(id string) *letter { return &letter{id: id, turn: make(chan struct{}, 1)} }
+
+// prepare reads, parses and stores the attachments of the letter, unless that was done before. An error means that nothing
+// can be sent now and that it is no fault of the mail: it is to be tried again later.
+func (d *Dispatcher) prepare(ctx context.Context, l *letter) (*storage.Mail, *content, error) {
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	if l.content != nil {
+		return l.mail, l.content, nil
+	}
+	if l.mail == nil {
+		mail, err := d.cfg.Store.Mail(ctx, l.id)
+		if err != nil {
+			return nil, nil, err
+		}
+		l.mail = mail
+	}
+	c, err := d.read(ctx, l)
+	if err != nil {
+		return nil, nil, err
+	}
+	l.content, l.raw = c, nil
+	return l.mail, c, nil
+}
+
+func (d *Dispatcher) read(ctx context.Context, l *letter) (*content, error) {
+	if l.raw != nil {
+		return d.open(ctx, l.mail, bytes.NewReader(l.raw), int64(len(l.raw)))
+	}
+	counted, givenUp, err := d.countParse(ctx, l.mail)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := d.cfg.Store.OpenRaw(ctx, l.mail)
+	if err != nil {
+		return nil, err
+	}
+	defer raw.Close()
+	if givenUp {
+		return d.giveUp(raw)
+	}
+	if counted > 1 && d.cfg.ProbeParse != nil {
+		if err := d.cfg.ProbeParse(ctx, raw); err != nil {
+			return nil, fmt.Errorf("parsing message %s apart, try %d: %w", l.id, counted, err)
+		}
+	}
+	c, err := d.open(ctx, l.mail, raw, raw.Size())
+	if err == nil {
+		c.counted = counted > 0
+	}
+	return c, err
+}
+
+// countParse counts the parse of a mail that may have taken the program down before: one that an earlier run of the
+// program accepted. A mail of this run never met a crash.
+func (d *Dispatcher) countParse(ctx context.Context, mail *storage.Mail) (count int, givenUp bool, err error) {
+	if mail.ParseCount == 0 && !mail.ReceivedAt.Before(d.started) {
+		return 0, false, nil
+	}
+	count, err = d.cfg.Store.BeginParse(ctx, mail.ID)
+	if err != nil {
+		return 0, false, fmt.Errorf("counting the parse of message %s: %w", mail.ID, err)
+	}
+	return count, count > maxParses, nil
+}
+
+// giveUp makes the content of a mail that the parser must not touch. Its parse count stays, so that the next attempt does
+// not touch it either.
+func (d *Dispatcher) giveUp(raw io.ReaderAt) (*content, error) {
+	header, err := plainHeader(raw)
+	if err != nil {
+		return nil, err
+	}
+	data := unparsed(header, d.cfg.Version)
+	return &content{data: data, summary: summaryOf(data, nil)}, nil
+}
+
+// open parses the mail and stores its attachments. A parser that panics makes the mail go out unparsed.
+func (d *Dispatcher) open(ctx context.Context, mail *storage.Mail, raw io.ReaderAt, size int64) (c *content, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.metrics.panics.Inc()
+			d.log.Error("the parser panicked; the mail goes out unparsed", "message", mail.ID, "panic", fmt.Sprint(p))
+			c, err = d.giveUp(raw)
+		}
+	}()
+	msg, err := d.parseInTurn(ctx, raw, size)
+	if err != nil {
+		return nil, fmt.Errorf("parsing message %s: %w", mail.ID, err)
+	}
+	d.step("parsed")
+	c = &content{}
+	if err := d.storeAttachments(ctx, mail, msg, c); err != nil {
+		return nil, err
+	}
+	d.step("attachments-stored")
+	c.data = contentOf(msg, c.found, d.cfg.Version)
+	if mail.Summary == nil {
+		c.summary = summaryOf(c.data, c.found)
+	}
+	return c, nil
+}
+
+// parseInTurn parses when it has the right to keep a processor busy.
+func (d *Dispatcher) parseInTurn(ctx context.Context, raw io.ReaderAt, size int64) (*parser.Message, error) {
+	release, err := d.claimCPU(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return d.parse(raw, size, parser.Limits{})
+}
+
+// storeAttachments puts all attachments of the message into blobs.
+func (d *Dispatcher) storeAttachments(ctx context.Context, mail *storage.Mail, msg *parser.Message, c *content) error {
+	if len(msg.Attachments) == 0 {
+		return nil
+	}
+	if err := d.uploads.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer d.uploads.Release(1)
+	var kept bytes.Buffer
+	for _, part := range msg.Attachments {
+		a, err := storeAttachment(ctx, d.cfg.Blobs, mail, part, &kept)
+		if err != nil {
+			return err
+		}
+		c.found = append(c.found, *a)
+		c.links = append(c.links, storage.Link{Filename: part.Filename, ContentType: part.ContentType})
+	}
+	return nil
+}
+
+// event makes the event of the mail for one endpoint, with links that are fresh at the time now.
+func (d *Dispatcher) event(ctx context.Context, mail *storage.Mail, c *content, endpoint string, now time.Time) (*Event, error) {
+	data := *c.data
+	address(&data, mail, endpoint)
+	until := now.Add(d.cfg.LinkLifetime).Truncate(time.Second)
+	raw := d.cfg.Links.Raw(mail.ID, until)
+	data.Raw.URL, data.Raw.URLExpiresAt = &raw, Time{until}
+	data.Attachments = append([]Attachment{}, data.Attachments...)
+	for i := range data.Attachments {
+		link := c.links[i]
+		link.Expires = until
+		url, expires, err := d.cfg.Blobs.URL(ctx, c.found[i].key, link)
+		if err != nil {
+			return nil, fmt.Errorf("linking attachment %s: %w", c.found[i].part, err)
+		}
+		data.Attachments[i].URL, data.Attachments[i].URLExpiresAt = &url, Time{expires}
+	}
+	data.Parse.Truncated = []string{}
+	return &Event{Type: EventReceived, Version: EventVersion, Timestamp: data.ReceivedAt, Data: &data}, nil
+}
+
+// claimCPU waits for the right to do work that keeps a processor busy. Mails that wait to be accepted go first, for a
+// bounded while: their peers wait for an answer, ours wait for nothing.
+func (d *Dispatcher) claimCPU(ctx context.Context) (release func(), err error) {
+	select {
+	case d.cpu <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	for waited := time.Duration(0); waited < maxYield && d.cfg.Store.AcceptsWaiting() > 0; waited += yieldStep {
+		select {
+		case <-time.After(yieldStep):
+		case <-ctx.Done():
+			<-d.cpu
+			return nil, ctx.Err()
+		}
+	}
+	return func() { <-d.cpu }, nil
+}
+
+// errNoEndpoint says that a lane's endpoint is not in the directory, or disabled: the delivery waits.
+var errNoEndpoint = errors.New("the endpoint is not declared")

@@ -1,0 +1,126 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/letterhook/letterhook/storage"
+)
+
+// read is a question to the store: the next due rows of a lane.
+type read struct {
+	lane  *lane
+	after storage.Cursor
+	dueBy time.Time
+	limit int
+	asked time.Time
+	scans bool // from the beginning
+}
+
+// nextRead gives the next read to make, or nil. A lane has at most one under way.
+func (b *board) nextRead(now time.Time) *read {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.reads.len() > 0 && !b.stopped {
+		l := b.reads.pop()
+		l.queued = false
+		if !l.wantsRead(now) {
+			b.review(l, now)
+			continue
+		}
+		if !l.scanAt.IsZero() && !now.Before(l.scanTime()) {
+			l.cursor, l.more, l.doubtful = storage.Cursor{}, true, false
+			l.scanAt, l.scanned = time.Time{}, now
+		}
+		l.reading, l.settled = true, nil
+		return &read{
+			lane: l, after: l.cursor, dueBy: now.Add(lookAhead), limit: l.page(), asked: now,
+			scans: l.cursor == storage.Cursor{},
+		}
+	}
+	return nil
+}
+
+// readDone takes the rows of a read. Rows that are not due yet only say when to look again.
+func (b *board) readDone(r *read, rows []storage.Delivery, err error, now time.Time) (taken int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := r.lane
+	l.reading = false
+	if err != nil {
+		l.more, l.doubtful = false, false
+		l.lookAt(now.Add(time.Second))
+	} else {
+		l.more = len(rows) == r.limit
+		for _, d := range rows {
+			if d.DueAt.After(r.asked) {
+				l.more = false
+				if _, ok := l.held[d.ID]; !ok {
+					l.lookAt(d.DueAt)
+					break
+				}
+				continue
+			}
+			l.cursor = storage.Cursor{DueAt: d.DueAt, ID: d.ID}
+			if _, ok := l.held[d.ID]; ok {
+				continue
+			}
+			l.held[d.ID] = struct{}{}
+			l.stored.push(d)
+			taken++
+		}
+		if !r.scans && !l.more {
+			l.doubtful = true // rows may have come to stand before the cursor meanwhile
+		}
+	}
+	for _, id := range l.settled {
+		delete(l.held, id)
+	}
+	l.settled = nil
+	b.review(l, now)
+	b.signal()
+	return taken
+}
+
+// sweep takes the oldest due time of every lane that has rows in the store, and has those read that are due soon. It
+// finds what nothing else told the board of.
+func (b *board) sweep(heads []storage.LaneHead, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, h := range heads {
+		l := b.lane(h.Endpoint)
+		if h.DueAt.Before(now) {
+			l.lookAt(now)
+		} else {
+			l.lookAt(h.DueAt)
+		}
+	}
+	for _, l := range b.lanes {
+		most, open := b.look(l.endpoint)
+		if l.open != open || l.pace.most != most {
+			suspect, limit := l.pace.suspect, l.pace.limit
+			l.open, l.pace = open, newPace(most)
+			l.pace.suspect, l.pace.limit = suspect, min(limit, l.pace.most)
+		}
+		b.review(l, now)
+	}
+	b.signal()
+}
+
+// oldestDue is how long the lane that is most behind has been waiting for an attempt; lanes that wait because they must
+// (paused, not declared) do not count.
+func (b *board) oldestDue(now time.Time) (lag time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, l := range b.lanes {
+		if !l.open || now.Before(l.pausedUntil) {
+			continue
+		}
+		if l.stored.len() > 0 {
+			lag = max(lag, now.Sub(l.stored.first().DueAt))
+		}
+		if l.fresh.len() > 0 {
+			lag = max(lag, now.Sub(l.fresh.first().delivery.DueAt))
+		}
+	}
+	return lag
+}
