@@ -32,8 +32,8 @@ type BucketConfig struct {
 	// receivers reach the server under another URL than we do.
 	Endpoint     string
 	LinkEndpoint string
-	// VirtualHost puts the name of the bucket before the host name instead of into the path.
-	VirtualHost bool
+	// PathStyle puts the name of the bucket into the path instead of before the host name. Most servers but AWS want it.
+	PathStyle bool
 
 	// Static credentials. Empty: the usual chain of environment, shared configuration, web identity and instance role.
 	AccessKeyID, SecretAccessKey, SessionToken string
@@ -102,7 +102,7 @@ func NewBucket(ctx context.Context, cfg BucketConfig) (*Bucket, error) {
 		if cfg.Endpoint != "" {
 			o.BaseEndpoint = &cfg.Endpoint
 		}
-		o.UsePathStyle = !cfg.VirtualHost
+		o.UsePathStyle = cfg.PathStyle
 		// The defaults frame the body in chunks with a trailing checksum, which many servers do not understand, and
 		// put a checksum header into presigned links. What we send is covered by the payload hash instead.
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired

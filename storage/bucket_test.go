@@ -69,7 +69,7 @@ func newFakeS3(t *testing.T, wrap func(http.Handler) http.Handler) testS3 {
 	}
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	return testS3{BucketConfig{Bucket: testBucketName, Endpoint: server.URL, AccessKeyID: "testkey", SecretAccessKey: "testsecret", Backoff: time.Millisecond}}
+	return testS3{BucketConfig{Bucket: testBucketName, Endpoint: server.URL, AccessKeyID: "testkey", SecretAccessKey: "testsecret", PathStyle: true, Backoff: time.Millisecond}}
 }
 
 // newRealS3 runs versitygw, which stores in a folder and checks what a real server checks.
@@ -109,7 +109,7 @@ func newRealS3(t *testing.T) testS3 {
 			t.Logf("versitygw: %s", output.Bytes())
 		}
 	})
-	s := testS3{BucketConfig{Bucket: testBucketName, Endpoint: "http://" + address, AccessKeyID: "testkey", SecretAccessKey: "testsecret"}}
+	s := testS3{BucketConfig{Bucket: testBucketName, Endpoint: "http://" + address, AccessKeyID: "testkey", SecretAccessKey: "testsecret", PathStyle: true}}
 	patient := s.open(t, func(cfg *BucketConfig) { cfg.Attempts, cfg.Backoff = 100, 100*time.Millisecond }) // until it listens
 	if err := patient.Ping(t.Context()); err != nil {
 		t.Fatal(err)
@@ -310,7 +310,7 @@ func BenchmarkBucketPut(b *testing.B) {
 	}
 	server := httptest.NewServer(gofakes3.New(backend).Server())
 	b.Cleanup(server.Close)
-	bucket, err := NewBucket(b.Context(), BucketConfig{Bucket: testBucketName, Endpoint: server.URL, AccessKeyID: "k", SecretAccessKey: "s", Timeout: time.Minute})
+	bucket, err := NewBucket(b.Context(), BucketConfig{Bucket: testBucketName, Endpoint: server.URL, AccessKeyID: "k", SecretAccessKey: "s", PathStyle: true, Timeout: time.Minute})
 	if err != nil {
 		b.Fatal(err)
 	}

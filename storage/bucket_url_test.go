@@ -161,7 +161,7 @@ func TestBucketURLOtherWays(t *testing.T) {
 	if err != nil || !strings.HasPrefix(got, "https://files.example/"+testBucketName+"/p") {
 		t.Errorf("link endpoint: %s, %v", got, err)
 	}
-	virtual := server.open(t, func(cfg *BucketConfig) { cfg.Endpoint, cfg.VirtualHost = "https://files.example", true })
+	virtual := server.open(t, func(cfg *BucketConfig) { cfg.Endpoint, cfg.PathStyle = "https://files.example", false })
 	if got, _, err := virtual.URL(t.Context(), key, link); err != nil || !strings.HasPrefix(got, "https://"+testBucketName+".files.example/p") {
 		t.Errorf("virtual host: %s, %v", got, err)
 	}

@@ -126,58 +126,6 @@ func unseal(key messageKey, sealed []byte) ([]byte, error) {
 	}
 }
 
-// sealWriter seals a stream. It holds one chunk, because whether a chunk is the last one shows only afterwards.
-type sealWriter struct {
-	w    io.Writer
-	aead cipher.AEAD
-	n    int64
-	buf  []byte // plain text waiting; its capacity has room for the tag, so it is sealed in place
-	err  error  // of the first failure; nothing more is written then
-}
-
-var errSealClosed = errors.New("write after the last chunk")
-
-// newSealWriter returns a writer that seals what is written to it and writes it to w in chunks. Close writes the last
-// chunk, without which the rest cannot be opened; it does not close w.
-func newSealWriter(w io.Writer, key messageKey) io.WriteCloser {
-	return &sealWriter{w: w, aead: key.aead(), buf: make([]byte, 0, chunkSealed)}
-}
-
-func (s *sealWriter) Write(p []byte) (int, error) {
-	written := 0
-	for len(p) > 0 && s.err == nil {
-		if len(s.buf) == chunkPlain {
-			s.flush(false)
-			continue
-		}
-		k := min(len(p), chunkPlain-len(s.buf))
-		s.buf = append(s.buf, p[:k]...)
-		p = p[k:]
-		written += k
-	}
-	return written, s.err
-}
-
-func (s *sealWriter) flush(last bool) {
-	var nonce [12]byte
-	_, s.err = s.w.Write(s.aead.Seal(s.buf[:0], chunkNonce(&nonce, s.n, last), s.buf, nil))
-	s.buf = s.buf[:0]
-	s.n++
-}
-
-func (s *sealWriter) Close() error {
-	if s.err == nil {
-		if s.flush(true); s.err == nil {
-			s.err = errSealClosed
-			return nil
-		}
-	}
-	if s.err == errSealClosed {
-		return nil
-	}
-	return s.err
-}
-
 // sealedReader opens ranges of sealed bytes. It keeps the chunk opened last, so that many small reads in order open each
 // chunk once. Safe for concurrent use.
 type sealedReader struct {

@@ -46,56 +46,21 @@ func TestSealOpens(t *testing.T) {
 	}
 }
 
-func TestSealWriterWritesWhatSealMakes(t *testing.T) {
+// TestSealReaderGivesWhatSealMakes reads the stream whole, in odd pieces and from anywhere.
+func TestSealReaderGivesWhatSealMakes(t *testing.T) {
 	for _, size := range sealSizes {
-		for _, step := range []int{1009, chunkPlain, 3*chunkPlain + 5} {
-			plain, key := noise(size, 2), newMessageKey()
-			var out bytes.Buffer
-			w := newSealWriter(&out, key)
-			for rest := plain; len(rest) > 0; {
-				n, err := w.Write(rest[:min(step, len(rest))])
-				if err != nil {
-					t.Fatal(err)
-				}
-				rest = rest[n:]
-			}
-			if err := w.Close(); err != nil {
-				t.Fatal(err)
-			}
-			if err := w.Close(); err != nil {
-				t.Errorf("second Close: %v", err)
-			}
-			if !bytes.Equal(out.Bytes(), seal(key, plain)) {
-				t.Errorf("size %d in steps of %d: the stream differs from the whole", size, step)
-			}
-			if _, err := w.Write([]byte("x")); err == nil {
-				t.Error("Write after Close succeeded")
-			}
+		plain, key := noise(size, 2), newMessageKey()
+		r := newSealReader(key, bytes.NewReader(plain), int64(size))
+		if err := iotest.TestReader(r, seal(key, plain)); err != nil {
+			t.Errorf("size %d: %v", size, err)
 		}
 	}
 }
 
-type failingWriter struct{ left int }
-
-func (w *failingWriter) Write(p []byte) (int, error) {
-	if w.left--; w.left < 0 {
-		return 0, io.ErrShortWrite
-	}
-	return len(p), nil
-}
-
-func TestSealWriterReportsTheFirstFailure(t *testing.T) {
-	for after := range 4 {
-		w := newSealWriter(&failingWriter{left: after}, newMessageKey())
-		_, err := w.Write(make([]byte, 3*chunkPlain+1))
-		if cerr := w.Close(); err == nil {
-			err = cerr
-		} else if !errors.Is(cerr, io.ErrShortWrite) {
-			t.Errorf("after %d writes: Close = %v", after, cerr)
-		}
-		if !errors.Is(err, io.ErrShortWrite) {
-			t.Errorf("after %d writes: %v", after, err)
-		}
+func TestSealReaderReportsAShortSource(t *testing.T) {
+	r := newSealReader(newMessageKey(), bytes.NewReader(make([]byte, chunkPlain+5)), chunkPlain+6)
+	if _, err := io.Copy(io.Discard, r); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -286,24 +251,23 @@ func FuzzOpenSealed(f *testing.F) {
 
 // FuzzSeal seals any content in two ways and opens it.
 func FuzzSeal(f *testing.F) {
-	f.Add([]byte("hello"), uint(3), uint(1))
-	f.Add(noise(1000, 1), uint(70), uint(66))
-	f.Fuzz(func(t *testing.T, piece []byte, times, step uint) {
+	f.Add([]byte("hello"), uint(3), int64(1))
+	f.Add(noise(1000, 1), uint(70), int64(66_000))
+	f.Fuzz(func(t *testing.T, piece []byte, times uint, from int64) {
 		plain := bytes.Repeat(piece, int(times%200))
 		key := newMessageKey()
-		var out bytes.Buffer
-		w := newSealWriter(&out, key)
-		for rest := plain; len(rest) > 0; {
-			n, err := w.Write(rest[:min(len(rest), int(step%100_000)+1)])
-			if err != nil {
-				t.Fatal(err)
-			}
-			rest = rest[n:]
+		sealed := seal(key, plain)
+		r := newSealReader(key, bytes.NewReader(plain), int64(len(plain)))
+		if from < 0 || from > int64(len(sealed)) {
+			from = 0
 		}
-		if err := w.Close(); err != nil {
+		if _, err := r.Seek(from, io.SeekStart); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := unseal(key, out.Bytes()); err != nil || !bytes.Equal(got, plain) {
+		if tail, err := io.ReadAll(r); err != nil || !bytes.Equal(tail, sealed[from:]) {
+			t.Fatalf("the stream from %d differs: %v", from, err)
+		}
+		if got, err := unseal(key, sealed); err != nil || !bytes.Equal(got, plain) {
 			t.Fatalf("%v, equal %v", err, bytes.Equal(got, plain))
 		}
 	})
