@@ -71,6 +71,13 @@ func (c *conn) hello(cmd command) *refusal {
 	return nil
 }
 
+// What go-smtp is told in place of the addresses. Its reading of an address differs from ours in many places, and where
+// two readings of one line exist, somebody finds a use for the difference.
+const (
+	standInReverse = "FROM:<>"
+	standInForward = "TO:<a@b>"
+)
+
 func (c *conn) mailFrom(arg string) *refusal {
 	switch {
 	case !c.greeted:
@@ -90,7 +97,7 @@ func (c *conn) mailFrom(arg string) *refusal {
 		return refuseFull
 	}
 	c.mail = mail
-	c.pass("MAIL", "FROM:<"+mail.path.String()+">")
+	c.pass("MAIL", standInReverse)
 	return nil
 }
 
@@ -113,7 +120,7 @@ func (c *conn) rcptTo(arg string) *refusal {
 		return refuseRecipients
 	}
 	c.rcpt = path
-	c.pass("RCPT", "TO:<"+path.String()+">")
+	c.pass("RCPT", standInForward)
 	return nil
 }
 

@@ -184,14 +184,20 @@ type peer struct {
 	r    *bufio.Reader
 }
 
-// dial connects in the clear and reads the greeting.
-func (e *edge) dial(t testing.TB) *peer {
+// connect connects in the clear.
+func (e *edge) connect(t testing.TB) *peer {
 	t.Helper()
 	conn, err := net.Dial("tcp", e.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newPeer(t, conn)
+	return newPeer(t, conn)
+}
+
+// dial connects in the clear and reads the greeting.
+func (e *edge) dial(t testing.TB) *peer {
+	t.Helper()
+	p := e.connect(t)
 	p.expect("220 mx.example.com")
 	return p
 }
