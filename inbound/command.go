@@ -90,7 +90,7 @@ func (m *mailCommand) parameters(list []string) *refusal {
 				return refuseParameterValue
 			}
 		case "SMTPUTF8": // RFC 6531 section 3.4: no value
-			if parameter != key && !strings.EqualFold(parameter, key) {
+			if !strings.EqualFold(parameter, key) {
 				return refuseParameterValue
 			}
 			m.smtputf8 = true

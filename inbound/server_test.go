@@ -109,10 +109,28 @@ type edge struct {
 	spool   *spool
 	addr    string // of a listener that begins in clear
 	addrTLS string // of a listener with implicit TLS
+	pipes   *pipes // in place of addr, where time is virtual
+	running sync.WaitGroup
 }
 
 // serve starts a server on two loopback ports; change may alter the configuration.
 func serve(t testing.TB, change func(*inbound.Config)) *edge {
+	t.Helper()
+	e := newEdge(t, change)
+	listen := func(name string, implicit bool) string {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.listen(t, l, name, implicit)
+		return l.Addr().String()
+	}
+	e.addr, e.addrTLS = listen("mx", false), listen("smtps", true)
+	return e
+}
+
+// newEdge makes a server that listens nowhere yet and is shut down when the test ends.
+func newEdge(t testing.TB, change func(*inbound.Config)) *edge {
 	t.Helper()
 	sp := newSpool()
 	cfg := inbound.Config{
@@ -131,29 +149,20 @@ func serve(t testing.TB, change func(*inbound.Config)) *edge {
 		t.Fatal(err)
 	}
 	e := &edge{Server: server, spool: sp}
-	var running sync.WaitGroup
-	listen := func(name string, implicit bool) string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		running.Go(func() {
-			if err := server.Serve(context.Background(), l, name, implicit); err != nil {
-				t.Errorf("Serve: %v", err)
-			}
-		})
-		return l.Addr().String()
-	}
-	e.addr, e.addrTLS = listen("mx", false), listen("smtps", true)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := server.Shutdown(ctx); err != nil {
-			t.Errorf("Shutdown: %v", err)
-		}
-		running.Wait()
+		e.drain(t)
+		e.running.Wait()
 	})
 	return e
+}
+
+// listen serves l until the test ends.
+func (e *edge) listen(t testing.TB, l net.Listener, name string, implicit bool) {
+	e.running.Go(func() {
+		if err := e.Serve(context.Background(), l, name, implicit); err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
 }
 
 // certificate makes a self-signed certificate for mx.example.com.
@@ -187,6 +196,9 @@ type peer struct {
 // connect connects in the clear.
 func (e *edge) connect(t testing.TB) *peer {
 	t.Helper()
+	if e.pipes != nil {
+		return newPeer(t, e.pipes.dial())
+	}
 	conn, err := net.Dial("tcp", e.addr)
 	if err != nil {
 		t.Fatal(err)

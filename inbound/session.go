@@ -128,7 +128,7 @@ func (s session) accept(message *content) error {
 	s.commands = 0
 	s.unproven.add(ids)
 	s.logAccepted(env, ids, message.size, time.Since(began))
-	return (&Reply{250, [3]int{2, 0, 0}, "OK queued as " + listIDs(ids)}).smtpError()
+	return (&Reply{250, [3]int{2, 0, 0}, "OK" + listIDs(ids)}).smtpError()
 }
 
 // envelope is what the session said of the message.
@@ -148,10 +148,13 @@ func (s session) envelope() *Envelope {
 // listIDs names the messages in the 250; the line stays short whatever their number.
 func listIDs(ids []string) string {
 	const shown = 8
-	if len(ids) <= shown {
-		return strings.Join(ids, " ")
+	switch {
+	case len(ids) == 0:
+		return ""
+	case len(ids) <= shown:
+		return " queued as " + strings.Join(ids, " ")
 	}
-	return strings.Join(ids[:shown], " ") + " and " + strconv.Itoa(len(ids)-shown) + " more"
+	return " queued as " + strings.Join(ids[:shown], " ") + " and " + strconv.Itoa(len(ids)-shown) + " more"
 }
 
 // refusalOf turns an error of the Spool into what the peer hears.
