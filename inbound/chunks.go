@@ -8,7 +8,7 @@ import (
 // bdat answers BDAT (RFC 3030). The chunk follows the command whatever the answer, so it is read whatever the answer.
 // go-smtp hears of none of it until the last chunk is here, and then is given a DATA whose content was read already: its own
 // BDAT runs the session in a second goroutine and shares the verdict channel between an aborted message and the next
-// one (docs/decisions/bdat.md).
+// one (docs/decisions/0004-chunks-are-read-by-the-edge.md).
 func (c *conn) bdat(arg string) *refusal {
 	chunk, known, refusal := parseChunk(arg)
 	if !known {

@@ -81,7 +81,7 @@ func (m *mailCommand) parameters(list []string) *refusal {
 		switch key {
 		case "SIZE": // RFC 1870 section 6.1: up to 20 digits
 			size, err := strconv.ParseUint(value, 10, 64)
-			if err != nil && !(isDigits(value) && len(value) <= 20) {
+			if err != nil && (!isDigits(value) || len(value) > 20) {
 				return refuseParameterValue
 			}
 			m.size = int64(min(size, 1<<62))

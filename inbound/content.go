@@ -89,7 +89,7 @@ func (c *content) hasBareLineEnd(p []byte, ends bool) bool {
 	if c.cr && p[0] != '\n' {
 		return true
 	}
-	if ends && !(len(p) >= 2 && p[len(p)-2] == '\r' || len(p) == 1 && c.cr) {
+	if crlf := len(p) >= 2 && p[len(p)-2] == '\r' || len(p) == 1 && c.cr; ends && !crlf {
 		return true
 	}
 	if bytes.IndexByte(p, 0) >= 0 {

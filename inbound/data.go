@@ -36,8 +36,8 @@ func (d *dataReader) next() ([]byte, error) {
 	last := len(piece) - 1
 	if piece[last] == '\n' {
 		// A bare LF ends no line here: the next octet stands in the midst of one.
-		d.inLine = !(last > 0 && piece[last-1] == '\r' || last == 0 && d.cr)
-		d.cr = false
+		ends := last > 0 && piece[last-1] == '\r' || last == 0 && d.cr
+		d.inLine, d.cr = !ends, false
 	} else {
 		d.inLine = true
 		d.cr = piece[last] == '\r'
