@@ -94,12 +94,10 @@ func (d *Dispatcher) wasTooLarge(ctx context.Context, delivery *storage.Delivery
 	if err != nil {
 		return false, err
 	}
-	last := storage.Attempt{}
-	for i := range attempts {
-		if attempts[i].N > last.N {
-			last = attempts[i]
-		}
+	if len(attempts) == 0 {
+		return false, nil // swept
 	}
+	last := attempts[len(attempts)-1]
 	return last.Status == http.StatusRequestEntityTooLarge, nil
 }
 

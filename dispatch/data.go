@@ -9,9 +9,12 @@ import (
 	"github.com/letterhook/letterhook/storage"
 )
 
-// kindAutomated is what a mail of kind human becomes when its reverse-path is null: no person's program sends so
-// (RFC 5321 section 4.5.5), but the content does not say what it is.
-const kindAutomated = "automated"
+// A mail of kind human becomes automated when its reverse-path is null: no person's program sends so (RFC 5321 section
+// 4.5.5), but the content does not say what it is.
+const (
+	kindHuman     = "human"
+	kindAutomated = "automated"
+)
 
 // DataOf is the data object of a mail that no session brought in and that is not stored: the envelope is null, the ids
 // are empty and there are no links. msg is what [parser.Parse] made of size octets with the given hash; their reader
@@ -93,7 +96,7 @@ func contentOf(msg *parser.Message, found []attachment, version string) *EventDa
 
 // unparsed is the content of a mail that could not be parsed: its header, as far as that can be read, and nothing else.
 func unparsed(header []Header, version string) *EventData {
-	data := contentOf(&parser.Message{Kind: "human", LimitsHit: []string{"parser"}}, nil, version)
+	data := contentOf(&parser.Message{Kind: kindHuman, LimitsHit: []string{"parser"}}, nil, version)
 	data.Headers = header
 	return data
 }
@@ -117,15 +120,22 @@ func address(data *EventData, mail *storage.Mail, endpoint string) {
 	}
 	if env.ReversePath == (inbound.Path{}) {
 		data.Envelope.MailFrom = ""
-		data.KindReasons = append(data.KindReasons[:len(data.KindReasons):len(data.KindReasons)], "null-reverse-path")
-		if data.Kind == "human" {
-			data.Kind = kindAutomated
-		}
 	}
 	if t := env.TLS; t != nil {
 		data.Envelope.TLS = &TLS{Version: t.Version, CipherSuite: t.CipherSuite, ServerName: t.ServerName}
 	}
 	data.Recipients, data.Envelope.RcptTo = recipients(env.Recipients, endpoint)
+}
+
+// weighReversePath adds to the kind what the content does not know.
+func weighReversePath(data *EventData, p inbound.Path) {
+	if p != (inbound.Path{}) {
+		return
+	}
+	data.KindReasons = append(data.KindReasons, "null-reverse-path")
+	if data.Kind == kindHuman {
+		data.Kind = kindAutomated
+	}
 }
 
 // recipients picks those that are routed to the endpoint.

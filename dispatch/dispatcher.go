@@ -117,6 +117,10 @@ func (d *Dispatcher) Wake() {
 // rest, and returns when what was made is recorded. What was cut stays pending in the store. The error tells why Run
 // could not begin, or what it had to leave behind. Run is called once.
 func (d *Dispatcher) Run(ctx context.Context) error {
+	// Asked once before the first look at the lanes, so that every later write of another process is a change.
+	if _, err := d.cfg.Store.ForeignChange(ctx); err != nil {
+		return fmt.Errorf("finding the lanes: %w", err)
+	}
 	if err := d.sweep(ctx); err != nil {
 		return fmt.Errorf("finding the lanes: %w", err)
 	}
@@ -235,12 +239,26 @@ func (d *Dispatcher) drain(workers *sync.WaitGroup, cut context.CancelFunc) erro
 			return errors.New("dispatch: an attempt did not end when it was cut; it will be made again")
 		}
 	}
-	deadline := time.After(flushTimeout)
-	for d.board.waiting() > 0 {
+	return d.flush()
+}
+
+// flush waits until what was made is recorded.
+func (d *Dispatcher) flush() error {
+	deadline := time.Now().Add(flushTimeout)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for now := time.Now(); d.board.waiting() > 0; now = time.Now() {
+		if !now.Before(deadline) {
+			return fmt.Errorf("dispatch: %d attempts were made but not recorded; they will be made again", d.board.waiting())
+		}
+		next := d.offerAgain(now)
+		if next.IsZero() || next.After(deadline) {
+			next = deadline
+		}
+		timer.Reset(time.Until(next))
 		select {
 		case <-d.board.wake:
-		case <-deadline:
-			return fmt.Errorf("dispatch: %d attempts were made but not recorded; they will be made again", d.board.waiting())
+		case <-timer.C:
 		}
 	}
 	return nil

@@ -82,7 +82,7 @@ func (d *Dispatcher) read(ctx context.Context, l *letter) (*content, error) {
 	}
 	defer raw.Close()
 	if givenUp {
-		return d.giveUp(raw)
+		return d.giveUp(l.mail, raw)
 	}
 	if counted > 1 && d.cfg.ProbeParse != nil {
 		if err := d.cfg.ProbeParse(ctx, raw); err != nil {
@@ -111,12 +111,13 @@ func (d *Dispatcher) countParse(ctx context.Context, mail *storage.Mail) (count 
 
 // giveUp makes the content of a mail that the parser must not touch. Its parse count stays, so that the next attempt does
 // not touch it either.
-func (d *Dispatcher) giveUp(raw io.ReaderAt) (*content, error) {
+func (d *Dispatcher) giveUp(mail *storage.Mail, raw io.ReaderAt) (*content, error) {
 	header, err := plainHeader(raw)
 	if err != nil {
 		return nil, err
 	}
 	data := unparsed(header, d.cfg.Version)
+	weighReversePath(data, mail.Envelope.ReversePath)
 	return &content{data: data, summary: summaryOf(data, nil)}, nil
 }
 
@@ -126,7 +127,7 @@ func (d *Dispatcher) open(ctx context.Context, mail *storage.Mail, raw io.Reader
 		if p := recover(); p != nil {
 			d.metrics.panics.Inc()
 			d.log.Error("the parser panicked; the mail goes out unparsed", "message", mail.ID, "panic", fmt.Sprint(p))
-			c, err = d.giveUp(raw)
+			c, err = d.giveUp(mail, raw)
 		}
 	}()
 	msg, err := d.parseInTurn(ctx, raw, size)
@@ -140,6 +141,7 @@ func (d *Dispatcher) open(ctx context.Context, mail *storage.Mail, raw io.Reader
 	}
 	d.step("attachments-stored")
 	c.data = contentOf(msg, c.found, d.cfg.Version)
+	weighReversePath(c.data, mail.Envelope.ReversePath)
 	if mail.Summary == nil {
 		c.summary = summaryOf(c.data, c.found)
 	}

@@ -1,0 +1,126 @@
+package dispatch
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+
+	"github.com/letterhook/letterhook/parser"
+)
+
+// bulky is an event with text, html and headers of some sizes.
+func bulky(text, html string, fields int) *Event {
+	msg := &parser.Message{Text: &text, HTML: &html, Subject: "s", From: []parser.Address{{Address: "ann@sender.example"}}}
+	for range fields {
+		msg.Headers = append(msg.Headers, parser.Header{Name: "X-Field", Value: "värde", Raw: "v"})
+	}
+	data := contentOf(msg, nil, "v")
+	data.Recipients = []Recipient{}
+	return &Event{Type: EventReceived, Version: EventVersion, Data: data}
+}
+
+func TestRenderCutsInOrder(t *testing.T) {
+	small := strings.Repeat("tëxt\n", 200)
+	large := strings.Repeat("<p>\"ü\u2028\x01€😀</p>\n", 20_000)
+	tests := map[string]struct {
+		text, html string
+		fields     int
+		limit      int
+		smallest   bool
+		truncated  []string
+	}{
+		"all fits":          {small, small, 10, 0, false, []string{}},
+		"html":              {small, large, 10, 0, false, []string{"html"}},
+		"html, then text":   {large, large, 10, 0, false, []string{"html", "text"}},
+		"text alone":        {large, "", 10, 0, false, []string{"text"}},
+		"headers too":       {small, small, 4000, 20_000, false, []string{"html", "text", "headers"}},
+		"all that can go":   {small, small, 10, 10, false, []string{"html", "text", "headers", "subject"}},
+		"smallest":          {small, small, 10, 0, true, []string{"html", "text", "headers"}},
+		"smallest of small": {"", "", 0, 0, true, []string{}},
+	}
+	var r renderer
+	for name, tt := range tests {
+		ev := bulky(tt.text, tt.html, tt.fields)
+		body, err := r.render(ev, tt.limit, tt.smallest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got Event
+		if err := json.Unmarshal(body, &got); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if !slices.Equal(got.Data.Parse.Truncated, tt.truncated) {
+			t.Errorf("%s: truncated %q, want %q", name, got.Data.Parse.Truncated, tt.truncated)
+		}
+		limit := tt.limit
+		if limit == 0 {
+			limit = defaultMaxBody
+		}
+		if name != "all that can go" && len(body) > limit {
+			t.Errorf("%s: %d octets", name, len(body))
+		}
+		if !strings.HasPrefix(tt.html, *got.Data.HTML) || !strings.HasPrefix(tt.text, *got.Data.Text) {
+			t.Errorf("%s: what is left is no beginning of what was there", name)
+		}
+		if *got.Data.Reply.Text != *got.Data.Text {
+			t.Errorf("%s: reply.text is not data.text", name)
+		}
+	}
+}
+
+// Whatever the sizes, the body keeps within its limit, uses most of it, and stays valid.
+func TestRenderHolds(t *testing.T) {
+	var r renderer
+	rapid.Check(t, func(t *rapid.T) {
+		text, html := rapid.StringN(0, 3000, -1).Draw(t, "text"), rapid.StringN(0, 3000, -1).Draw(t, "html")
+		text, html = clean(text), clean(html)
+		limit := rapid.IntRange(1500, 20_000).Draw(t, "limit")
+		body, err := r.render(bulky(text, html, 3), limit, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, err := r.render(bulky(text, html, 3), 1<<20, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(body) > limit {
+			t.Fatalf("%d octets, limit %d", len(body), limit)
+		}
+		if len(whole) > limit && len(body) < limit-250 {
+			t.Fatalf("%d octets of %d used, though there is more", len(body), limit)
+		}
+		if len(whole) <= limit && len(body) != len(whole) {
+			t.Fatalf("cut from %d to %d within the limit %d", len(whole), len(body), limit)
+		}
+		if !utf8.Valid(body) || !json.Valid(body) {
+			t.Fatalf("not JSON: %s", body)
+		}
+	})
+}
+
+func TestJSONSize(t *testing.T) {
+	for c := rune(0); c < 0x3000; c++ {
+		if c >= 0xD800 && c <= 0xDFFF {
+			continue
+		}
+		ev := bulky(string(c), "", 0)
+		base := bulky("", "", 0)
+		var r renderer
+		with, err := r.render(ev, 0, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		without, err := r.render(base, 0, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const segment = len(`{"type":"reply","text":""}`)
+		if got := (len(with) - len(without) - segment) / 3; got != jsonSize(c, utf8.RuneLen(c)) {
+			t.Fatalf("%U takes %d octets, not %d", c, got, jsonSize(c, utf8.RuneLen(c)))
+		}
+	}
+}

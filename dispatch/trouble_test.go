@@ -1,0 +1,434 @@
+package dispatch
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	_ "modernc.org/sqlite"
+
+	"github.com/letterhook/letterhook/parser"
+	"github.com/letterhook/letterhook/storage"
+)
+
+const withAttachment = "Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: application/pdf\r\n\r\nPDF\r\n"
+
+// While the blobs are down a mail with an attachment waits and costs no attempt; mail without one goes on.
+func TestBlobsDown(t *testing.T) {
+	var down atomic.Bool
+	down.Store(true)
+	breaking := func(c *Config) { c.Blobs = brokenBlobs{c.Blobs, down.Load} }
+	inBubble(t, []string{"one"}, breaking, nil, func(h *house, n *network, d *Dispatcher) {
+		one := n.host("one", nil)
+		stop := h.start(d)
+		defer stop()
+		h.accept(withAttachment, "one")
+		time.Sleep(time.Minute)
+		plain := h.accept(mail("x"), "one")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := one.seen(); len(got) != 1 || got[0] != plain {
+			t.Errorf("while the blobs are down it got %q", got)
+		}
+		if owed := h.owed("one"); len(owed) != 1 || owed[0].Attempts != 0 {
+			t.Errorf("owed: %+v", owed)
+		}
+		down.Store(false)
+		time.Sleep(troublePause + time.Second)
+		synctest.Wait()
+		if got := one.seen(); len(got) != 2 {
+			t.Errorf("after that it got %q", got)
+		}
+		stop()
+	})
+}
+
+// What cannot be read for the whole of its maximum age is dead, not forgotten.
+func TestUnreadableDiesOfAge(t *testing.T) {
+	breaking := func(c *Config) { c.Blobs = brokenBlobs{c.Blobs, nil} }
+	age := func(e *storage.Endpoint) { e.MaxAge = time.Minute }
+	inBubble(t, []string{"one"}, breaking, age, func(h *house, n *network, d *Dispatcher) {
+		one := n.host("one", nil)
+		stop := h.start(d)
+		defer stop()
+		h.accept(withAttachment, "one")
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		rows, err := h.store.Deliveries(h.t.Context(), storage.DeliveryFilter{})
+		if err != nil || len(rows) != 1 || rows[0].State != storage.StateDead || !strings.Contains(rows[0].Reason, "1m0s") {
+			t.Errorf("%+v, %v", rows, err)
+		}
+		if len(one.seen()) != 0 {
+			t.Error("something was sent")
+		}
+		stop()
+	})
+}
+
+// A mail that takes the program down each time goes out unparsed after the third; others are parsed meanwhile.
+func TestPoison(t *testing.T) {
+	url, hits := receiver(t, nil)
+	h := build(t, storage.Endpoint{Name: "one", URL: url})
+	h.accept("Subject: poison\r\nX-Last: 1\r\n\r\nBody\r\n", "one")
+
+	died := errors.New("the child died")
+	var probes int
+	poisonous := func(c *Config) {
+		c.ProbeParse = func(_ context.Context, raw *storage.Raw) error {
+			b, err := io.ReadAll(io.NewSectionReader(raw, 0, raw.Size()))
+			if err != nil || !strings.Contains(string(b), "poison") {
+				t.Errorf("probed %q, %v", b, err)
+			}
+			probes++
+			return died
+		}
+	}
+	// The first life begins to parse and dies.
+	h.close()
+	h.open()
+	d := h.dispatcher(poisonous)
+	d.parse = func(io.ReaderAt, int64, parser.Limits) (*parser.Message, error) {
+		return nil, errors.New("as if it had died")
+	}
+	l := newLetter(h.owed("one")[0].Message)
+	if _, _, err := d.prepare(t.Context(), l); err == nil {
+		t.Fatal("the parse succeeded")
+	}
+	// The second one tries it apart, and in the end gives up.
+	h.close()
+	h.open()
+	defer h.close()
+	d = h.dispatcher(poisonous)
+	d.parse = func(r io.ReaderAt, size int64, lim parser.Limits) (*parser.Message, error) {
+		msg, err := parser.Parse(r, size, lim)
+		if err == nil && msg.Subject == "poison" {
+			t.Error("the poison was parsed")
+		}
+		return msg, err
+	}
+	for range maxParses - 1 {
+		if _, _, err := d.prepare(t.Context(), newLetter(l.id)); !errors.Is(err, died) {
+			t.Fatalf("prepared: %v", err)
+		}
+	}
+	stop := h.start(d)
+	defer stop()
+	got := <-hits
+	data := got.event.Data
+	if data.ID != l.id || len(data.Parse.LimitsHit) != 1 || data.Parse.LimitsHit[0] != "parser" || data.Text != nil ||
+		len(data.Headers) != 2 || data.Headers[0].Raw != "poison" || data.Envelope == nil || data.Raw.URL == nil {
+		t.Errorf("the event: %s", got.body)
+	}
+	stop()
+	if probes != maxParses-1 {
+		t.Errorf("%d probes", probes)
+	}
+	// Its count stays, so that a replay does not touch it either.
+	if m, err := h.store.Mail(t.Context(), l.id); err != nil || m.ParseCount <= maxParses {
+		t.Errorf("parse count %d, %v", m.ParseCount, err)
+	}
+}
+
+// A mail that an earlier run left and that parses well has its count reset by the record of its attempt.
+func TestParseCountIsReset(t *testing.T) {
+	url, hits := receiver(t, nil)
+	h := build(t, storage.Endpoint{Name: "one", URL: url})
+	id := h.accept(mail("x"), "one")
+	h.close()
+	h.open()
+	defer h.close()
+	if _, err := h.store.BeginParse(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	probed := false
+	stop := h.start(h.dispatcher(func(c *Config) {
+		c.ProbeParse = func(context.Context, *storage.Raw) error { probed = true; return nil }
+	}))
+	defer stop()
+	if got := <-hits; got.event.Data.Subject != "x" || len(got.event.Data.Parse.LimitsHit) != 0 {
+		t.Errorf("the event: %s", got.body)
+	}
+	stop()
+	if m, err := h.store.Mail(t.Context(), id); err != nil || m.ParseCount != 0 || !probed {
+		t.Errorf("parse count %d, probed %t, %v", m.ParseCount, probed, err)
+	}
+}
+
+func TestParserPanics(t *testing.T) {
+	url, hits := receiver(t, nil)
+	h := build(t, storage.Endpoint{Name: "one", URL: url})
+	defer h.close()
+	d := h.dispatcher(nil)
+	d.parse = func(io.ReaderAt, int64, parser.Limits) (*parser.Message, error) { panic("index out of range") }
+	stop := h.start(d)
+	defer stop()
+	h.accept(mail("x"), "one")
+	if got := <-hits; got.event.Data.Parse.LimitsHit[0] != "parser" || len(got.event.Data.Headers) != 4 {
+		t.Errorf("the event: %s", got.body)
+	}
+	stop()
+}
+
+// A stop waits for what is in flight and begins nothing new.
+func TestDrain(t *testing.T) {
+	inBubble(t, []string{"slow", "stuck"}, func(c *Config) { c.DrainTimeout = 5 * time.Second }, nil, func(h *house, n *network, d *Dispatcher) {
+		slow := n.host("slow", func(http.ResponseWriter, *http.Request) { time.Sleep(3 * time.Second) })
+		stuck := n.host("stuck", untilTimeout)
+		stop := h.start(d)
+		for range 10 {
+			h.accept(mail("x"), "slow")
+		}
+		h.accept(mail("x"), "stuck")
+		synctest.Wait()
+		begun := time.Now()
+		stop()
+		if took := time.Since(begun); took < 3*time.Second || took > 6*time.Second {
+			t.Errorf("the stop took %s", took)
+		}
+		if got, left := len(slow.seen()), len(h.owed("slow")); got != firstConcurrency || left != 10-got {
+			t.Errorf("%d delivered, %d left of 10", got, left)
+		}
+		if owed := h.owed("stuck"); len(stuck.seen()) != 1 || len(owed) != 1 || owed[0].Attempts != 0 {
+			t.Errorf("what was cut: %+v", owed)
+		}
+		rows, err := h.store.Attempts(h.t.Context(), h.owed("stuck")[0].ID)
+		if err != nil || len(rows) != 0 {
+			t.Errorf("the cut attempt was recorded: %+v, %v", rows, err)
+		}
+	})
+}
+
+// After a crash the attempts that were in flight are made again, with the same id and the same body but for the links.
+func TestCrashRepeats(t *testing.T) {
+	url, hits := receiver(t, nil)
+	h := build(t, storage.Endpoint{Name: "one", URL: url})
+	id := h.accept(withAttachment, "one")
+	row := h.owed("one")[0]
+	var bodies []string
+	for range 2 { // two lives that post and die before they record
+		d := h.dispatcher(nil)
+		j := &job{lane: &lane{endpoint: h.ids["one"]}, delivery: row, letter: newLetter(id)}
+		post, _, err := d.compose(t.Context(), j, h.directory.Endpoints[h.ids["one"]])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res := d.sender.Send(t.Context(), post); res.Outcome != OutcomeDelivered {
+			t.Fatalf("%+v", res)
+		}
+		d.sender.Close()
+		h.close()
+		h.open()
+	}
+	defer h.close()
+	stop := h.start(h.dispatcher(nil))
+	defer stop()
+	for range 3 {
+		got := <-hits
+		if got.header.Get("webhook-id") != id || got.header.Get("letterhook-attempt") != "1" {
+			t.Errorf("%v", got.header)
+		}
+		data := got.event.Data
+		data.Raw.URL, data.Raw.URLExpiresAt, data.Attachments[0].URL, data.Attachments[0].URLExpiresAt = nil, Time{}, nil, Time{}
+		var r renderer
+		b, err := r.render(&got.event, 0, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bodies = append(bodies, string(b))
+	}
+	stop()
+	if bodies[0] != bodies[1] || bodies[1] != bodies[2] {
+		t.Errorf("the bodies differ:\n%s", strings.Join(bodies, "\n"))
+	}
+	objects := 0
+	for _, err := range h.blobs.List(t.Context(), "att/") {
+		if objects++; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if objects != 1 || len(h.owed("one")) != 0 {
+		t.Errorf("%d attachments stored, %d still owed", objects, len(h.owed("one")))
+	}
+}
+
+// A store that cannot record keeps the dispatcher from sending again; when it can, the record is made.
+func TestRecordIsOfferedAgain(t *testing.T) {
+	var once sync.Once
+	broke, mended := make(chan struct{}), make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		once.Do(func() { close(broke) })
+		<-mended
+	}))
+	defer srv.Close()
+	h := build(t, storage.Endpoint{Name: "one", URL: srv.URL})
+	defer h.close()
+	db, err := sql.Open("sqlite", "file:"+h.folder+"/letterhook.db?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	d := h.dispatcher(nil)
+	refused := make(chan struct{}, 100)
+	d.metrics.unrecorded = refusals{d.metrics.unrecorded, refused}
+	stop := h.start(d)
+	defer stop()
+	h.accept(mail("x"), "one")
+	<-broke
+	if _, err := db.Exec("CREATE TRIGGER broken BEFORE INSERT ON attempt BEGIN SELECT RAISE(ABORT, 'no'); END"); err != nil {
+		t.Fatal(err)
+	}
+	close(mended)
+	<-refused
+	if owed := h.owed("one"); len(owed) != 1 {
+		t.Errorf("owed: %+v", owed)
+	}
+	if _, err := db.Exec("DROP TRIGGER broken"); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if owed := h.owed("one"); len(owed) != 0 {
+		t.Errorf("still owed: %+v", owed)
+	}
+}
+
+// An endpoint that is no longer declared waits; declared again, it gets its mail.
+func TestDisabledEndpointWaits(t *testing.T) {
+	url, hits := receiver(t, nil)
+	h := build(t, storage.Endpoint{Name: "one", URL: url}, storage.Endpoint{Name: "two", URL: url})
+	defer h.close()
+	waits := h.accept(mail("waits"), "one")
+	h.declare(storage.Endpoint{Name: "two", URL: url})
+	var directory atomic.Pointer[storage.Directory]
+	directory.Store(h.directory)
+	d := h.dispatcher(func(c *Config) { c.Directory = directory.Load })
+	stop := h.start(d)
+	defer stop()
+	other := h.accept(mail("other"), "two")
+	if got := <-hits; got.event.Data.ID != other {
+		t.Errorf("%s", got.body)
+	}
+	h.declare(storage.Endpoint{Name: "one", URL: url}, storage.Endpoint{Name: "two", URL: url})
+	directory.Store(h.directory)
+	d.Wake()
+	if got := <-hits; got.event.Data.ID != waits {
+		t.Errorf("%s", got.body)
+	}
+	stop()
+}
+
+// A replay asked for by another process is seen without a call.
+func TestForeignRetryIsSeen(t *testing.T) {
+	url, hits := receiver(t, nil)
+	h := build(t, storage.Endpoint{Name: "one", URL: url})
+	defer h.close()
+	stop := h.start(h.dispatcher(nil))
+	defer stop()
+	id := h.accept(mail("x"), "one")
+	<-hits
+	beside, err := storage.Open(t.Context(), storage.Config{Dir: h.folder, Blobs: h.blobs, Beside: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer beside.Close()
+	// The record of the first attempt may still be on its way.
+	for err = storage.ErrNotFound; errors.Is(err, storage.ErrNotFound); {
+		var rows []storage.DeliveryRow
+		if rows, err = beside.Deliveries(t.Context(), storage.DeliveryFilter{}); err != nil {
+			t.Fatal(err)
+		}
+		if rows[0].State != storage.StateDelivered {
+			err = storage.ErrNotFound
+			continue
+		}
+		err = beside.Retry(t.Context(), rows[0].ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := <-hits
+	if got.header.Get("webhook-id") != id || got.header.Get("letterhook-replay") != "true" {
+		t.Errorf("%v", got.header)
+	}
+	stop()
+}
+
+// After 413 the next attempt is the smallest form.
+func TestTooLargeIsSentSmallest(t *testing.T) {
+	url, hits := receiver(t, func(n int, w http.ResponseWriter) {
+		if n == 1 {
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+		}
+	})
+	h := build(t, storage.Endpoint{Name: "one", URL: url, Schedule: []time.Duration{time.Millisecond}})
+	defer h.close()
+	stop := h.start(h.dispatcher(nil))
+	defer stop()
+	h.accept(mail("x"), "one")
+	first, second := <-hits, <-hits
+	if *first.event.Data.Text == "" || *second.event.Data.Text != "" || len(second.event.Data.Headers) != 0 {
+		t.Errorf("%s\n%s", first.body, second.body)
+	}
+	if got := strings.Join(second.event.Data.Parse.Truncated, ","); got != "text,headers" {
+		t.Errorf("truncated %s", got)
+	}
+	stop()
+}
+
+// The log names the line of the configuration when a private address is refused.
+func TestBlockedNamesTheLine(t *testing.T) {
+	url, _ := receiver(t, nil)
+	h := build(t, storage.Endpoint{Name: "one", URL: url, Source: "letterhook.yaml:41", Schedule: []time.Duration{}})
+	defer h.close()
+	d := h.dispatcher(func(c *Config) { c.AllowLoopback = false })
+	settled := make(chan struct{})
+	d.step = func(s string) {
+		if s == "posted" {
+			close(settled)
+		}
+	}
+	stop := h.start(d)
+	defer stop()
+	h.accept(mail("x"), "one")
+	<-settled
+	stop()
+	for _, want := range []string{`"declared":"letterhook.yaml:41"`, `"hint":"allow_private`, `"outcome":"blocked"`, "127.0.0.1"} {
+		if !strings.Contains(h.log.String(), want) {
+			t.Errorf("the log lacks %s:\n%s", want, h.log)
+		}
+	}
+	rows, err := h.store.Attempts(t.Context(), h.attemptsOf(t))
+	if err != nil || len(rows) != 1 || strings.Contains(rows[0].Detail.Error, "127.0.0.1") || rows[0].Detail.RemoteAddr != "" {
+		t.Errorf("what the tenant sees: %+v, %v", rows, err)
+	}
+}
+
+// attemptsOf is the id of the only message.
+func (h *house) attemptsOf(t *testing.T) string {
+	t.Helper()
+	mails, err := h.store.Messages(t.Context(), storage.MessageFilter{})
+	if err != nil || len(mails) != 1 {
+		t.Fatalf("%d messages, %v", len(mails), err)
+	}
+	return mails[0].ID
+}
+
+// refusals tells of every increment.
+type refusals struct {
+	prometheus.Counter
+	told chan struct{}
+}
+
+func (r refusals) Inc() {
+	r.Counter.Inc()
+	r.told <- struct{}{}
+}

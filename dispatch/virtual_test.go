@@ -1,0 +1,384 @@
+package dispatch
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/letterhook/letterhook/storage"
+)
+
+// network is a network without a kernel, so that the clock of a test can be a virtual one: real HTTP clients and servers
+// over pipes. Every host name has a handler of its own.
+type network struct {
+	mu    sync.Mutex
+	hosts map[string]*host
+	conns sync.WaitGroup
+}
+
+// host is an endpoint in the virtual network. It is refused while down.
+type host struct {
+	mu      sync.Mutex
+	down    bool
+	answer  func(w http.ResponseWriter, r *http.Request)
+	got     []string // webhook-ids in the order of their requests
+	open    int      // requests being answered
+	most    int      // highest value of open
+	refused int
+}
+
+func newNetwork() *network { return &network{hosts: map[string]*host{}} }
+
+func (n *network) host(name string, answer func(http.ResponseWriter, *http.Request)) *host {
+	h := &host{answer: answer}
+	n.hosts[name+":80"] = h
+	return h
+}
+
+func (n *network) dial(_ context.Context, _, addr string, _ bool) (net.Conn, error) {
+	n.mu.Lock()
+	h := n.hosts[addr]
+	n.mu.Unlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.down {
+		h.refused++
+		return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+	}
+	client, server := net.Pipe()
+	l := &oneConn{conn: server, closed: make(chan struct{})}
+	n.conns.Go(func() {
+		srv := http.Server{Handler: h, ConnState: func(_ net.Conn, s http.ConnState) {
+			if s == http.StateClosed {
+				l.Close()
+			}
+		}}
+		srv.Serve(l)
+	})
+	return client, nil
+}
+
+func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	io.Copy(io.Discard, r.Body)
+	h.mu.Lock()
+	h.got = append(h.got, r.Header.Get("webhook-id"))
+	h.open++
+	h.most = max(h.most, h.open)
+	h.mu.Unlock()
+	defer func() {
+		h.mu.Lock()
+		h.open--
+		h.mu.Unlock()
+	}()
+	if h.answer != nil {
+		h.answer(w, r)
+	}
+}
+
+func (h *host) setDown(down bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.down = down
+}
+
+// seen gives what was received so far.
+func (h *host) seen() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.got)
+}
+
+func (h *host) counts() (open, most, refused int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.open, h.most, h.refused
+}
+
+// oneConn is a listener that yields one connection.
+type oneConn struct {
+	conn   net.Conn
+	once   sync.Once
+	given  bool
+	closed chan struct{}
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	if !l.given {
+		l.given = true
+		return l.conn, nil
+	}
+	<-l.closed
+	return nil, net.ErrClosed
+}
+
+func (l *oneConn) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *oneConn) Addr() net.Addr { return l.conn.LocalAddr() }
+
+// untilTimeout answers nothing until the sender gives up.
+func untilTimeout(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+// inBubble runs test with a virtual clock, a house whose endpoints are the hosts of a virtual network, and a dispatcher.
+func inBubble(t *testing.T, hosts []string, change func(*Config), endpoint func(*storage.Endpoint), test func(h *house, n *network, d *Dispatcher)) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork()
+		var endpoints []storage.Endpoint
+		for _, name := range hosts {
+			e := storage.Endpoint{Name: name, URL: "http://" + name + "/hook"}
+			if endpoint != nil {
+				endpoint(&e)
+			}
+			endpoints = append(endpoints, e)
+		}
+		h := build(t, endpoints...)
+		d := h.dispatcher(change)
+		d.sender.dial = n.dial
+		test(h, n, d)
+		h.close()
+		n.conns.Wait()
+	})
+}
+
+func names(prefix string, n int) (list []string) {
+	for i := range n {
+		list = append(list, prefix+string(rune('a'+i/676%26))+string(rune('a'+i/26%26))+string(rune('a'+i%26)))
+	}
+	return list
+}
+
+// A hundred of a thousand endpoints hang. The others get every mail at once: before the clock moves at all.
+func TestHangingEndpointsDelayNobody(t *testing.T) {
+	hanging, healthy := names("hung", 100), names("well", 900)
+	slots := func(c *Config) { c.Workers = 256 }
+	inBubble(t, append(slices.Clone(hanging), healthy...), slots, nil, func(h *house, n *network, d *Dispatcher) {
+		for _, name := range hanging {
+			n.host(name, untilTimeout)
+		}
+		for _, name := range healthy {
+			n.host(name, nil)
+		}
+		stop := h.start(d)
+		for round := 1; round <= 6; round++ {
+			id := h.accept(mail("news"), "all")
+			synctest.Wait()
+			for _, name := range healthy {
+				if got := n.hosts[name+":80"].seen(); len(got) != round || got[round-1] != id {
+					t.Fatalf("round %d: %s got %q before the clock moved", round, name, got)
+				}
+			}
+			open, most := 0, 0
+			for _, name := range hanging {
+				o, m, _ := n.hosts[name+":80"].counts()
+				open, most = open+o, max(most, m)
+			}
+			limit := len(hanging) * firstConcurrency
+			if round > 4 { // all of them were found out
+				limit = 256 / 4
+			}
+			if open == 0 || open > limit || most > firstConcurrency {
+				t.Errorf("round %d: the hanging endpoints hold %d slots, one of them up to %d", round, open, most)
+			}
+			time.Sleep(10 * time.Second)
+		}
+		stop()
+	})
+}
+
+// An endpoint asks for half an hour of rest, then drains: nothing is lost or doubled, the rest is kept, the pace is slow at
+// first, and mail that comes meanwhile does not wait for the backlog.
+func TestBacklogDrainsPacedWithFreshMailBetween(t *testing.T) {
+	const backlog = 300
+	inBubble(t, []string{"tired", "well"}, nil, nil, func(h *house, n *network, d *Dispatcher) {
+		resting := true
+		well := n.host("well", nil)
+		var tired *host
+		tired = n.host("tired", func(w http.ResponseWriter, _ *http.Request) {
+			tired.mu.Lock()
+			rest := resting
+			tired.mu.Unlock()
+			if rest {
+				w.Header().Set("Retry-After", "1800")
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
+		})
+		stop := h.start(d)
+		defer stop()
+		want := map[string]int{}
+		for i := range backlog {
+			want[h.accept(mail("old"), "tired")] = 1
+			want[h.accept(mail("other"), "well")] = 0
+			synctest.Wait()
+			if got := len(well.seen()); got != i+1 {
+				t.Fatalf("the other endpoint has got %d of %d", got, i+1)
+			}
+			time.Sleep(time.Second)
+		}
+		if got := len(tired.seen()); got > firstConcurrency {
+			t.Errorf("%d requests while it rests", got)
+		}
+		tired.mu.Lock()
+		resting, tired.most, tired.got = false, 0, nil
+		tired.mu.Unlock()
+		time.Sleep(1800*time.Second - backlog*time.Second + 50*time.Millisecond)
+		synctest.Wait()
+		if open, _, _ := tired.counts(); open == 0 || open > firstConcurrency {
+			t.Errorf("it begins with %d at once", open)
+		}
+		time.Sleep(time.Second)
+		before := len(tired.seen())
+		fresh := h.accept(mail("fresh"), "tired")
+		want[fresh] = 1
+		time.Sleep(time.Second)
+		synctest.Wait()
+		got := tired.seen()
+		if at := slices.Index(got, fresh); at < 0 || at > before+3*defaultConcurrency || len(got) >= backlog {
+			t.Errorf("fresh mail waits behind the backlog: it is number %d, accepted after %d of %d", at+1, before, len(got))
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		for _, id := range tired.seen() {
+			want[id]--
+		}
+		for id, n := range want {
+			if n != 0 {
+				t.Errorf("%s: %d missing", id, n)
+			}
+		}
+		if _, most, _ := tired.counts(); most != defaultConcurrency {
+			t.Errorf("at most %d at once, want %d", most, defaultConcurrency)
+		}
+		stop()
+	})
+}
+
+// An endpoint that is away for ten minutes misses nothing and gets nothing twice.
+func TestOutage(t *testing.T) {
+	inBubble(t, []string{"away"}, nil, nil, func(h *house, n *network, d *Dispatcher) {
+		away := n.host("away", nil)
+		stop := h.start(d)
+		defer stop()
+		away.setDown(true)
+		want := map[string]int{}
+		for range 120 {
+			want[h.accept(mail("x"), "away")]++
+			time.Sleep(5 * time.Second)
+		}
+		away.setDown(false)
+		_, _, refused := away.counts()
+		if refused < 120 {
+			t.Errorf("only %d attempts for 120 mails in ten minutes", refused)
+		}
+		time.Sleep(15 * time.Minute) // the longest wait of a delivery that has failed four times, with jitter
+		synctest.Wait()
+		for _, id := range away.seen() {
+			want[id]--
+		}
+		for id, n := range want {
+			if n != 0 {
+				t.Errorf("%s: %d missing", id, n)
+			}
+		}
+		stop()
+		if left := h.owed("away"); len(left) != 0 {
+			t.Errorf("%d still owed", len(left))
+		}
+	})
+}
+
+// A whole schedule in one go, then dead with the reason; a replay begins anew with the same id.
+func TestScheduleEndsDeadAndIsReplayed(t *testing.T) {
+	schedule := func(c *Config) { c.Schedule = []time.Duration{5 * time.Second, time.Minute, 10 * time.Minute} }
+	inBubble(t, []string{"away"}, schedule, nil, func(h *house, n *network, d *Dispatcher) {
+		away := n.host("away", nil)
+		away.setDown(true)
+		stop := h.start(d)
+		defer stop()
+		id := h.accept(mail("x"), "away")
+		time.Sleep(20 * time.Minute)
+		synctest.Wait()
+		if _, _, refused := away.counts(); refused != 4 {
+			t.Errorf("%d attempts", refused)
+		}
+		rows, err := h.store.Deliveries(h.t.Context(), storage.DeliveryFilter{})
+		if err != nil || len(rows) != 1 || rows[0].State != storage.StateDead || rows[0].Reason != "all 4 attempts failed" {
+			t.Fatalf("%+v, %v", rows, err)
+		}
+		attempts, err := h.store.Attempts(h.t.Context(), rows[0].ID)
+		if err != nil || len(attempts) != 4 {
+			t.Fatalf("%d attempts recorded, %v", len(attempts), err)
+		}
+		for i, a := range attempts {
+			if a.N != i+1 || a.Outcome != OutcomeRefused {
+				t.Errorf("attempt %d: %+v", i+1, a)
+			}
+		}
+		var replay []string
+		away.answer = func(_ http.ResponseWriter, r *http.Request) {
+			replay = append(replay, r.Header.Get("letterhook-replay"), r.Header.Get("letterhook-attempt"))
+		}
+		away.setDown(false)
+		if err := h.store.Retry(h.t.Context(), rows[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		d.Wake()
+		synctest.Wait()
+		if got := away.seen(); len(got) != 1 || got[0] != id || !slices.Equal(replay, []string{"true", "1"}) {
+			t.Errorf("replayed %q with %q", got, replay)
+		}
+		stop()
+	})
+}
+
+// A retry that is still far away when the program starts comes at its time, not with the next sweep.
+func TestRestartKeepsTheSchedule(t *testing.T) {
+	inBubble(t, []string{"away"}, nil, nil, func(h *house, n *network, d *Dispatcher) {
+		away := n.host("away", nil)
+		away.setDown(true)
+		stop := h.start(d)
+		for range 5 {
+			h.accept(mail("x"), "away")
+		}
+		time.Sleep(2 * time.Second) // each was attempted once; the second attempts come after four seconds and more
+		stop()
+		away.setDown(false)
+		owed := h.owed("away")
+		if len(owed) != 5 {
+			t.Fatalf("%d owed", len(owed))
+		}
+		second := h.dispatcher(nil)
+		second.sender.dial = n.dial
+		stop = h.start(second)
+		defer stop()
+		synctest.Wait()
+		for i, row := range owed {
+			if time.Until(row.DueAt) > 0 {
+				time.Sleep(time.Until(row.DueAt) - time.Millisecond)
+				synctest.Wait()
+			}
+			if got := len(away.seen()); got > i {
+				t.Errorf("%d came before their time", got-i)
+			}
+			time.Sleep(scanPause + 2*time.Millisecond)
+			synctest.Wait()
+			if got := len(away.seen()); got < i+1 {
+				t.Errorf("delivery %d did not come in time", i+1)
+			}
+			if i+1 < len(owed) && owed[i+1].DueAt.Sub(row.DueAt) < 2*scanPause {
+				break // the others are due too close to tell apart
+			}
+		}
+		stop()
+	})
+}
