@@ -3,12 +3,14 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/letterhook/letterhook/parser"
 	"github.com/letterhook/letterhook/storage"
 )
 
@@ -45,6 +47,8 @@ type Config struct {
 
 	// Version of the program, for the User-Agent and the parse report.
 	Version string
+	// Parse reads a mail; nil: [parser.Parse]. Crash tests put their own in its place.
+	Parse func(io.ReaderAt, int64, parser.Limits) (*parser.Message, error)
 	// ProbeParse parses a mail in a process of its own and says whether that ended well. It is asked before a mail is
 	// parsed that may have taken the program down. Nil: such a mail is parsed without.
 	ProbeParse func(context.Context, *storage.Raw) error
@@ -83,6 +87,9 @@ func (c *Config) setDefaults() error {
 	}
 	if c.DrainTimeout <= 0 {
 		c.DrainTimeout = defaultDrainTimeout
+	}
+	if c.Parse == nil {
+		c.Parse = parser.Parse
 	}
 	if c.Version == "" {
 		c.Version = "dev"

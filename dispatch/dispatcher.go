@@ -69,7 +69,7 @@ func New(cfg Config) (*Dispatcher, error) {
 		step:     cfg.Step,
 		started:  time.Now(),
 		sender:   NewSender(guard, "Letterhook/"+cfg.Version),
-		parse:    parser.Parse,
+		parse:    cfg.Parse,
 		cpu:      make(chan struct{}, max(runtime.GOMAXPROCS(0), 2)),
 		uploads:  semaphore.NewWeighted(maxUploads),
 		healthy:  semaphore.NewWeighted(cfg.BytesInFlight - cfg.BytesInFlight/4),

@@ -100,6 +100,10 @@ func (g *Guard) allowsHost(host string) bool {
 	return false
 }
 
+// Check says whether an attempt may connect to an address; private says that its endpoint was declared with
+// allow_private. The error is a [*BlockedError]. Every attempt asks again, so this is for early advice only.
+func (g *Guard) Check(ap netip.AddrPort, private bool) error { return g.check(ap, private) }
+
 // check returns a [*BlockedError] or nil.
 func (g *Guard) check(ap netip.AddrPort, private bool) error {
 	addr := judged(ap.Addr())
