@@ -1,0 +1,212 @@
+// Package config reads Letterhook's configuration: one YAML file with overrides from the environment.
+//
+// The promise of this package: a configuration is used whole or not at all, and every fault in it is reported at once
+// as "file:line: key: reason". Unknown keys are faults, so that a mistyped setting never silently means its default.
+// examples/letterhook.yaml documents every key; a test holds the two together.
+package config
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// Config is the whole configuration of a server. [Load] fills it; [Default] has the value of every key left out.
+type Config struct {
+	Hostname  string     `yaml:"hostname"`   // name in the greeting, the EHLO reply and the Received field
+	PublicURL string     `yaml:"public_url"` // base of the links in events, http or https
+	DataDir   string     `yaml:"data_dir"`   // folder of the database, the packs and the keys
+	SMTP      SMTP       `yaml:"smtp"`
+	TLS       TLS        `yaml:"tls"`
+	HTTP      HTTP       `yaml:"http"`
+	Storage   Storage    `yaml:"storage"`
+	Delivery  Delivery   `yaml:"delivery"`
+	Log       Log        `yaml:"log"`
+	Accounts  []Account  `yaml:"accounts"` // left out: one account called "default"
+	Endpoints []Endpoint `yaml:"endpoints"`
+	Domains   []Domain   `yaml:"domains"`
+
+	// Warnings name what is allowed but probably not meant. They are for people and may be logged.
+	Warnings []string `yaml:"-"`
+
+	positions map[string]position
+}
+
+// SMTP is the receiving side. Limits that a peer meets are told to it inside the session.
+type SMTP struct {
+	Listeners            []Listener `yaml:"listeners"`
+	MaxMessageSize       Size       `yaml:"max_message_size"`   // octets; a message of exactly this size is accepted
+	MaxRecipients        int        `yaml:"max_recipients"`     // RCPT commands accepted per message
+	MaxLineLength        Size       `yaml:"max_line_length"`    // octets of a line of data, the line end included
+	MemoryPerMessage     Size       `yaml:"memory_per_message"` // a larger body goes to a temporary file
+	MemoryTotal          Size       `yaml:"memory_total"`       // of all bodies in memory; beyond it they go to files at once
+	MaxReceived          int        `yaml:"max_received"`       // Received fields; more mean a loop
+	TempDir              string     `yaml:"temp_dir"`           // of these files; empty: a folder in data_dir
+	CommandTimeout       Duration   `yaml:"command_timeout"`    // RFC 5321 section 4.5.3.2
+	DataIdleTimeout      Duration   `yaml:"data_idle_timeout"`  // silence within the data
+	SessionTimeout       Duration   `yaml:"session_timeout"`    // the longest life of a connection
+	MaxConnections       int        `yaml:"max_connections"`
+	MaxConnectionsPerIP  int        `yaml:"max_connections_per_ip"` // an IPv6 /64 counts as one address
+	MaxErrors            int        `yaml:"max_errors"`             // refused commands per connection
+	MaxUnknownRecipients int        `yaml:"max_unknown_recipients"` // per connection
+	MaxCommands          int        `yaml:"max_commands"`           // per connection, since its last accepted message, since its last accepted message
+	MaxMessages          int        `yaml:"max_messages"`           // per connection
+	RefuseBareLineEnds   bool       `yaml:"refuse_bare_line_ends"`  // 550 5.6.0 instead of a defect
+	LogAddresses         bool       `yaml:"log_addresses"`          // mail addresses in the log
+	ShutdownTimeout      Duration   `yaml:"shutdown_timeout"`       // for transactions that run at SIGTERM
+}
+
+// Listener is a TCP address that speaks SMTP.
+type Listener struct {
+	Name    string  `yaml:"name"`    // stands in the envelope of every message that came through it
+	Address string  `yaml:"address"` // host:port; an empty host means every address of the machine
+	TLS     TLSMode `yaml:"tls"`
+}
+
+// TLSMode says when a listener speaks TLS.
+type TLSMode string
+
+// The TLS modes of a listener.
+const (
+	TLSNone     TLSMode = "none"     // never
+	TLSStartTLS TLSMode = "starttls" // after STARTTLS (RFC 3207); needs a certificate
+	TLSImplicit TLSMode = "implicit" // from the first octet (RFC 8314); needs a certificate
+)
+
+// TLS is the server's identity, for SMTP and HTTP alike.
+type TLS struct {
+	Certificates []Certificate `yaml:"certificates"` // the one whose name fits the SNI is used, else the first
+	MinVersion   string        `yaml:"min_version"`  // "1.2" or "1.3"
+}
+
+// Certificate names the PEM files of a certificate chain and its private key. They are read again on SIGHUP.
+type Certificate struct {
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+}
+
+// HTTP is where links are served and where operators look.
+type HTTP struct {
+	Public  HTTPListener `yaml:"public"`
+	Private HTTPListener `yaml:"private"`
+}
+
+// HTTPListener is a TCP address that speaks HTTP. Public and private may share one.
+type HTTPListener struct {
+	Address string `yaml:"address"` // host:port
+	TLS     bool   `yaml:"tls"`     // with the certificates of the tls section
+}
+
+// Storage is what must survive.
+type Storage struct {
+	Blobs        string    `yaml:"blobs"`          // "folder" (in data_dir) or "s3"
+	PacksInBlobs bool      `yaml:"packs_in_blobs"` // with s3: raw messages go to the bucket too
+	S3           S3        `yaml:"s3"`
+	MinFree      Size      `yaml:"min_free"`       // with less free space in data_dir, MAIL and DATA get 452 4.3.1
+	KeyFile      string    `yaml:"key_file"`       // instance key that wraps message keys; empty: made in data_dir
+	LinkKeyFiles []string  `yaml:"link_key_files"` // link-signing keys, the first signs; empty: made in data_dir
+	LinkLifetime Duration  `yaml:"link_lifetime"`  // of the links in events
+	Retention    Retention `yaml:"retention"`
+}
+
+// S3 is a bucket, used when blobs is "s3". It must exist.
+type S3 struct {
+	Endpoint        string `yaml:"endpoint"`      // URL; empty: AWS
+	LinkEndpoint    string `yaml:"link_endpoint"` // URL of the server as receivers reach it; empty: endpoint
+	Region          string `yaml:"region"`
+	Bucket          string `yaml:"bucket"`
+	Prefix          string `yaml:"prefix"`        // put before every key
+	PathStyle       bool   `yaml:"path_style"`    // the bucket's name in the path instead of before the host
+	Presign         bool   `yaml:"presign"`       // attachment links lead to the bucket; false: to our own listener
+	Unconditional   bool   `yaml:"unconditional"` // store without If-None-Match
+	Encryption      string `yaml:"encryption"`    // at rest: "AES256", "aws:kms" or empty
+	KMSKeyID        string `yaml:"kms_key_id"`    // for "aws:kms"; empty: the default key
+	AccessKeyID     string `yaml:"access_key_id"` // empty: the usual AWS sources of credentials
+	SecretAccessKey string `yaml:"secret_access_key"`
+	SecretKeyFile   string `yaml:"secret_key_file"` // file that holds the secret access key instead
+}
+
+// Retention says how long finished things are kept, counted from a message's last result. What a delivery still owes
+// is never taken.
+type Retention struct {
+	Messages    Duration `yaml:"messages"`    // rows and raw bytes
+	Attachments Duration `yaml:"attachments"` // attachment blobs
+	Attempts    Duration `yaml:"attempts"`    // the log of attempts
+}
+
+// Delivery is how events are posted.
+type Delivery struct {
+	Schedule      []Duration `yaml:"schedule"`        // waits after the 1st, 2nd ... failed attempt
+	Timeout       Duration   `yaml:"timeout"`         // of one attempt
+	MaxAge        Duration   `yaml:"max_age"`         // a delivery older than this is dead
+	Concurrency   int        `yaml:"concurrency"`     // attempts in flight per endpoint
+	Workers       int        `yaml:"workers"`         // attempts in flight in all, hanging ones included
+	BytesInFlight Size       `yaml:"bytes_in_flight"` // memory of attempts in flight, by estimate
+	MemoryBudget  Size       `yaml:"memory_budget"`   // octets of accepted messages kept for the first attempt
+	MaxBody       Size       `yaml:"max_body"`        // octets of an event
+	DrainTimeout  Duration   `yaml:"drain_timeout"`   // for attempts that run at SIGTERM
+	AllowNetworks []Network  `yaml:"allow_networks"`  // private networks that any endpoint may lie in
+	AllowHosts    []string   `yaml:"allow_hosts"`     // host names that may lie in one; ".internal" stands for all below it
+}
+
+// Network is an address range in CIDR notation.
+type Network struct{ netip.Prefix }
+
+// UnmarshalText reads "10.1.0.0/16".
+func (n *Network) UnmarshalText(text []byte) error {
+	prefix, err := netip.ParsePrefix(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is not a network like 10.1.0.0/16", text)
+	}
+	n.Prefix = prefix
+	return nil
+}
+
+// Log is where and how the server logs: standard error, one line per fact.
+type Log struct {
+	Format string `yaml:"format"` // "text" or "json"
+	Level  string `yaml:"level"`  // "debug", "info", "warn" or "error"
+}
+
+// Account owns domains and endpoints. What belongs to one is never shown to another.
+type Account struct {
+	Name string `yaml:"name"`
+}
+
+// Endpoint is a webhook receiver.
+type Endpoint struct {
+	Name         string            `yaml:"name"`    // unique within its account
+	Account      string            `yaml:"account"` // may be left out where there is only one
+	URL          string            `yaml:"url"`
+	Secrets      []Secret          `yaml:"secrets"`     // Standard Webhooks signing keys, the newest first; all sign
+	SecretFile   string            `yaml:"secret_file"` // one secret a line, instead of secrets
+	Schedule     []Duration        `yaml:"schedule"`    // instead of the one of delivery
+	Timeout      Duration          `yaml:"timeout"`
+	MaxAge       Duration          `yaml:"max_age"`
+	Concurrency  int               `yaml:"concurrency"`
+	MaxBody      Size              `yaml:"max_body"`
+	AllowPrivate bool              `yaml:"allow_private"` // it may lie in a private network
+	Headers      map[string]string `yaml:"headers"`       // added to every request
+
+	Source string `yaml:"-"` // where it was declared, for example "letterhook.yaml:41"
+}
+
+// Domain is a domain that mail is taken for.
+type Domain struct {
+	Name    string  `yaml:"name"`    // "in.example.com", or "*.example.com" for every name below it
+	Account string  `yaml:"account"` // may be left out where there is only one
+	Routes  []Route `yaml:"routes"`
+}
+
+// Route says where mail to some recipients of a domain goes. Exactly one of Endpoints, Refuse and Discard is set.
+type Route struct {
+	// Match chooses local-parts, without regard to case: "support" this one, "reply+*" any detail of reply, "news-*"
+	// a glob of * and ?, "/ticket-(?P<n>[0-9]+)/" a regular expression over the whole, "*" all of them. The kinds are
+	// tried in this order, routes of one kind in the order of the file.
+	Match     string   `yaml:"match"`
+	Endpoints []string `yaml:"endpoints"` // names
+	Refuse    string   `yaml:"refuse"`    // text of the 550 reply
+	Discard   bool     `yaml:"discard"`   // accept and forget
+}
+
+// DefaultAccount owns everything where no account is declared.
+const DefaultAccount = "default"

@@ -1,0 +1,175 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// Load reads the file at path, applies the overrides of environ ("NAME=value", as [os.Environ] gives them) and checks
+// the whole. The error is [Faults] unless the file could not be read at all. Relative paths in the file count from the
+// working directory.
+func Load(path string, environ []string) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	return parse(path, text, environ)
+}
+
+func parse(path string, text []byte, environ []string) (*Config, error) {
+	f := &faults{file: path}
+	c := Default()
+	env := variables(environ)
+	d := &decoder{
+		faults:    f,
+		positions: map[string]position{},
+		anchors:   map[string]ast.Node{},
+		lookup:    func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+	}
+	root := syntax(f, text)
+	if len(f.list) > 0 {
+		return nil, f.err() // without a tree every other fault would be guesswork
+	}
+	if root != nil {
+		d.decode(root, reflect.ValueOf(c).Elem(), "")
+	}
+	known := d.environment(reflect.ValueOf(c).Elem(), "")
+	c.positions = d.positions
+	c.warnUnknown(env, known)
+	c.complete(f)
+	c.validate(f)
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+var syntaxPosition = regexp.MustCompile(`^\[(\d+):\d+\] (.*)`)
+
+// syntax gives the mapping that a configuration is, or nil when there is none.
+func syntax(f *faults, text []byte) ast.Node {
+	file, err := parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		at, reason := position{f.file, 0}, err.Error()
+		if m := syntaxPosition.FindStringSubmatch(reason); m != nil {
+			at.line, _ = strconv.Atoi(m[1])
+			reason = m[2]
+		}
+		f.add(at, "", "%s", reason)
+		return nil
+	}
+	var bodies []ast.Node
+	for _, doc := range file.Docs {
+		if doc.Body != nil {
+			bodies = append(bodies, doc.Body)
+		}
+	}
+	if len(bodies) == 0 {
+		return nil
+	}
+	if len(bodies) > 1 {
+		f.add(position{f.file, bodies[1].GetToken().Position.Line}, "", "a second document; a configuration is one")
+	}
+	return bodies[0]
+}
+
+func variables(environ []string) map[string]string {
+	m := make(map[string]string, len(environ))
+	for _, entry := range environ {
+		if name, value, ok := strings.Cut(entry, "="); ok {
+			m[name] = value
+		}
+	}
+	return m
+}
+
+// warnUnknown names the variables that look like an override and are none. They are no faults, because an
+// orchestrator invents such names itself: Kubernetes sets LETTERHOOK_PORT for a service called letterhook.
+func (c *Config) warnUnknown(env map[string]string, known map[string]bool) {
+	for name := range env {
+		if strings.HasPrefix(name, environmentPrefix) && !known[name] {
+			c.Warnings = append(c.Warnings, "environment: "+name+": overrides no key")
+		}
+	}
+	slices.Sort(c.Warnings)
+}
+
+// complete fills in what the rest of the file implies.
+func (c *Config) complete(f *faults) {
+	if len(c.Accounts) == 0 {
+		c.Accounts = []Account{{Name: DefaultAccount}}
+	}
+	only := ""
+	if len(c.Accounts) == 1 {
+		only = c.Accounts[0].Name
+	}
+	for i := range c.Endpoints {
+		e := &c.Endpoints[i]
+		key := fmt.Sprintf("endpoints[%d]", i)
+		at := c.at(f, key)
+		e.Source = fmt.Sprintf("%s:%d", filepath.Base(at.file), at.line)
+		if e.Account == "" {
+			e.Account = only
+		}
+		if e.SecretFile == "" {
+			continue
+		}
+		if len(e.Secrets) > 0 {
+			f.add(c.at(f, key+".secret_file"), key+".secret_file", "secrets are given too; give one of the two")
+			continue
+		}
+		secrets, err := readSecretLines(e.SecretFile)
+		if err != nil {
+			f.add(c.at(f, key+".secret_file"), key+".secret_file", "%v", err)
+			continue
+		}
+		e.Secrets = secrets
+	}
+	for i := range c.Domains {
+		if c.Domains[i].Account == "" {
+			c.Domains[i].Account = only
+		}
+	}
+	c.completeS3(f)
+}
+
+func (c *Config) completeS3(f *faults) {
+	s3 := &c.Storage.S3
+	if s3.SecretKeyFile == "" {
+		return
+	}
+	const key = "storage.s3.secret_key_file"
+	if s3.SecretAccessKey != "" {
+		f.add(c.at(f, key), key, "secret_access_key is given too; give one of the two")
+		return
+	}
+	text, err := os.ReadFile(s3.SecretKeyFile)
+	if err != nil {
+		f.add(c.at(f, key), key, "%v", err)
+		return
+	}
+	s3.SecretAccessKey = strings.TrimSpace(string(text))
+}
+
+// at is where key was set, or its nearest section, or the file.
+func (c *Config) at(f *faults, key string) position {
+	for {
+		if at, ok := c.positions[key]; ok {
+			return at
+		}
+		cut := strings.LastIndexAny(key, ".[")
+		if cut < 0 {
+			return position{file: f.file}
+		}
+		key = key[:cut]
+	}
+}

@@ -1,0 +1,46 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// liveKeys can change while the server runs; every other key needs a restart.
+var liveKeys = []string{"accounts", "endpoints", "domains", "tls.certificates", "storage.retention", "log.level"}
+
+// Frozen names the keys that differ between two configurations and that a running server cannot change, sorted.
+func Frozen(running, next *Config) []string {
+	var keys []string
+	diff(reflect.ValueOf(running).Elem(), reflect.ValueOf(next).Elem(), "", &keys)
+	keys = slices.DeleteFunc(keys, func(key string) bool {
+		return slices.ContainsFunc(liveKeys, func(live string) bool { return key == live || strings.HasPrefix(key, live+".") })
+	})
+	slices.Sort(keys)
+	return keys
+}
+
+// diff gathers the keys whose values differ. A list counts as one value.
+func diff(a, b reflect.Value, key string, keys *[]string) {
+	fields := fieldsOf(b)
+	for name, field := range fieldsOf(a) {
+		path, other := join(key, name), fields[name]
+		if field.Kind() == reflect.Struct {
+			diff(field, other, path, keys)
+		} else if !reflect.DeepEqual(field.Interface(), other.Interface()) {
+			*keys = append(*keys, path)
+		}
+	}
+}
+
+// Keep puts the values of running in the place of those that [Frozen] names, so that next is what the server is after
+// a reload.
+func Keep(running, next *Config) *Config {
+	kept := *running
+	kept.Accounts, kept.Endpoints, kept.Domains = next.Accounts, next.Endpoints, next.Domains
+	kept.TLS.Certificates = next.TLS.Certificates
+	kept.Storage.Retention = next.Storage.Retention
+	kept.Log.Level = next.Log.Level
+	kept.Warnings, kept.positions = next.Warnings, next.positions
+	return &kept
+}

@@ -1,0 +1,181 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/idna"
+
+	"github.com/letterhook/letterhook/dispatch"
+)
+
+func (v *validator) accounts() {
+	seen := map[string]bool{}
+	for i, a := range v.Accounts {
+		v.name(fmt.Sprintf("accounts[%d].name", i), a.Name, seen)
+	}
+}
+
+// account checks that a reference names a declared account.
+func (v *validator) account(key, name string) {
+	if name == "" {
+		v.fault(key, "is required where several accounts are declared")
+	} else if !slices.Contains(v.Accounts, Account{Name: name}) {
+		v.fault(key, "there is no account %q", name)
+	}
+}
+
+func (v *validator) endpoints() {
+	seen := map[string]map[string]bool{} // account, name
+	for i, e := range v.Endpoints {
+		key := fmt.Sprintf("endpoints[%d]", i)
+		if seen[e.Account] == nil {
+			seen[e.Account] = map[string]bool{}
+		}
+		v.name(key+".name", e.Name, seen[e.Account])
+		v.account(key+".account", e.Account)
+		v.endpointURL(key, e)
+		if len(e.Secrets) == 0 && e.SecretFile == "" {
+			v.fault(key+".secrets", "at least one is required: every request is signed")
+		}
+		if e.Timeout != 0 {
+			v.between(key+".timeout", int64(e.Timeout), int64(Duration(1e9)), int64(5*minute))
+		}
+		if e.MaxBody != 0 {
+			v.between(key+".max_body", int64(e.MaxBody), 16<<10, 25<<20)
+		}
+		if e.Concurrency < 0 {
+			v.fault(key+".concurrency", "must be at least 1")
+		}
+		for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
+			v.header(key+".headers."+name, name, e.Headers[name])
+		}
+	}
+}
+
+func (v *validator) endpointURL(key string, e Endpoint) {
+	key += ".url"
+	if e.URL == "" {
+		v.fault(key, "is required")
+		return
+	}
+	u, err := httpURL(e.URL)
+	if err != nil {
+		v.fault(key, "%v", err)
+		return
+	}
+	if err := dispatch.CheckURL(e.URL); err != nil {
+		v.fault(key, "%v", err)
+		return
+	}
+	v.reachable(key, u, e.AllowPrivate)
+}
+
+// ownHeaders are set by the delivery itself.
+var ownHeaders = []string{"Content-Type", "Content-Length", "Transfer-Encoding", "Host", "Connection", "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"}
+
+func (v *validator) header(key, name, value string) {
+	canonical := http.CanonicalHeaderKey(name)
+	switch {
+	case !regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$").MatchString(name):
+		v.fault(key, "%q is not a header name", name)
+	case slices.Contains(ownHeaders, canonical) || strings.HasPrefix(canonical, "Letterhook-"):
+		v.fault(key, "%s is set by the delivery itself", canonical)
+	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
+		v.fault(key, "the value holds a control character")
+	}
+}
+
+func (v *validator) domains() {
+	seen := map[string]bool{}
+	for i, d := range v.Domains {
+		key := fmt.Sprintf("domains[%d]", i)
+		name, ok := normalDomain(d.Name)
+		v.name(key+".name", name, seen)
+		if name != "" && !ok {
+			v.fault(key+".name", "%q is not a domain", d.Name)
+		}
+		v.account(key+".account", d.Account)
+		if len(d.Routes) == 0 {
+			v.fault(key+".routes", "at least one is required: without it the domain takes no mail")
+		}
+		matches := map[string]bool{}
+		for n, r := range d.Routes {
+			at := fmt.Sprintf("%s.routes[%d]", key, n)
+			v.match(at+".match", r.Match, matches)
+			v.route(at, d, r)
+		}
+	}
+	if len(v.Domains) == 0 {
+		v.Warnings = append(v.Warnings, "domains: none is declared, so every recipient is refused")
+	}
+}
+
+// normalDomain gives the form in which domains are compared, lower-case A-labels (RFC 5890), and whether it is one.
+func normalDomain(name string) (string, bool) {
+	rest, wild := strings.CutPrefix(name, "*.")
+	ascii, err := idna.Lookup.ToASCII(rest)
+	if err != nil {
+		return name, false
+	}
+	if wild {
+		return "*." + ascii, isHostname(ascii)
+	}
+	return ascii, isHostname(ascii)
+}
+
+func (v *validator) match(key, match string, seen map[string]bool) {
+	expression, isRegexp := strings.CutPrefix(match, "/")
+	switch {
+	case match == "":
+		v.fault(key, `is required; "*" takes every local part`)
+	case !isRegexp && strings.Contains(match, "@"):
+		v.fault(key, "chooses local parts: leave out the @ and the domain")
+	case isRegexp && !strings.HasSuffix(expression, "/"):
+		v.fault(key, "a regular expression ends with / too")
+	case isRegexp:
+		if _, err := regexp.Compile(strings.TrimSuffix(expression, "/")); err != nil {
+			v.fault(key, "%v", err)
+		}
+	default:
+		match = strings.ToLower(match)
+	}
+	if match != "" && seen[match] {
+		v.fault(key, "%q is declared twice", match)
+	}
+	seen[match] = true
+}
+
+func (v *validator) route(key string, d Domain, r Route) {
+	results := count(len(r.Endpoints) > 0, r.Refuse != "", r.Discard)
+	if results != 1 {
+		v.fault(key, "needs exactly one of endpoints, refuse and discard, not %d", results)
+	}
+	for i, name := range r.Endpoints {
+		at := fmt.Sprintf("%s.endpoints[%d]", key, i)
+		declared := slices.ContainsFunc(v.Endpoints, func(e Endpoint) bool { return e.Name == name && e.Account == d.Account })
+		switch {
+		case slices.Index(r.Endpoints, name) < i:
+			v.fault(at, "%q is named twice", name)
+		case !declared:
+			v.fault(at, "account %q has no endpoint %q", d.Account, name)
+		}
+	}
+	if strings.ContainsFunc(r.Refuse, func(c rune) bool { return c < ' ' || c > '~' }) {
+		v.fault(key+".refuse", "must be one line of plain ASCII: it is said to the peer")
+	}
+}
+
+func count(conditions ...bool) int {
+	n := 0
+	for _, c := range conditions {
+		if c {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,316 @@
+package config
+
+import (
+	"cmp"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/letterhook/letterhook/storage"
+)
+
+// The places of attachments and packs.
+const (
+	BlobsFolder = "folder"
+	BlobsS3     = "s3"
+)
+
+// validate finds what a wrong combination of well-formed values is. It never stops at the first.
+func (c *Config) validate(f *faults) {
+	v := &validator{Config: c, faults: f, unread: map[string]bool{}}
+	for _, fault := range f.list {
+		v.unread[fault.Key] = true
+	}
+	v.identity()
+	v.smtp()
+	v.tls()
+	v.http()
+	v.storage()
+	v.delivery()
+	v.accounts()
+	v.endpoints()
+	v.domains()
+}
+
+type validator struct {
+	*Config
+	faults *faults
+	unread map[string]bool // keys that could not be read, so that their value says nothing
+}
+
+// fault reports key where it was set. Of a key that could not be read that fault is enough.
+func (v *validator) fault(key, format string, args ...any) {
+	for k := key; ; {
+		if v.unread[k] {
+			return
+		}
+		cut := strings.LastIndexAny(k, ".[")
+		if cut < 0 {
+			break
+		}
+		k = k[:cut]
+	}
+	at := v.at(v.faults, key)
+	if at.file == "environment" {
+		key = environmentPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+	}
+	v.faults.add(at, key, format, args...)
+}
+
+func (v *validator) identity() {
+	if v.Hostname == "" {
+		v.fault("hostname", "is required: the name that the MX record of your domains points to")
+	} else if !isHostname(v.Hostname) {
+		v.fault("hostname", "%q is not a host name", v.Hostname)
+	}
+	if v.PublicURL == "" {
+		v.fault("public_url", "is required: receivers fetch attachments and raw messages from it")
+	} else if u, err := httpURL(v.PublicURL); err != nil {
+		v.fault("public_url", "%v", err)
+	} else if u.RawQuery != "" {
+		v.fault("public_url", "must not hold a query")
+	}
+	if v.DataDir == "" {
+		v.fault("data_dir", "is required")
+	}
+	v.word("log.format", v.Log.Format, "text", "json")
+	v.word("log.level", v.Log.Level, "debug", "info", "warn", "error")
+}
+
+func (v *validator) smtp() {
+	if len(v.SMTP.Listeners) == 0 {
+		v.fault("smtp.listeners", "at least one is required")
+	}
+	names, addresses := map[string]bool{}, map[string]bool{}
+	for i, l := range v.SMTP.Listeners {
+		key := fmt.Sprintf("smtp.listeners[%d]", i)
+		v.name(key+".name", l.Name, names)
+		v.address(key+".address", l.Address, addresses)
+		mode := TLSMode(cmp.Or(string(l.TLS), string(TLSNone)))
+		v.SMTP.Listeners[i].TLS = mode
+		if !v.word(key+".tls", string(mode), string(TLSNone), string(TLSStartTLS), string(TLSImplicit)) {
+			continue
+		}
+		if mode != TLSNone && len(v.TLS.Certificates) == 0 {
+			v.fault(key+".tls", "needs a certificate in tls.certificates")
+		}
+	}
+	s := &v.SMTP
+	v.between("smtp.max_message_size", int64(s.MaxMessageSize), 64<<10, 1<<30) // RFC 5321 section 4.5.3.1.7
+	v.between("smtp.max_recipients", int64(s.MaxRecipients), 1, 10_000)
+	v.between("smtp.max_line_length", int64(s.MaxLineLength), 1000, 16<<20) // RFC 5321 section 4.5.3.1.6
+	v.between("smtp.memory_per_message", int64(s.MemoryPerMessage), 1<<10, 1<<30)
+	v.between("smtp.memory_total", int64(s.MemoryTotal), 1<<20, 1<<40)
+	for _, limit := range []struct {
+		key   string
+		value int
+	}{
+		{"max_connections", s.MaxConnections}, {"max_connections_per_ip", s.MaxConnectionsPerIP},
+		{"max_errors", s.MaxErrors}, {"max_unknown_recipients", s.MaxUnknownRecipients},
+		{"max_commands", s.MaxCommands}, {"max_messages", s.MaxMessages}, {"max_received", s.MaxReceived},
+	} {
+		v.between("smtp."+limit.key, int64(limit.value), 1, 1_000_000)
+	}
+	v.positive("smtp.command_timeout", s.CommandTimeout)
+	v.positive("smtp.data_idle_timeout", s.DataIdleTimeout)
+	v.positive("smtp.session_timeout", s.SessionTimeout)
+	v.positive("smtp.shutdown_timeout", s.ShutdownTimeout)
+}
+
+func (v *validator) tls() {
+	v.word("tls.min_version", v.TLS.MinVersion, "1.2", "1.3")
+	for i, c := range v.TLS.Certificates {
+		if _, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); err != nil {
+			v.fault(fmt.Sprintf("tls.certificates[%d]", i), "%v", err)
+		}
+	}
+}
+
+func (v *validator) http() {
+	v.address("http.private.address", v.HTTP.Private.Address, nil)
+	if v.HTTP.Public.Address == "" {
+		v.fault("http.public.address", "is required: links lead to it")
+	} else {
+		v.address("http.public.address", v.HTTP.Public.Address, nil)
+	}
+	for key, l := range map[string]HTTPListener{"http.public": v.HTTP.Public, "http.private": v.HTTP.Private} {
+		if l.TLS && len(v.TLS.Certificates) == 0 {
+			v.fault(key+".tls", "needs a certificate in tls.certificates")
+		}
+	}
+	if v.HTTP.Public.Address == v.HTTP.Private.Address && v.HTTP.Public.TLS != v.HTTP.Private.TLS {
+		v.fault("http.private.tls", "public and private share an address, so both or none speak TLS")
+	}
+}
+
+func (v *validator) storage() {
+	s := &v.Storage
+	v.word("storage.blobs", s.Blobs, BlobsFolder, BlobsS3)
+	if s.Blobs == BlobsS3 {
+		v.s3()
+	}
+	if s.KeyFile != "" {
+		v.keys("storage.key_file", s.KeyFile)
+	}
+	for i, path := range s.LinkKeyFiles {
+		v.keys(fmt.Sprintf("storage.link_key_files[%d]", i), path)
+	}
+	v.positive("storage.link_lifetime", s.LinkLifetime)
+	if s.Blobs == BlobsS3 && s.S3.Presign && s.LinkLifetime > 7*day {
+		v.fault("storage.link_lifetime", "at most 7d with s3.presign: no presigned link lives longer")
+	}
+	v.positive("storage.retention.messages", s.Retention.Messages)
+	v.positive("storage.retention.attachments", s.Retention.Attachments)
+	v.positive("storage.retention.attempts", s.Retention.Attempts)
+}
+
+func (v *validator) s3() {
+	s3 := &v.Storage.S3
+	if s3.Bucket == "" {
+		v.fault("storage.s3.bucket", `is required when blobs is "s3"`)
+	}
+	if s3.Region == "" && s3.Endpoint == "" {
+		v.fault("storage.s3.region", "is required with AWS")
+	}
+	for key, value := range map[string]string{"endpoint": s3.Endpoint, "link_endpoint": s3.LinkEndpoint} {
+		if value == "" {
+			continue
+		}
+		if _, err := httpURL(value); err != nil {
+			v.fault("storage.s3."+key, "%v", err)
+		}
+	}
+	v.word("storage.s3.encryption", s3.Encryption, "", "AES256", "aws:kms")
+	if (s3.AccessKeyID == "") != (s3.SecretAccessKey == "") {
+		v.fault("storage.s3", "access_key_id and a secret key belong together; leave out both for the usual AWS sources")
+	}
+}
+
+func (v *validator) delivery() {
+	d := &v.Delivery
+	if len(d.Schedule) == 0 {
+		v.fault("delivery.schedule", "at least one wait is required")
+	}
+	v.between("delivery.timeout", int64(d.Timeout), int64(Duration(1e9)), int64(5*minute))
+	v.positive("delivery.max_age", d.MaxAge)
+	v.between("delivery.concurrency", int64(d.Concurrency), 1, 10_000)
+	v.between("delivery.workers", int64(d.Workers), 1, 100_000)
+	v.between("delivery.bytes_in_flight", int64(d.BytesInFlight), 1<<20, 1<<40)
+	v.between("delivery.memory_budget", int64(d.MemoryBudget), 0, 1<<40)
+	v.between("delivery.max_body", int64(d.MaxBody), 16<<10, 25<<20)
+	v.positive("delivery.drain_timeout", d.DrainTimeout)
+}
+
+// name checks a name that others refer to.
+func (v *validator) name(key, name string, seen map[string]bool) {
+	switch {
+	case name == "":
+		v.fault(key, "is required")
+	case strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+		v.fault(key, "%q holds a space or a control character", name)
+	case seen[name]:
+		v.fault(key, "%q is declared twice", name)
+	}
+	seen[name] = true
+}
+
+// address checks a listening address. Port 0 lets the system choose.
+func (v *validator) address(key, address string, seen map[string]bool) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		v.fault(key, "%q is not host:port", address)
+		return
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		v.fault(key, "%q is not a port", port)
+	}
+	if host != "" && net.ParseIP(strings.Split(host, "%")[0]) == nil && !isHostname(host) {
+		v.fault(key, "%q is neither an IP address nor a host name", host)
+	}
+	if seen == nil || port == "0" {
+		return
+	}
+	if seen[address] {
+		v.fault(key, "%q is used twice", address)
+	}
+	seen[address] = true
+}
+
+// word checks a word against a list and says whether it stands there.
+func (v *validator) word(key, word string, allowed ...string) bool {
+	if slices.Contains(allowed, word) {
+		return true
+	}
+	last := len(allowed) - 1
+	v.fault(key, "must be %s or %s, not %q", strings.Join(allowed[:last], ", "), allowed[last], word)
+	return false
+}
+
+func (v *validator) between(key string, n, low, high int64) {
+	if n < low || n > high {
+		v.fault(key, "must lie between %s and %s", v.show(key, low), v.show(key, high))
+	}
+}
+
+// show writes a bound in the unit that the key is written in.
+func (v *validator) show(key string, n int64) string {
+	switch word := key[strings.LastIndexByte(key, '.')+1:]; word {
+	case "timeout":
+		return Duration(n).String()
+	case "max_message_size", "max_line_length", "memory_per_message", "memory_total", "max_body", "bytes_in_flight", "memory_budget":
+		return Size(n).String()
+	default:
+		return strconv.FormatInt(n, 10)
+	}
+}
+
+func (v *validator) positive(key string, d Duration) {
+	if d <= 0 {
+		v.fault(key, "must be longer than 0")
+	}
+}
+
+// keys checks a key file as the start of the server would read it.
+func (v *validator) keys(key, path string) {
+	if _, err := storage.ReadKeys(path); err != nil {
+		v.fault(key, "%v", err)
+	}
+}
+
+// httpURL parses an absolute http or https URL without credentials.
+func httpURL(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "":
+		return nil, fmt.Errorf("%q is not a URL like https://example.com/path", s)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("must start with http:// or https://")
+	case u.User != nil:
+		return nil, fmt.Errorf("must not hold a user name or password; use headers")
+	case u.Fragment != "":
+		return nil, fmt.Errorf("must not hold a fragment")
+	}
+	return u, nil
+}
+
+// isHostname accepts letters, digits and hyphens in labels of up to 63 octets (RFC 1123 section 2.1).
+func isHostname(s string) bool {
+	if len(s) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for _, r := range label {
+			if r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') {
+				return false
+			}
+		}
+	}
+	return true
+}
