@@ -1,0 +1,65 @@
+package main
+
+import (
+	"github.com/letterhook/letterhook/cmd/letterhook/config"
+	"github.com/letterhook/letterhook/inbound"
+	"github.com/letterhook/letterhook/storage"
+)
+
+// declare turns the accounts, endpoints and domains of a configuration into the store's declaration.
+func declare(c *config.Config) storage.Declaration {
+	var d storage.Declaration
+	for _, a := range c.Accounts {
+		d.Accounts = append(d.Accounts, a.Name)
+	}
+	for i := range c.Endpoints {
+		d.Endpoints = append(d.Endpoints, endpoint(c, &c.Endpoints[i]))
+	}
+	for _, domain := range c.Domains {
+		d.Domains = append(d.Domains, storage.DeclaredDomain{Name: domain.Name, Account: domain.Account})
+		for _, r := range domain.Routes {
+			route := storage.DeclaredRoute{Domain: domain.Name, Match: r.Match, Endpoints: r.Endpoints}
+			if r.Refuse != "" {
+				route.Refuse = &inbound.Reply{Code: 550, Status: [3]int{5, 7, 1}, Text: r.Refuse}
+			}
+			d.Routes = append(d.Routes, route)
+		}
+	}
+	return d
+}
+
+// endpoint fills what an endpoint leaves out from the delivery section.
+func endpoint(c *config.Config, e *config.Endpoint) storage.Endpoint {
+	declared := storage.Endpoint{
+		Account:      e.Account,
+		Name:         e.Name,
+		URL:          e.URL,
+		Schedule:     durations(e.Schedule),
+		Timeout:      e.Timeout.Std(),
+		Concurrency:  e.Concurrency,
+		MaxAge:       e.MaxAge.Std(),
+		MaxBody:      int(e.MaxBody),
+		AllowPrivate: e.AllowPrivate,
+		Headers:      e.Headers,
+		Source:       e.Source,
+	}
+	for _, secret := range e.Secrets {
+		declared.Secrets = append(declared.Secrets, secret)
+	}
+	if declared.Schedule == nil {
+		declared.Schedule = durations(c.Delivery.Schedule)
+	}
+	if declared.Timeout == 0 {
+		declared.Timeout = c.Delivery.Timeout.Std()
+	}
+	if declared.Concurrency == 0 {
+		declared.Concurrency = c.Delivery.Concurrency
+	}
+	if declared.MaxAge == 0 {
+		declared.MaxAge = c.Delivery.MaxAge.Std()
+	}
+	if declared.MaxBody == 0 {
+		declared.MaxBody = int(c.Delivery.MaxBody)
+	}
+	return declared
+}

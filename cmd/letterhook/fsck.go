@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/letterhook/letterhook/storage"
+)
+
+func newFsckCommand() *cobra.Command {
+	var at place
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "fsck",
+		Short: "Check that everything accepted is there and accounted for",
+		Long: `Check that every message has, for each endpoint that it was routed to, a delivery or a result, and that the bytes of
+every message and attachment exist and match their hash. A server may run meanwhile; nothing is changed.
+
+Exit code 0: no faults. 1: there are faults, or the check could not be made.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
+				faults := 0
+				err := store.Check(cmd.Context(), func(f storage.Fault) {
+					faults++
+					if asJSON {
+						_ = printJSON(cmd.OutOrStdout(), f) // a broken pipe shows in the exit code below
+						return
+					}
+					fmt.Fprintln(cmd.OutOrStdout(), f)
+				})
+				if err != nil {
+					return err
+				}
+				if faults > 0 {
+					return &exitError{exitFailed, fmt.Errorf("%d faults", faults)}
+				}
+				if !asJSON {
+					fmt.Fprintln(cmd.OutOrStdout(), "no faults")
+				}
+				return nil
+			})
+		},
+	}
+	at.flags(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per fault")
+	return cmd
+}

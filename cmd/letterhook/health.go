@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newHealthCommand() *cobra.Command {
+	var address string
+	var ready bool
+	cmd := &cobra.Command{
+		Use:   "health",
+		Short: "Ask a running server whether it is well (for container health checks)",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			path := "/healthz"
+			if ready {
+				path = "/readyz"
+			}
+			return askHealth(cmd.Context(), address, path)
+		},
+	}
+	cmd.Flags().StringVar(&address, "address", "127.0.0.1:9025", "`address` of the server's private HTTP listener")
+	cmd.Flags().BoolVar(&ready, "ready", false, "ask whether it takes mail, not only whether it runs")
+	return cmd
+}
+
+// askHealth is nil when the server answers 200.
+func askHealth(ctx context.Context, address, path string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return &exitError{exitUsage, fmt.Errorf("--address: %w", err)}
+	}
+	if host == "" || host == "0.0.0.0" || host == "::" {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+path, nil)
+	if err != nil {
+		return fmt.Errorf("asking: %w", err)
+	}
+	response, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("asking: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusOK {
+		return nil
+	}
+	text, err := io.ReadAll(io.LimitReader(response.Body, 1000))
+	if err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	return fmt.Errorf("%s: %s", response.Status, printable(string(text), false))
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/letterhook/letterhook/inbound"
+	"github.com/letterhook/letterhook/storage"
+)
+
+func newMessagesCommand() *cobra.Command {
+	var at place
+	cmd := &cobra.Command{
+		Use:   "messages",
+		Short: "List, show and retry messages",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	at.flags(cmd)
+	cmd.AddCommand(newMessagesList(&at), newMessagesShow(&at), newMessagesRetry(&at))
+	return cmd
+}
+
+func newMessagesList(at *place) *cobra.Command {
+	var filter storage.MessageFilter
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List messages, the newest first",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
+				mails, err := store.Messages(cmd.Context(), filter)
+				if err != nil {
+					return err
+				}
+				return printMessages(cmd.OutOrStdout(), mails, asJSON)
+			})
+		},
+	}
+	cmd.Flags().IntVarP(&filter.Limit, "limit", "n", 50, "at most so many")
+	cmd.Flags().StringVar(&filter.Before, "before", "", "only older than the message with this `id`")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per message")
+	return cmd
+}
+
+// messageLine is a message as lists print it.
+type messageLine struct {
+	ID         string           `json:"id"`
+	Account    string           `json:"account_id"`
+	ReceivedAt time.Time        `json:"received_at"`
+	Size       int64            `json:"size"`
+	SHA256     string           `json:"sha256"`
+	Envelope   inbound.Envelope `json:"envelope"`
+	Summary    *storage.Summary `json:"summary"` // null until the first attempt
+}
+
+func lineOf(m *storage.Mail) messageLine {
+	return messageLine{m.ID, m.Account, m.ReceivedAt, m.Size, hex.EncodeToString(m.SHA256[:]), m.Envelope, m.Summary}
+}
+
+// subject is what is known of it.
+func (l *messageLine) subject() string {
+	if l.Summary == nil {
+		return "(not parsed yet)"
+	}
+	return l.Summary.Subject
+}
+
+func printMessages(w io.Writer, mails []*storage.Mail, asJSON bool) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if !asJSON {
+		fmt.Fprintln(table, "ID\tRECEIVED\tSIZE\tFROM\tTO\tSUBJECT")
+	}
+	for _, m := range mails {
+		l := lineOf(m)
+		if asJSON {
+			if err := printJSON(w, l); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(table, "%s\t%s\t%d\t<%s>\t%s\t%s\n", l.ID, moment(l.ReceivedAt), l.Size,
+			printable(l.Envelope.ReversePath.String(), false), firstRecipient(&l.Envelope), printable(l.subject(), false))
+	}
+	return table.Flush()
+}
+
+// firstRecipient names one recipient and counts the others.
+func firstRecipient(e *inbound.Envelope) string {
+	if len(e.Recipients) == 0 {
+		return ""
+	}
+	first := printable(e.Recipients[0].Path.String(), false)
+	if more := len(e.Recipients) - 1; more > 0 {
+		return fmt.Sprintf("%s and %d more", first, more)
+	}
+	return first
+}
+
+// moment writes a time for people, in UTC like everything else that is printed.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z")
+}
+
+func newMessagesShow(at *place) *cobra.Command {
+	var asJSON, raw bool
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show a message with its deliveries and attempts, or its raw bytes",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
+				if raw {
+					return writeRaw(cmd.Context(), store, args[0], cmd.OutOrStdout())
+				}
+				return showMessage(cmd.Context(), store, args[0], cmd.OutOrStdout(), asJSON)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&raw, "raw", false, "write the bytes as they were received, and nothing else")
+	return cmd
+}
+
+// writeRaw copies the raw bytes.
+func writeRaw(ctx context.Context, store *storage.Store, id string, w io.Writer) error {
+	m, err := store.Mail(ctx, id)
+	if err != nil {
+		return err
+	}
+	raw, err := store.OpenRaw(ctx, m)
+	if err != nil {
+		return err
+	}
+	defer raw.Close()
+	if _, err := io.Copy(w, io.NewSectionReader(raw, 0, raw.Size())); err != nil {
+		return fmt.Errorf("writing the raw bytes: %w", err)
+	}
+	return nil
+}
+
+func showMessage(ctx context.Context, store *storage.Store, id string, w io.Writer, asJSON bool) error {
+	m, err := store.Mail(ctx, id)
+	if err != nil {
+		return err
+	}
+	deliveries, err := store.Deliveries(ctx, storage.DeliveryFilter{Message: id})
+	if err != nil {
+		return err
+	}
+	attempts, err := store.Attempts(ctx, id)
+	if err != nil {
+		return err
+	}
+	l := lineOf(m)
+	if asJSON {
+		return printJSON(w, struct {
+			messageLine
+			Deliveries []deliveryLine `json:"deliveries"`
+			Attempts   []attemptLine  `json:"attempts"`
+		}{l, deliveryLines(deliveries), attemptLines(attempts)})
+	}
+	fmt.Fprintf(w, "message    %s\nreceived   %s from %s\nsize       %d octets, sha256 %s\nfrom       <%s>\n", l.ID, moment(l.ReceivedAt),
+		l.Envelope.RemoteIP, l.Size, l.SHA256, printable(l.Envelope.ReversePath.String(), false))
+	for _, r := range l.Envelope.Recipients {
+		fmt.Fprintf(w, "to         %s\n", printable(r.Path.String(), false))
+	}
+	fmt.Fprintf(w, "subject    %s\n\n", printable(l.subject(), false))
+	if err := printDeliveries(w, deliveries, false); err != nil {
+		return err
+	}
+	return printAttempts(w, attempts)
+}
+
+func newMessagesRetry(at *place) *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "retry ID...",
+		Short: "Try the dead deliveries of messages again",
+		Long:  "Try the dead deliveries of messages again, and those that wait for their next attempt at once. --all: the delivered ones too.",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
+				for _, id := range args {
+					if err := retryMessage(cmd.Context(), store, id, all, cmd.OutOrStdout()); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "delivered ones too")
+	return cmd
+}
+
+func retryMessage(ctx context.Context, store *storage.Store, id string, all bool, w io.Writer) error {
+	if _, err := store.Mail(ctx, id); err != nil {
+		return err
+	}
+	deliveries, err := store.Deliveries(ctx, storage.DeliveryFilter{Message: id})
+	if err != nil {
+		return err
+	}
+	for _, d := range deliveries {
+		if d.State == storage.StateDelivered && !all || d.ReplayedBy != "" {
+			continue
+		}
+		if err := store.Retry(ctx, d.ID); err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "%s is tried again\n", d.ID)
+	}
+	return nil
+}

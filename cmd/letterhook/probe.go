@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/letterhook/letterhook/parser"
+	"github.com/letterhook/letterhook/storage"
+)
+
+// A message that may have taken the program down is parsed in a child process first. These are the child's limits; an
+// honest message of the largest size needs a fraction of them.
+const (
+	probeMemory = 2 << 30 // octets of address space, most of which the runtime only reserves
+	probeCPU    = 20      // seconds
+	probeTime   = time.Minute
+)
+
+const probeCommand = "parse-probe"
+
+// probeParse parses raw in a child process under hard limits. The error says that the child did not come through, or
+// could not be asked.
+func probeParse(ctx context.Context, raw *storage.Raw) error {
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("finding the program: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, probeCommand)
+	cmd.Stdin = io.NewSectionReader(raw, 0, raw.Size())
+	cmd.WaitDelay = time.Second
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("the child process: %w", errors.Join(err, ctx.Err()))
+	}
+	return nil
+}
+
+// newProbeCommand is the child's side of probeParse.
+func newProbeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    probeCommand,
+		Short:  "Parse standard input under hard limits (used by the server itself)",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return probe(cmd.InOrStdin())
+		},
+	}
+}
+
+// probe does with a message what the delivery will do with it: parse it and read every attachment.
+func probe(in io.Reader) error {
+	for resource, limit := range map[int]uint64{unix.RLIMIT_AS: probeMemory, unix.RLIMIT_CPU: probeCPU, unix.RLIMIT_CORE: 0} {
+		if err := unix.Setrlimit(resource, &unix.Rlimit{Cur: limit, Max: limit}); err != nil {
+			return fmt.Errorf("setting a limit: %w", err)
+		}
+	}
+	message, err := io.ReadAll(in)
+	if err != nil {
+		return fmt.Errorf("reading the message: %w", err)
+	}
+	parsed, err := parseMail(bytes.NewReader(message), int64(len(message)), parser.Limits{})
+	if err != nil {
+		return fmt.Errorf("parsing: %w", err)
+	}
+	for _, part := range parsed.Attachments {
+		if _, err := io.Copy(io.Discard, part.Open()); err != nil {
+			return fmt.Errorf("reading part %s: %w", part.ID, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+// newRoot makes the command tree. started becomes true when the command line was understood and a command runs: an
+// error before that is a wrong use.
+func newRoot() (root *cobra.Command, started *bool) {
+	started = new(bool)
+	root = &cobra.Command{
+		Use:           "letterhook",
+		Short:         "Mail in, signed webhook out",
+		Long:          "Letterhook takes mail for your domains over SMTP, makes it durable, parses it to JSON and posts that to your webhooks,\nsigned and retried for days.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version(),
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetVersionTemplate("letterhook {{.Version}}\n")
+	root.AddCommand(
+		newServeCommand(), newDevCommand(), newCheckCommand(), newHealthCommand(),
+		newSendCommand(), newListenCommand(), newParseCommand(), newProbeCommand(),
+		newMessagesCommand(), newDeliveriesCommand(), newFsckCommand(), newVersionCommand(),
+	)
+	noteStart(root, started)
+	return root, started
+}
+
+// noteStart makes every command set started when it begins, which is after flags and arguments were checked.
+func noteStart(cmd *cobra.Command, started *bool) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			*started = true
+			return run(cmd, args)
+		}
+	}
+	for _, child := range cmd.Commands() {
+		noteStart(child, started)
+	}
+}

@@ -1,0 +1,355 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/letterhook/letterhook/admin"
+	"github.com/letterhook/letterhook/cmd/letterhook/config"
+	"github.com/letterhook/letterhook/dispatch"
+	"github.com/letterhook/letterhook/inbound"
+	"github.com/letterhook/letterhook/storage"
+)
+
+// server is the composition root: it wires the rooms, starts them in order and stops them in order. serve and dev run
+// the same one.
+type server struct {
+	cfg      *config.Config // what runs; changed by reload alone
+	log      *slog.Logger
+	level    *slog.LevelVar
+	loopback bool
+
+	registry   *prometheus.Registry
+	store      *storage.Store
+	blobs      storage.Blobs
+	links      *storage.Links
+	smtp       *inbound.Server
+	dispatcher *dispatch.Dispatcher
+
+	directory atomic.Pointer[storage.Directory]
+	identity  atomic.Pointer[tls.Config] // nil: no certificate
+	retention atomic.Pointer[storage.Retention]
+	stopping  atomic.Bool
+
+	smtpListeners []net.Listener // in the order of the configuration
+	public        net.Listener
+	private       net.Listener // the same as public where the two share an address
+}
+
+// serverOptions are what a server needs beside its configuration.
+type serverOptions struct {
+	config   *config.Config
+	declare  func(*config.Config) storage.Declaration
+	loopback bool // endpoints may lie on this machine
+	log      *slog.Logger
+	level    *slog.LevelVar
+}
+
+// openServer binds the listeners, opens the store and wires the rooms. Nothing is accepted before Run. Whoever does
+// not run it closes it.
+func openServer(ctx context.Context, o serverOptions) (_ *server, err error) {
+	s := &server{cfg: o.config, log: o.log, level: o.level, loopback: o.loopback, registry: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := s.loadIdentity(o.config); err != nil {
+		return nil, err
+	}
+	if err := s.listen(); err != nil {
+		return nil, err
+	}
+	if o.config.PublicURL == "" { // dev: wherever it listens
+		o.config.PublicURL = "http://" + s.public.Addr().String()
+	}
+	if err := s.openStorage(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.apply(ctx, o.config, o.declare(o.config)); err != nil {
+		return nil, err
+	}
+	if err := s.wireDelivery(); err != nil {
+		return nil, err
+	}
+	if err := s.wireSMTP(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// listen binds every address, so that a wrong one is known before anything else happens.
+func (s *server) listen() error {
+	for _, l := range s.cfg.SMTP.Listeners {
+		bound, err := net.Listen("tcp", l.Address)
+		if err != nil {
+			return fmt.Errorf("listening for SMTP: %w", err)
+		}
+		s.smtpListeners = append(s.smtpListeners, bound)
+	}
+	var err error
+	if s.public, err = net.Listen("tcp", s.cfg.HTTP.Public.Address); err != nil {
+		return fmt.Errorf("listening for HTTP: %w", err)
+	}
+	if s.cfg.HTTP.Private == s.cfg.HTTP.Public {
+		s.private = s.public
+		return nil
+	}
+	if s.private, err = net.Listen("tcp", s.cfg.HTTP.Private.Address); err != nil {
+		return fmt.Errorf("listening for private HTTP: %w", err)
+	}
+	return nil
+}
+
+// openStorage opens keys, blobs and store.
+func (s *server) openStorage(ctx context.Context) error {
+	opened, err := openFolder(ctx, s.cfg, folderOptions{log: s.log, registerer: s.registry, step: crashStep()})
+	if err != nil {
+		return err
+	}
+	s.store, s.blobs, s.links = opened.store, opened.blobs, opened.links
+	return nil
+}
+
+// apply makes a declaration the current one, in the store and in memory.
+func (s *server) apply(ctx context.Context, c *config.Config, d storage.Declaration) error {
+	directory, err := s.store.Apply(ctx, d)
+	if err != nil {
+		return fmt.Errorf("applying accounts, domains and endpoints: %w", err)
+	}
+	s.directory.Store(directory)
+	s.retention.Store(retention(c))
+	return nil
+}
+
+func (s *server) wireDelivery() error {
+	guard := s.cfg.Guard()
+	d, err := dispatch.New(dispatch.Config{
+		Store:         s.store,
+		Blobs:         s.blobs,
+		Directory:     s.directory.Load,
+		Links:         s.links,
+		LinkLifetime:  s.cfg.Storage.LinkLifetime.Std(),
+		Allow:         guard.Allow,
+		AllowHosts:    guard.AllowHosts,
+		AllowLoopback: s.loopback,
+		BlockedAddrs:  s.ownAddresses(),
+		Workers:       s.cfg.Delivery.Workers,
+		BytesInFlight: int64(s.cfg.Delivery.BytesInFlight),
+		MemoryBudget:  int64(s.cfg.Delivery.MemoryBudget),
+		Schedule:      durations(s.cfg.Delivery.Schedule),
+		DrainTimeout:  s.cfg.Delivery.DrainTimeout.Std(),
+		Version:       version(),
+		Parse:         parseMail,
+		ProbeParse:    probeParse,
+		Log:           s.log,
+		Registerer:    s.registry,
+		Step:          crashStep(),
+	})
+	if err != nil {
+		return fmt.Errorf("preparing the delivery: %w", err)
+	}
+	s.dispatcher = d
+	s.store.SetHandOver(d.HandOver)
+	return nil
+}
+
+func (s *server) wireSMTP() error {
+	c := &s.cfg.SMTP
+	smtp, err := inbound.NewServer(inbound.Config{
+		Hostname:             s.cfg.Hostname,
+		Recipients:           func(p inbound.Path) inbound.Decision { return s.directory.Load().Recipients(p) },
+		Spool:                s.store,
+		TLS:                  s.tlsConfig(),
+		MaxMessageSize:       int64(c.MaxMessageSize),
+		MaxRecipients:        c.MaxRecipients,
+		MaxLineLength:        int(c.MaxLineLength),
+		MaxReceived:          c.MaxReceived,
+		MemoryPerMessage:     int64(c.MemoryPerMessage),
+		MemoryTotal:          int64(c.MemoryTotal),
+		TempDir:              tempDir(s.cfg),
+		CommandTimeout:       c.CommandTimeout.Std(),
+		DataIdleTimeout:      c.DataIdleTimeout.Std(),
+		SessionTimeout:       c.SessionTimeout.Std(),
+		MaxErrors:            c.MaxErrors,
+		MaxUnknownRecipients: c.MaxUnknownRecipients,
+		MaxCommands:          c.MaxCommands,
+		MaxMessages:          c.MaxMessages,
+		MaxConnections:       c.MaxConnections,
+		MaxConnectionsPerIP:  c.MaxConnectionsPerIP,
+		RefuseBareLineEnds:   c.RefuseBareLineEnds,
+		DiskFull:             s.store.DiskFull,
+		LogAddresses:         c.LogAddresses,
+		Log:                  s.log,
+		Registerer:           s.registry,
+		Step:                 crashStep(),
+	})
+	if err != nil {
+		return fmt.Errorf("preparing SMTP: %w", err)
+	}
+	s.smtp = smtp
+	return nil
+}
+
+// Run serves until ctx ends or a part fails. Then it stops taking mail, lets transactions and attempts finish within
+// their deadlines, writes what is queued and returns. What was not finished is on disk and done after the next start.
+func (s *server) Run(ctx context.Context) error {
+	stopping, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopDelivering()
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServing()
+
+	var taking, delivery, web sync.WaitGroup
+	start := func(group *sync.WaitGroup, ctx context.Context, part func(context.Context) error) {
+		group.Go(func() {
+			if err := part(ctx); err != nil {
+				stop(err)
+			}
+		})
+	}
+	start(&delivery, delivering, s.dispatcher.Run)
+	for l, handler := range s.handlers() {
+		start(&web, serving, func(ctx context.Context) error { return serveHTTP(ctx, l, handler, s.log) })
+	}
+	for i, l := range s.smtpListeners {
+		declared := s.cfg.SMTP.Listeners[i]
+		start(&taking, stopping, func(ctx context.Context) error {
+			return s.smtp.Serve(ctx, l, declared.Name, declared.TLS == config.TLSImplicit)
+		})
+	}
+	start(&taking, stopping, s.housekeep)
+	s.log.Info("started", "version", version(), "hostname", s.cfg.Hostname, "smtp", s.smtpAddresses(), "public_http", s.public.Addr().String())
+
+	<-stopping.Done()
+	s.stopping.Store(true)
+	s.log.Info("stopping")
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.SMTP.ShutdownTimeout.Std())
+	defer cancel()
+	if err := s.smtp.Shutdown(drain); err != nil {
+		s.log.Warn("sessions were cut", "error", err)
+	}
+	taking.Wait()
+	stopDelivering()
+	delivery.Wait()
+	stopServing()
+	web.Wait()
+	err := s.close()
+	if cause := context.Cause(stopping); ctx.Err() == nil {
+		err = errors.Join(cause, err)
+	}
+	s.log.Info("stopped")
+	return err
+}
+
+// close lets go of what openServer took.
+func (s *server) close() error {
+	for _, l := range append([]net.Listener{s.public, s.private}, s.smtpListeners...) {
+		if l != nil {
+			l.Close() // closed already after Run
+		}
+	}
+	if s.store == nil {
+		return nil
+	}
+	return s.store.Close()
+}
+
+// handlers are the HTTP listeners with what they serve.
+func (s *server) handlers() map[net.Listener]http.Handler {
+	public := admin.Public(s.store, s.blobs, s.links, s.log)
+	private := admin.Private(s.registry, s.ready)
+	if s.public == s.private {
+		both := http.NewServeMux()
+		both.Handle("/", private)
+		both.Handle("/v1/", public)
+		if path := s.links.Path(); path != "" {
+			both.Handle(path+"/v1/", public)
+		}
+		return map[net.Listener]http.Handler{s.overTLS(s.public, s.cfg.HTTP.Public): both}
+	}
+	return map[net.Listener]http.Handler{
+		s.overTLS(s.public, s.cfg.HTTP.Public):   public,
+		s.overTLS(s.private, s.cfg.HTTP.Private): private,
+	}
+}
+
+// ready is why no mail is taken now, or nil.
+func (s *server) ready() error {
+	switch {
+	case s.stopping.Load():
+		return errors.New("stopping")
+	case s.store.DiskFull():
+		return errors.New("the disk is nearly full")
+	default:
+		return nil
+	}
+}
+
+// sweepEvery is the rhythm of retention.
+const sweepEvery = 10 * time.Minute
+
+// housekeep removes what retention no longer keeps.
+func (s *server) housekeep(ctx context.Context) error {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			swept, err := s.store.Sweep(ctx, *s.retention.Load())
+			if err != nil && ctx.Err() == nil {
+				s.log.Error("sweeping failed; it goes on with the next round", "error", err)
+			}
+			if swept != (storage.Swept{}) {
+				s.log.Info("swept", "messages", swept.Messages, "attachments", swept.Attachments,
+					"packs", swept.Packs, "orphans", swept.Orphans, "attempts", swept.Attempts)
+			}
+		}
+	}
+}
+
+// ownAddresses are the addresses that no delivery may go to.
+func (s *server) ownAddresses() []netip.AddrPort {
+	var own []netip.AddrPort
+	for _, l := range append([]net.Listener{s.public, s.private}, s.smtpListeners...) {
+		if address, ok := l.Addr().(*net.TCPAddr); ok {
+			own = append(own, address.AddrPort())
+		}
+	}
+	return own
+}
+
+func (s *server) smtpAddresses() []string {
+	addresses := make([]string, len(s.smtpListeners))
+	for i, l := range s.smtpListeners {
+		addresses[i] = l.Addr().String()
+	}
+	return addresses
+}
+
+func durations(list []config.Duration) []time.Duration {
+	if list == nil {
+		return nil
+	}
+	std := make([]time.Duration, len(list))
+	for i, d := range list {
+		std[i] = d.Std()
+	}
+	return std
+}

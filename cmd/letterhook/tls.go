@@ -1,0 +1,50 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+
+	"github.com/letterhook/letterhook/cmd/letterhook/config"
+)
+
+// loadIdentity reads the certificates of a configuration and makes them the server's. Handshakes that run keep theirs.
+func (s *server) loadIdentity(c *config.Config) error {
+	if len(c.TLS.Certificates) == 0 {
+		return nil
+	}
+	identity := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.TLS.MinVersion == "1.3" {
+		identity.MinVersion = tls.VersionTLS13
+	}
+	for _, files := range c.TLS.Certificates {
+		certificate, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+		if err != nil {
+			return fmt.Errorf("loading the certificate: %w", err)
+		}
+		identity.Certificates = append(identity.Certificates, certificate)
+	}
+	s.identity.Store(identity)
+	return nil
+}
+
+// tlsConfig hands every handshake the certificates of its moment; nil without any.
+func (s *server) tlsConfig() *tls.Config {
+	if s.identity.Load() == nil {
+		return nil
+	}
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.identity.Load(), nil },
+	}
+}
+
+// overTLS is l, speaking TLS where it is declared so.
+func (s *server) overTLS(l net.Listener, declared config.HTTPListener) net.Listener {
+	if !declared.TLS {
+		return l
+	}
+	c := s.tlsConfig()
+	c.NextProtos = []string{"http/1.1"}
+	return tls.NewListener(l, c)
+}
