@@ -1,0 +1,77 @@
+# make run    builds the server and runs it without configuration: mail to any domain is printed as an event
+# make test   everything: unit tests with the race detector, fuzzing for a moment, real peers, kills, faults
+# make lint   what CI demands of the text
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+
+BIN     := bin
+CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/letterhook
+TOOLS   := $(CACHE)/bin
+RELEASE ?= $(shell git describe --tags --dirty --always 2>/dev/null)
+
+GOLANGCI_LINT := $(TOOLS)/golangci-lint-v2.15.0
+VERSITYGW     := $(TOOLS)/versitygw-v1.8.0
+
+FUZZTIME ?= 10s
+SOAK     ?= 1h
+KILLS    ?= 10
+
+export CGO_ENABLED := 0
+
+.PHONY: build
+build: ## build the program: static, for any Linux
+	go build -trimpath -ldflags "-s -w -X main.release=$(RELEASE)" -o $(BIN)/letterhook ./cmd/letterhook
+
+.PHONY: run
+run: build ## run without configuration; ARGS="--forward URL" and the like
+	$(BIN)/letterhook dev $(ARGS)
+
+.PHONY: test
+test: unit fuzz e2e ## everything
+
+.PHONY: unit
+unit: ## every package but the slow ones, with the race detector
+	CGO_ENABLED=1 go test -race -timeout 10m $$(go list ./... | grep -v /cmd/letterhook/e2e)
+
+.PHONY: e2e
+e2e: services ## the whole program: real peers, kills, faults of disk and bucket
+	PATH="$(TOOLS)/current:$$PATH" LETTERHOOK_KILLS=$(KILLS) go test -timeout 30m ./cmd/letterhook/e2e/...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME
+	.ci/fuzz $(FUZZTIME)
+
+.PHONY: services
+services: $(VERSITYGW) ## what the tests need beside Go: a mail server, a trace, an S3 server
+	.ci/services
+	mkdir -p $(TOOLS)/current && ln -sf $(VERSITYGW) $(TOOLS)/current/versitygw
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## format, vet, linters, module file, static build
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "gofmt -w the files above"; exit 1; }
+	go vet ./...
+	go vet -tags crashpoints ./cmd/...
+	go mod tidy -diff
+	$(GOLANGCI_LINT) run
+
+.PHONY: bench
+bench: build ## figures of this machine
+	$(BIN)/letterhook bench $(ARGS)
+
+.PHONY: soak
+soak: build ## load for SOAK, with kills
+	LETTERHOOK_KILLS=100000 LETTERHOOK_SOAK=$(SOAK) go test -timeout 0 -run TestKilledAtRandom -v ./cmd/letterhook/e2e/
+
+.PHONY: clean
+clean: ## what make made here
+	rm -rf $(BIN)
+
+.PHONY: help
+help:
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+$(GOLANGCI_LINT):
+	.ci/tool github.com/golangci/golangci-lint/v2/cmd/golangci-lint v2.15.0 $@
+
+$(VERSITYGW):
+	.ci/tool github.com/versity/versitygw/cmd/versitygw v1.8.0 $@
