@@ -59,6 +59,7 @@ func (s *Store) Accept(ctx context.Context, env *inbound.Envelope, body inbound.
 		return nil, fmt.Errorf("accept: %w", err)
 	}
 	s.metrics.acceptSeconds.Observe(time.Since(start).Seconds())
+	s.unacked.put(a.messages)
 	ids := make([]string, len(a.messages))
 	for i, m := range a.messages {
 		ids[i] = m.id
@@ -131,7 +132,7 @@ func (s *Store) prepare(ctx context.Context, account string, env *inbound.Envelo
 			return nil, fmt.Errorf("read body: %w", err)
 		}
 	}
-	m.sealed = seal(key, plain)
+	m.sealed = appendSealed(s.buffers.get(), key, plain)
 	return m, nil
 }
 
@@ -187,14 +188,6 @@ func writeText(h hash.Hash, s string) {
 	binary.BigEndian.PutUint32(n[:], uint32(len(s)))
 	h.Write(n[:])
 	io.WriteString(h, s)
-}
-
-// Acknowledged implements [inbound.Spool]: the dedupe keys of the messages retire with one of the next transactions, and
-// before that of any mail accepted after this call.
-func (s *Store) Acknowledged(ids []string) {
-	if len(ids) > 0 {
-		s.queue.putAcks(ids)
-	}
 }
 
 // AcceptsWaiting is the number of mails that wait for the disk now. Whoever can wait gives way to them.

@@ -5,7 +5,7 @@ type batch struct {
 	accepts     []*acceptance
 	completions []*completing
 	begins      []*beginning
-	acks        []string
+	acks        retired
 	tasks       []*task
 }
 
@@ -13,18 +13,18 @@ func (b *batch) empty() bool { return b.rows() == 0 && len(b.tasks) == 0 }
 
 // rows counts what can fail by itself.
 func (b *batch) rows() int {
-	return len(b.accepts) + len(b.completions) + len(b.begins) + len(b.acks)
+	return len(b.accepts) + len(b.completions) + len(b.begins) + b.acks.len()
 }
 
 // split halves a batch of two or more, by kind first: acknowledgements stay in front, because a mail accepted after one
 // depends on it.
 func (b *batch) split() (*batch, *batch) {
 	switch {
-	case len(b.acks) > 0 && len(b.acks) < b.rows():
+	case b.acks.len() > 0 && b.acks.len() < b.rows():
 		return &batch{acks: b.acks}, &batch{accepts: b.accepts, completions: b.completions, begins: b.begins}
-	case len(b.acks) > 0:
-		h := len(b.acks) / 2
-		return &batch{acks: b.acks[:h]}, &batch{acks: b.acks[h:]}
+	case b.acks.len() > 0:
+		k, i := len(b.acks.keys)/2, (len(b.acks.ids)+1)/2
+		return &batch{acks: retired{b.acks.keys[:k], b.acks.ids[:i]}}, &batch{acks: retired{b.acks.keys[k:], b.acks.ids[i:]}}
 	case len(b.accepts) > 0 && len(b.accepts) < b.rows():
 		return &batch{accepts: b.accepts}, &batch{completions: b.completions, begins: b.begins}
 	case len(b.accepts) > 0:

@@ -103,8 +103,8 @@ func (c *committer) commit(b *batch) {
 	c.metrics.failed.Inc()
 	c.log.Error("a transaction failed", "accepts", len(b.accepts), "completions", len(b.completions), "error", err)
 	b.fail(err)
-	if isStorageTrouble(err) && len(b.acks) > 0 {
-		c.queue.putAcks(b.acks)
+	if isStorageTrouble(err) && b.acks.len() > 0 {
+		c.queue.putAcks(b.acks, time.Now())
 	}
 }
 

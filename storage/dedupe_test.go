@@ -178,3 +178,32 @@ func TestDedupeAgainstModel(t *testing.T) {
 		})
 	})
 }
+
+// TestAcknowledgedWithoutMemory retires a key that only the message's row knows.
+func TestAcknowledgedWithoutMemory(t *testing.T) {
+	config := newConfig(t, layouts()[0])
+	s := open(t, config)
+	text := content(500)
+	first := accept(t, s, envelope("ep_1"), newBody(text))
+	s.Close()
+	s = open(t, config)
+	s.Acknowledged(append(first, "msg_unknown"))
+	if second := accept(t, s, envelope("ep_1"), newBody(text)); slices.Equal(first, second) {
+		t.Error("the acknowledged mail was taken for a resend")
+	}
+}
+
+// TestAcknowledgementIsWrittenOnClose closes before the idle time of acknowledgements is over.
+func TestAcknowledgementIsWrittenOnClose(t *testing.T) {
+	config := newConfig(t, layouts()[0])
+	s := open(t, config)
+	ids := accept(t, s, envelope("ep_1"), newBody(content(10)))
+	s.Acknowledged(ids)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var keys int
+	if err := database(t, config).QueryRow("SELECT count(*) FROM dedupe").Scan(&keys); err != nil || keys != 0 {
+		t.Errorf("%d keys stand after Close, error %v", keys, err)
+	}
+}

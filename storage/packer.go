@@ -23,6 +23,8 @@ type packer struct {
 	log   *slog.Logger
 	group sync.WaitGroup
 
+	buffers *buffers
+
 	mu     sync.Mutex
 	cond   sync.Cond
 	queue  acceptances
@@ -118,6 +120,7 @@ func (p *packer) pack(as []*acceptance) error {
 	p.step("pack-synced")
 	for _, a := range as {
 		for _, m := range a.messages {
+			p.buffers.put(m.sealed)
 			m.sealed = nil
 		}
 	}

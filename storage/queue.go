@@ -94,7 +94,7 @@ type queue struct {
 	completions []*completing
 	since       time.Time // when the first of completions came
 	begins      []*beginning
-	acks        []string // ids whose dedupe keys retire
+	acks        retired
 	acksSince   time.Time
 	tasks       []*task
 	closed      bool
@@ -150,14 +150,14 @@ func (q *queue) putTask(t *task) bool {
 	})
 }
 
-// putAcks queues ids whose dedupe keys retire.
-func (q *queue) putAcks(ids []string) {
+// putAcks queues dedupe keys that retire.
+func (q *queue) putAcks(r retired, now time.Time) {
 	q.put(func() bool {
-		first := len(q.acks) == 0
+		first := q.acks.len() == 0
 		if first {
-			q.acksSince = time.Now()
+			q.acksSince = now
 		}
-		q.acks = append(q.acks, ids...)
+		q.acks.add(r)
 		return first
 	})
 }
@@ -196,10 +196,10 @@ func (q *queue) take() (b *batch, wait time.Duration, last bool) {
 			}
 		}
 	}
-	if len(q.acks) > 0 {
+	if q.acks.len() > 0 {
 		left := ackWait - time.Since(q.acksSince)
 		if going || left <= 0 {
-			b.acks, q.acks = q.acks, nil
+			b.acks, q.acks = q.acks, retired{}
 		} else if wait == 0 || left < wait {
 			wait = left
 		}

@@ -36,6 +36,7 @@ type segments struct {
 	create func(path string) (segmentFile, error)
 	now    func() time.Time
 	step   func(string)
+	free   *buffers
 
 	file   segmentFile // nil: the next batch begins a new one
 	key    string
@@ -44,8 +45,8 @@ type segments struct {
 	buf    []byte
 }
 
-func newSegments(dir string, now func() time.Time, step func(string)) *segments {
-	return &segments{dir: dir, create: createSegment, now: now, step: step}
+func newSegments(dir string, now func() time.Time, step func(string), free *buffers) *segments {
+	return &segments{dir: dir, create: createSegment, now: now, step: step, free: free}
 }
 
 // createSegment makes a file whose name survives a crash.
@@ -95,6 +96,7 @@ func (s *segments) append(as []*acceptance) error {
 	}
 	for _, a := range as {
 		for _, m := range a.messages {
+			s.free.put(m.sealed)
 			m.sealed = nil
 		}
 	}

@@ -65,6 +65,8 @@ type Store struct {
 	packer    *packer // nil: packs go to segments
 	segments  *segments
 	metrics   *metrics
+	unacked   unacknowledged
+	buffers   buffers
 	disk      disk
 	// orphansSwept is when Blobs was last listed as a whole; it belongs to the one goroutine that sweeps.
 	orphansSwept time.Time
@@ -88,7 +90,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	go s.committer.run()
 	if cfg.PackInBlobs && !cfg.Beside {
 		s.packer = &packer{
-			blobs: cfg.Blobs, next: s.queue.putAccept, now: cfg.Now, step: cfg.Step, log: cfg.Log,
+			blobs: cfg.Blobs, next: s.queue.putAccept, now: cfg.Now, step: cfg.Step, log: cfg.Log, buffers: &s.buffers,
 		}
 		s.packer.start()
 	}
@@ -128,7 +130,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if s.reads, err = prepareReads(ctx, s.read); err != nil {
 		return err
 	}
-	s.segments = newSegments(filepath.Join(s.cfg.Dir, "segments"), s.cfg.Now, s.cfg.Step)
+	s.segments = newSegments(filepath.Join(s.cfg.Dir, "segments"), s.cfg.Now, s.cfg.Step, &s.buffers)
 	if !s.cfg.Beside {
 		if err := os.MkdirAll(s.segments.dir, 0o700); err != nil {
 			return err

@@ -14,7 +14,8 @@ const dedupeWindow = 24 * time.Hour
 var errDoomed = errors.New("the pack was swept as an orphan")
 
 var (
-	retireKeys = &rowStatement{
+	deleteKeys   = &rowStatement{head: "DELETE FROM dedupe WHERE key IN (", row: "?", tail: ")", columns: 1}
+	deleteKeysOf = &rowStatement{
 		head: "DELETE FROM dedupe WHERE key IN (SELECT dedupe FROM message WHERE id IN (", row: "?", tail: "))", columns: 1,
 	}
 	insertKeys = &rowStatement{
@@ -99,15 +100,20 @@ func (t *transaction) write(b *batch) error {
 	return nil
 }
 
-func (t *transaction) acks(ids []string) error {
-	if len(ids) == 0 {
-		return nil
+func (t *transaction) acks(r retired) error {
+	v := t.values
+	v.keys = v.keys[:0]
+	for i := range r.keys {
+		v.keys = append(v.keys, r.keys[i][:])
 	}
-	args := make([]driver.Value, len(ids))
-	for i, id := range ids {
-		args[i] = id
+	if _, err := t.execRows(deleteKeys, v.keys); err != nil {
+		return err
 	}
-	_, err := t.execRows(retireKeys, args)
+	v.keys = v.keys[:0]
+	for _, id := range r.ids {
+		v.keys = append(v.keys, id)
+	}
+	_, err := t.execRows(deleteKeysOf, v.keys)
 	return err
 }
 
