@@ -22,7 +22,7 @@ func newRoot() (root *cobra.Command, started *bool) {
 	root.AddCommand(
 		newServeCommand(), newDevCommand(), newCheckCommand(), newHealthCommand(),
 		newSendCommand(), newListenCommand(), newParseCommand(), newProbeCommand(),
-		newMessagesCommand(), newDeliveriesCommand(), newFsckCommand(), newVersionCommand(),
+		newMessagesCommand(), newDeliveriesCommand(), newFsckCommand(), newBenchCommand(), newVersionCommand(),
 	)
 	noteStart(root, started)
 	return root, started

@@ -94,7 +94,7 @@ func unsynced(calls []call) (faults []string, messages int) {
 func order(calls []call, from, to int) string {
 	at := from
 	for _, want := range []struct{ what, name, target string }{
-		{"pack written", "write", "/packs/"}, {"pack synced", "sync", "/packs/"},
+		{"pack written", "write", "/segments/"}, {"pack synced", "sync", "/segments/"},
 		{"database log written", "write", "-wal"}, {"database log synced", "sync", "-wal"},
 	} {
 		found := false
@@ -135,7 +135,7 @@ func TestSyncedBefore250(t *testing.T) {
 		t.Errorf("the trace shows %d messages, %d were sent", seen, messages)
 	}
 	// The check itself must notice each sync that is not there.
-	for _, target := range []string{"/packs/", "-wal"} {
+	for _, target := range []string{"/segments/", "-wal"} {
 		var without []call
 		for _, c := range calls {
 			if !strings.Contains(c.name, "sync") || !strings.Contains(c.target, target) {

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/letterhook/letterhook/cmd/letterhook/bench"
+)
+
+// newBenchCommand is `letterhook bench`: a server of its own under load, or one that runs already.
+func newBenchCommand() *cobra.Command {
+	var o bench.Options
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Load a server and report rates, latencies, losses and duplicates",
+		Long: `Sends messages over many connections and counts the webhooks that come back.
+
+Without --smtp it starts a server of its own in a temporary folder, with the very engine of "dev", and measures that
+server's CPU time and memory too. With --smtp it only sends to that address and reports what was accepted.`,
+		Example: "  letterhook bench\n  letterhook bench --rate 25 --messages 500 --connections 1\n  letterhook bench --smtp 127.0.0.1:2525",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Addr == "" {
+				self, err := os.Executable()
+				if err != nil {
+					return fmt.Errorf("finding this program: %w", err)
+				}
+				o.Program = self
+			}
+			o.Run = fmt.Sprintf("r%d", time.Now().Unix())
+			report, err := bench.Run(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), report)
+			}
+			_, err = report.WriteTo(cmd.OutOrStdout())
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Addr, "smtp", "", "load the server at this `address` instead of starting one")
+	f.StringVar(&o.To, "to", "load@bench.example", "forward-`path` of every message")
+	f.IntVar(&o.Connections, "connections", 32, "sessions at the same time")
+	f.Int64Var(&o.Messages, "messages", 20000, "messages to send")
+	f.IntVar(&o.Size, "size", 10240, "octets of text and html in each message")
+	f.IntVar(&o.Attachment, "attachment", 0, "octets of an attachment to each message")
+	f.Float64Var(&o.Rate, "rate", 0, "messages a second; 0: as many as go through")
+	f.IntVar(&o.Endpoints, "endpoints", 0, "spread the messages over so many endpoints; 0: one takes all")
+	f.IntVar(&o.Hanging, "hanging", 0, "of these never answer")
+	f.DurationVar(&o.Wait, "wait", time.Minute, "how long to wait for the last webhook")
+	f.BoolVar(&asJSON, "json", false, "print the report as JSON")
+	return cmd
+}
