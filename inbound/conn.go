@@ -157,9 +157,8 @@ func (c *conn) Close() error {
 	if c.linger {
 		c.lingerOn()
 	}
-	err := c.wire.Close()
-	c.srv.forget(c)
-	return err
+	c.srv.forget(c) // before the peer can see the end and come again
+	return c.wire.Close()
 }
 
 // lingerOn lets the peer read our last reply. Closing at once while it is still sending would reset the connection,

@@ -191,6 +191,12 @@ func TestStartTLSForgets(t *testing.T) {
 	e := serve(t, nil)
 	p := ways[0].connect(t, e)
 	p.transaction()
+	p.startTLS()
+	p.do("RCPT TO:<bob@in.example.com>", "503 5.5.1 Say MAIL first")
+	p.do("DATA", "503 5.5.1")
+
+	p = ways[0].connect(t, e)
+	p.transaction()
 	p.send("BDAT 5\r\nclear")
 	p.expect("250")
 	p.startTLS()

@@ -1,6 +1,7 @@
 package inbound_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -45,6 +46,30 @@ func TestNotAcknowledged(t *testing.T) {
 		if acked := e.spool.acknowledged(); len(acked) != 0 {
 			t.Errorf("%s: acknowledged %v", name, acked)
 		}
+	}
+}
+
+// TestNotAcknowledgedByEarlyCommand: a command that arrives while the message is being made durable was sent without
+// knowing the outcome.
+func TestNotAcknowledgedByEarlyCommand(t *testing.T) {
+	var p *peer
+	e := serve(t, func(c *inbound.Config) {
+		c.Spool.(*spool).accept = func(context.Context, *inbound.Envelope, inbound.Body) error {
+			p.send("NOOP\r\n") // on loopback it has arrived when send returns
+			return nil
+		}
+	})
+	p = ways[0].connect(t, e)
+	p.begin()
+	p.send("x\r\n.\r\n")
+	p.expect("250 2.0.0 OK queued as msg_1")
+	p.expect("250 2.0.0")
+	if acked := e.spool.acknowledged(); len(acked) != 0 {
+		t.Errorf("acknowledged %v", acked)
+	}
+	p.do("NOOP", "250") // this one was sent behind the replies
+	if id := <-e.spool.acks; id != "msg_1" {
+		t.Errorf("acknowledged %s", id)
 	}
 }
 

@@ -101,10 +101,9 @@ func (c *conn) readData(message *content) *refusal {
 	}
 }
 
-// contentFailed ends a connection that stalled or broke inside a message: nothing that comes later can be told from
-// content.
+// contentFailed names what ends a connection that stalled or broke inside a message. It is a 421 in any case: nothing
+// that comes later can be told from content.
 func (c *conn) contentFailed(err error) *refusal {
-	c.dead = true
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return refuseIdle
 	}

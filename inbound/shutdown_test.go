@@ -52,6 +52,8 @@ func TestShutdown(t *testing.T) {
 				t.Fatalf("Shutdown returned while a transaction was under way: %v", err)
 			default:
 			}
+			chunks.send("BDAT 1\r\nx")
+			chunks.expect("250 2.0.0 1 octets")
 			chunks.send("BDAT 1 LAST\r\nx")
 			chunks.expect("250 2.0.0 OK queued")
 			chunks.expect("421 4.3.2")
