@@ -26,6 +26,8 @@ type base64Decoder struct {
 	group     [4]byte
 	have      int  // values in group
 	padded    bool // the last block ended with its padding
+	begun     bool // at least one octet was decoded
+	plain     bool // the body is no base64 at all; passed on as it is
 	ended     bool // text follows; the rest is dropped
 	noise     int
 	truncated bool
@@ -60,12 +62,16 @@ func (d *base64Decoder) decode(dst, src []byte, final bool) ([]byte, int) {
 // line decodes one line, the usual one at full speed.
 func (d *base64Decoder) line(dst, line []byte) []byte {
 	text := bytes.TrimRight(line, " \t\r\n")
+	if d.plain {
+		return append(dst, line...)
+	}
 	if d.have == 0 && !d.padded && len(text)%4 == 0 {
 		at := len(dst)
 		if room := base64.StdEncoding.DecodedLen(len(text)); cap(dst)-at >= room {
 			n, err := base64.StdEncoding.Decode(dst[at:at+room], text)
 			if err == nil {
 				d.padded = len(text) > 0 && text[len(text)-1] == '='
+				d.begun = d.begun || n > 0
 				return dst[:at+n]
 			}
 		}
@@ -74,9 +80,14 @@ func (d *base64Decoder) line(dst, line []byte) []byte {
 		return dst
 	}
 	if d.footer(text) {
+		if !d.begun && d.have == 0 {
+			d.plain = true
+			return append(dst, line...)
+		}
 		d.ended, d.trailing = true, true
 		return dst
 	}
+	d.begun = true
 	for _, c := range text {
 		dst = d.octet(dst, c)
 	}
@@ -142,6 +153,9 @@ func (d *base64Decoder) finish(dst []byte) []byte {
 
 func (d *base64Decoder) damage() []Defect {
 	var list []Defect
+	if d.plain {
+		list = append(list, Defect{Code: DefectBase64Missing, Detail: "the body begins with prose"})
+	}
 	if d.noise > 0 {
 		list = append(list, Defect{Code: DefectBase64Noise, Detail: plural(d.noise, "character") + " outside of the alphabet"})
 	}

@@ -1,9 +1,6 @@
 package parser
 
 import (
-	"bytes"
-	"fmt"
-	"io"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -18,21 +15,19 @@ type bodyParts struct {
 }
 
 func findBodies(root *Part) bodyParts {
-	f := bodyFinder{}
 	text, html := &bodyList{}, &bodyList{}
-	f.walk([]*Part{root}, "mixed", false, text, html)
+	walkBodies([]*Part{root}, "mixed", false, text, html)
 	return bodyParts{text: text.parts, html: html.parts}
 }
 
+// bodyList is one of the two lists; nil where a branch of an alternative has no part in it.
 type bodyList struct{ parts []*Part }
 
-type bodyFinder struct{}
-
-func (f bodyFinder) walk(parts []*Part, container string, inAlternative bool, text, html *bodyList) {
+func walkBodies(parts []*Part, container string, inAlternative bool, text, html *bodyList) {
 	textBefore, htmlBefore := text.len(), html.len()
 	for i, part := range parts {
 		if subtype, ok := part.multipart(); ok {
-			f.walk(part.Parts, subtype, inAlternative || subtype == "alternative", text, html)
+			walkBodies(part.Parts, subtype, inAlternative || subtype == "alternative", text, html)
 			continue
 		}
 		if !isBody(part, i, container) {
@@ -79,7 +74,7 @@ func (l *bodyList) len() int {
 
 // isBody tells a text that is shown in place from one that is attached. A name makes an attachment of any but the first part.
 func isBody(p *Part, index int, container string) bool {
-	if !p.isText() || p.Disposition != "" && p.Disposition != "inline" {
+	if !p.isText() || p.Disposition != "" && p.Disposition != "inline" || p.unreadable() {
 		return false
 	}
 	return index == 0 || container != "related" && p.Filename == ""
@@ -133,8 +128,7 @@ func (p *parsing) htmlBody(m *Message, found bodyParts, used map[*Part]bool, src
 		}
 	}
 	if b.parts > 0 && src != nil {
-		text := b.String()
-		m.HTML, m.HTMLCharset = &text, b.charset
+		m.HTML, m.HTMLCharset = b.text(), b.charset
 	}
 	return nil
 }
@@ -163,39 +157,49 @@ func (p *parsing) textBody(m *Message, found bodyParts, used map[*Part]bool, src
 		}
 	}
 	if b.parts > 0 && src != nil {
-		text := b.String()
-		m.Text, m.TextCharset = &text, b.charset
+		m.Text, m.TextCharset = b.text(), b.charset
 	}
 	return nil
 }
 
 // bodyBuilder joins texts, each beginning on a line of its own.
 type bodyBuilder struct {
-	strings.Builder
+	texts   []string
+	size    int
 	parts   int
 	charset string // of the first
 }
 
+// add appends as much of a text as there is room for.
 func (b *bodyBuilder) add(d decodedText, limit int) (cut bool) {
 	if b.parts++; b.parts == 1 {
 		b.charset = d.charset
 	}
-	if s := b.String(); s != "" && !strings.HasSuffix(s, "\n") && len(s) < limit {
-		b.WriteByte('\n')
+	if n := len(b.texts); n > 0 && !strings.HasSuffix(b.texts[n-1], "\n") && b.size < limit {
+		b.texts = append(b.texts, "\n")
+		b.size++
 	}
-	text, room := d.text, max(0, limit-b.Len())
+	text, room := d.text, max(0, limit-b.size)
 	if cut = len(text) > room; cut {
 		for room > 0 && !utf8.RuneStart(text[room]) {
 			room--
 		}
 		text = text[:room]
 	}
-	b.WriteString(text)
+	if text != "" {
+		b.texts = append(b.texts, text)
+		b.size += len(text)
+	}
 	return cut
 }
 
+func (b *bodyBuilder) text() *string {
+	text := strings.Join(b.texts, "")
+	return &text
+}
+
 func (p *parsing) addBody(b *bodyBuilder, part *Part, src *source) error {
-	d, err := p.decodeBody(part, src, p.lim.BodyBytes-b.Len())
+	d, err := p.decodeBody(part, src, p.lim.BodyBytes-b.size)
 	if err == nil && b.add(d, p.lim.BodyBytes) {
 		p.limit(LimitBodyBytes)
 	}
@@ -206,7 +210,7 @@ func (p *parsing) addBody(b *bodyBuilder, part *Part, src *source) error {
 const mostHTMLForText = 512 << 10
 
 func (p *parsing) addHTMLAsText(b *bodyBuilder, part *Part, src *source) error {
-	d, err := p.decodeBody(part, src, min(mostHTMLForText, p.lim.BodyBytes-b.Len()))
+	d, err := p.decodeBody(part, src, min(mostHTMLForText, p.lim.BodyBytes-b.size))
 	if err != nil {
 		return err
 	}
@@ -217,84 +221,6 @@ func (p *parsing) addHTMLAsText(b *bodyBuilder, part *Part, src *source) error {
 		p.limit(LimitBodyBytes)
 	}
 	return nil
-}
-
-// decodeBody decodes at most limit octets of a text, lines ending in LF. Without a source (the bodies of a nested message) it
-// reads nothing.
-func (p *parsing) decodeBody(part *Part, src *source, limit int) (decodedText, error) {
-	if src == nil || limit <= 0 {
-		if src != nil && part.Length > 0 {
-			p.limit(LimitBodyBytes)
-		}
-		return decodedText{}, nil
-	}
-	octets, defects, err := bodyOctets(part, src, limit+1)
-	if err != nil {
-		return decodedText{}, fmt.Errorf("decode part %s: %w", part.ID, err)
-	}
-	for _, d := range defects {
-		p.defect(d.Code, part.ID, d.Detail)
-	}
-	if len(octets) > limit {
-		p.limit(LimitBodyBytes)
-		octets = octets[:limit]
-		for n := len(octets); n > limit-utf8.UTFMax && n > 0; n-- {
-			if utf8.RuneStart(octets[n-1]) {
-				if !utf8.FullRune(octets[n-1:]) {
-					octets = octets[:n-1] // a character cut in two is no damage
-				}
-				break
-			}
-		}
-	}
-	charset := part.Charset
-	if charset == "" && part.ContentType == "text/html" {
-		charset = metaCharset(octets)
-	}
-	d := decodeCharset(octets, charset)
-	if d.defect != "" {
-		p.defect(d.defect, part.ID, cleanText(charset))
-	}
-	d.text = strings.ReplaceAll(d.text, "\r\n", "\n")
-	return d, nil
-}
-
-// bodyOctets undoes the transfer encoding, in one step where the message lies in memory.
-func bodyOctets(part *Part, src *source, limit int) ([]byte, []Defect, error) {
-	if src.whole() && part.source == src.r {
-		body := src.buf[part.Offset : part.Offset+part.Length]
-		dec := newTransferDecoder(part.Encoding)
-		if dec == nil {
-			return body[:min(len(body), limit)], nil, nil
-		}
-		out, _ := dec.decode(make([]byte, 0, len(body)), body, true)
-		return out[:min(len(out), limit)], dec.damage(), nil
-	}
-	content := part.Open()
-	var b bytes.Buffer
-	b.Grow(int(min(part.Length+bytes.MinRead, int64(limit))))
-	_, err := b.ReadFrom(io.LimitReader(content, int64(limit)))
-	return b.Bytes(), content.Defects(), err
-}
-
-// metaCharset finds the charset that an HTML document names for itself, in its first kilobyte as browsers do.
-func metaCharset(html []byte) string {
-	head := bytes.ToLower(html[:min(len(html), 1024)])
-	for {
-		_, after, ok := bytes.Cut(head, []byte("<meta"))
-		if !ok {
-			return ""
-		}
-		tag, rest, _ := bytes.Cut(after, []byte(">"))
-		if _, label, ok := bytes.Cut(tag, []byte("charset=")); ok {
-			label = bytes.TrimLeft(label, "\"' ")
-			if i := bytes.IndexAny(label, "\"'; />"); i >= 0 {
-				label = label[:i]
-			}
-			return string(label)
-		}
-		head = rest
-	}
 }
 
 // shownIDs lists the content ids that the HTML refers to (RFC 2392).

@@ -1,7 +1,6 @@
 package parser
 
 import (
-	"bytes"
 	"strings"
 	"unicode/utf8"
 
@@ -10,6 +9,7 @@ import (
 	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/unicode"
 )
 
 const (
@@ -54,17 +54,17 @@ type decodedText struct {
 }
 
 // decodeCharset turns the octets of a text into valid UTF-8 without NUL and byte order mark. The declared charset is
-// believed unless the octets contradict it.
-func decodeCharset(b []byte, declared string) decodedText {
+// believed unless the octets contradict it. A text that is UTF-8 already is not copied.
+func decodeCharset(s, declared string) decodedText {
 	enc, name := findCharset(declared)
 	switch {
-	case bytes.HasPrefix(b, []byte("\xef\xbb\xbf")):
-		// A byte order mark outranks the label, as in browsers; utf-16 has a decoder that looks for its own.
-		return decodedText{text: validText(string(b[3:])), charset: charsetUTF8}
+	case strings.HasPrefix(s, byteOrderMark):
+		// It outranks the label, as in browsers; utf-16 has a decoder that looks for its own.
+		return decodedText{text: validText(s), charset: charsetUTF8}
 	case strings.HasPrefix(name, "utf-16"):
-		return decodeUTF16(b, enc, name)
-	case isASCII(b) && !sevenBitShift(name):
-		d := decodedText{text: validText(string(b)), charset: name}
+		return decodeUTF16(s, enc, name)
+	case isASCII(s) && !sevenBitShift(name):
+		d := decodedText{text: withoutNUL(s), charset: name}
 		if name == "" {
 			d.charset = charsetUTF8
 			if declared != "" {
@@ -73,25 +73,22 @@ func decodeCharset(b []byte, declared string) decodedText {
 		}
 		return d
 	case name == "" && declared == "":
-		return guess(b, DefectCharsetMissing)
+		return guess(s, DefectCharsetMissing)
 	case name == "":
-		return guess(b, DefectCharsetUnknown)
-	case name == charsetUTF8:
-		if utf8.Valid(b) {
-			return decodedText{text: validText(string(b)), charset: charsetUTF8}
-		}
-		return guess(b, DefectCharsetInvalid)
-	case isUSASCII(declared):
-		return guess(b, DefectCharsetInvalid)
+		return guess(s, DefectCharsetUnknown)
+	case name == charsetUTF8 && utf8.ValidString(s):
+		return decodedText{text: withoutNUL(s), charset: charsetUTF8}
+	case name == charsetUTF8, isUSASCII(declared):
+		return guess(s, DefectCharsetInvalid)
 	}
-	out, err := enc.NewDecoder().Bytes(b)
+	out, err := enc.NewDecoder().String(s)
 	if err != nil {
-		return guess(b, DefectCharsetInvalid)
+		return guess(s, DefectCharsetInvalid)
 	}
-	d := decodedText{text: validText(string(out)), charset: name}
-	if bytes.ContainsRune(out, utf8.RuneError) {
-		if utf8.Valid(b) && !sevenBitShift(name) {
-			return decodedText{text: validText(string(b)), charset: charsetUTF8, defect: DefectCharsetInvalid}
+	d := decodedText{text: validText(out), charset: name}
+	if strings.ContainsRune(out, utf8.RuneError) {
+		if utf8.ValidString(s) && !sevenBitShift(name) {
+			return decodedText{text: withoutNUL(s), charset: charsetUTF8, defect: DefectCharsetInvalid}
 		}
 		d.defect = DefectCharsetInvalid
 	}
@@ -99,49 +96,43 @@ func decodeCharset(b []byte, declared string) decodedText {
 }
 
 // decodeUTF16 follows the byte order mark if there is one. A label of utf-16 on what is plainly ASCII is a lie.
-func decodeUTF16(b []byte, enc encoding.Encoding, name string) decodedText {
-	if len(b) > 1 && isASCII(b) && bytes.IndexByte(b, 0) < 0 {
-		return decodedText{text: validText(string(b)), charset: charsetUTF8, defect: DefectCharsetInvalid}
+func decodeUTF16(s string, enc encoding.Encoding, name string) decodedText {
+	if len(s) > 1 && isASCII(s) && strings.IndexByte(s, 0) < 0 {
+		return decodedText{text: s, charset: charsetUTF8, defect: DefectCharsetInvalid}
 	}
 	switch {
-	case bytes.HasPrefix(b, []byte("\xff\xfe")):
-		enc, _ = htmlindex.Get("utf-16le")
-		name = "utf-16le"
-	case bytes.HasPrefix(b, []byte("\xfe\xff")):
-		enc, _ = htmlindex.Get("utf-16be")
-		name = "utf-16be"
+	case strings.HasPrefix(s, "\xff\xfe"):
+		enc, name = unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), "utf-16le"
+	case strings.HasPrefix(s, "\xfe\xff"):
+		enc, name = unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), "utf-16be"
 	}
-	out, err := enc.NewDecoder().Bytes(b)
+	out, err := enc.NewDecoder().String(s)
 	if err != nil {
-		return guess(b, DefectCharsetInvalid)
+		return guess(s, DefectCharsetInvalid)
 	}
-	return decodedText{text: validText(string(out)), charset: name}
+	return decodedText{text: validText(out), charset: name}
 }
 
 // guess reads octets whose charset is not known: as UTF-8 when that is what they are, or nearly are, else as windows-1252.
-func guess(b []byte, defect string) decodedText {
+func guess(s, defect string) decodedText {
 	good, bad := 0, 0
-	for rest := b; len(rest) > 0; {
-		if rest[0] < utf8.RuneSelf {
-			rest = rest[1:]
-			continue
-		}
-		r, n := utf8.DecodeRune(rest)
-		if r == utf8.RuneError && n == 1 {
+	for i, r := range s {
+		switch {
+		case r < utf8.RuneSelf:
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\ufffd"):
 			bad++
-		} else {
+		default:
 			good++
 		}
-		rest = rest[n:]
 	}
 	if bad == 0 || good > bad {
-		return decodedText{text: validText(string(b)), charset: charsetUTF8, defect: defect}
+		return decodedText{text: validText(s), charset: charsetUTF8, defect: defect}
 	}
-	out, err := charmap.Windows1252.NewDecoder().Bytes(b)
+	out, err := charmap.Windows1252.NewDecoder().String(s)
 	if err != nil {
-		out = b
+		out = s
 	}
-	return decodedText{text: validText(string(out)), charset: charsetWindows, defect: defect}
+	return decodedText{text: validText(out), charset: charsetWindows, defect: defect}
 }
 
 // sevenBitShift tells the charsets that say everything in octets below 128.
@@ -158,15 +149,15 @@ func isUSASCII(label string) bool {
 	return false
 }
 
-func isASCII(b []byte) bool {
-	for len(b) >= 8 {
-		if (b[0]|b[1]|b[2]|b[3]|b[4]|b[5]|b[6]|b[7])&0x80 != 0 {
+func isASCII(s string) bool {
+	for len(s) >= 8 {
+		if (s[0]|s[1]|s[2]|s[3]|s[4]|s[5]|s[6]|s[7])&0x80 != 0 {
 			return false
 		}
-		b = b[8:]
+		s = s[8:]
 	}
-	for _, c := range b {
-		if c >= utf8.RuneSelf {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
 			return false
 		}
 	}
@@ -183,13 +174,19 @@ func plainASCII(s string) bool {
 	return true
 }
 
+// byteOrderMark is U+FEFF at the beginning of a text.
+const byteOrderMark = "\ufeff"
+
 // validText makes a string valid UTF-8 without NUL and without byte order mark at its beginning.
 func validText(s string) string {
-	s = strings.TrimPrefix(s, "\ufeff")
-	if strings.IndexByte(s, 0) >= 0 {
-		s = strings.ReplaceAll(s, "\x00", "")
+	return strings.ToValidUTF8(withoutNUL(strings.TrimPrefix(s, byteOrderMark)), "\ufffd")
+}
+
+func withoutNUL(s string) string {
+	if strings.IndexByte(s, 0) < 0 {
+		return s
 	}
-	return strings.ToValidUTF8(s, "\ufffd")
+	return strings.ReplaceAll(s, "\x00", "")
 }
 
 // cleanText is validText for a value that has one line: control characters become spaces.
@@ -211,7 +208,7 @@ func cleanText(s string) string {
 // toText reads raw octets of a header: UTF-8 (RFC 6532), or else windows-1252.
 func toText(s string) string {
 	if !utf8.ValidString(s) {
-		s = guess([]byte(s), "").text
+		s = guess(s, "").text
 	}
 	return cleanText(s)
 }

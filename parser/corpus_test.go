@@ -31,7 +31,7 @@ type second struct {
 	}
 }
 
-// textOrHash is a text, or the SHA-256 of one that is long, white space around it trimmed.
+// textOrHash is a text, or the SHA-256 of one that is long, without the white space at the end of lines and around it.
 type textOrHash struct{ Text, SHA256 string }
 
 func (x *textOrHash) UnmarshalJSON(b []byte) error {
@@ -45,7 +45,11 @@ func (x *textOrHash) UnmarshalJSON(b []byte) error {
 // agrees folds white space; Python takes the first of several texts, where we join them.
 func (x *textOrHash) agrees(ours string) bool {
 	if x.SHA256 != "" {
-		sum := sha256.Sum256([]byte(strings.TrimSpace(ours)))
+		lines := strings.Split(ours, "\n")
+		for i := range lines {
+			lines[i] = strings.TrimRight(lines[i], " \t\r")
+		}
+		sum := sha256.Sum256([]byte(strings.TrimSpace(strings.Join(lines, "\n"))))
 		return hex.EncodeToString(sum[:]) == x.SHA256
 	}
 	return strings.HasPrefix(fold(ours), fold(x.Text)) && (x.Text != "" || fold(ours) == "")
@@ -131,7 +135,10 @@ func compareWithTruth(t *testing.T, path string) {
 
 func compareMessage(t *testing.T, a agreement, m *parser.Message, want second) {
 	t.Helper()
-	note := func(field string, same bool, ours, theirs any) { t.Helper(); a.note(t, want.File, field, same, ours, theirs) }
+	note := func(field string, same bool, ours, theirs any) {
+		t.Helper()
+		a.note(t, want.File, field, same, ours, theirs)
+	}
 	if want.Subject != nil {
 		note("subject", fold(m.Subject) == fold(*want.Subject), m.Subject, *want.Subject)
 	}

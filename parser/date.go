@@ -10,8 +10,10 @@ import (
 // seconds, asctime order, names and offsets of zones in any place, RFC 3339. A date without a zone is taken as UTC.
 func parseDate(s string) (time.Time, bool) {
 	s = stripComments(s)
-	if t, err := time.Parse(time.RFC3339, strings.TrimSpace(s)); err == nil {
-		return t.UTC(), t.Year() > 0
+	if s = strings.TrimSpace(s); len(s) > 4 && s[4] == '-' {
+		if t, err := time.Parse(time.RFC3339, s); err == nil {
+			return t.UTC(), t.Year() > 0
+		}
 	}
 	d := dateParser{day: -1, year: -1, month: -1, hour: -1}
 	words := strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' })

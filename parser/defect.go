@@ -29,6 +29,7 @@ const (
 	DefectEncodingUnknown   = "encoding-unknown"       // a Content-Transfer-Encoding that nobody defined; bytes taken as they are
 	DefectEncodingContainer = "encoding-on-container"  // a multipart or message in base64 or quoted-printable (RFC 2045 section 6.4)
 
+	DefectBase64Missing   = "base64-missing"           // base64 was announced, but the body is prose; taken as it is
 	DefectBase64Noise     = "base64-noise"             // characters outside of the alphabet; skipped
 	DefectBase64Truncated = "base64-truncated"         // the last group is not whole; its whole octets are kept
 	DefectBase64Trailing  = "base64-trailing"          // text behind the base64 data; cut off

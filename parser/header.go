@@ -239,18 +239,26 @@ func unfold(value string) string {
 	}
 	var b strings.Builder
 	b.Grow(len(value))
-	for i := 0; i < len(value); i++ {
-		c := value[i]
-		switch {
-		case c == '\r' && i+1 < len(value) && value[i+1] == '\n':
-		case c == '\n' && i+1 < len(value) && (value[i+1] == ' ' || value[i+1] == '\t'):
-		case c == '\r' || c == '\n':
-			b.WriteByte(' ')
-		default:
-			b.WriteByte(c)
+	for {
+		i := strings.IndexAny(value, "\r\n")
+		if i < 0 {
+			b.WriteString(value)
+			return b.String()
 		}
+		b.WriteString(value[:i])
+		switch rest := value[i:]; {
+		case strings.HasPrefix(rest, "\r\n"):
+			i++
+			fallthrough
+		case rest[0] == '\n':
+			if i+1 < len(value) && value[i+1] != ' ' && value[i+1] != '\t' {
+				b.WriteByte(' ') // it lost its indent
+			}
+		default:
+			b.WriteByte(' ')
+		}
+		value = value[i+1:]
 	}
-	return b.String()
 }
 
 // first returns the first field of that name.

@@ -183,7 +183,7 @@ func decodeExtended(segments []segment) string {
 		words = words || strings.Contains(s.text, "=?")
 		octets = append(octets, s.text...)
 	}
-	text := cleanText(decodeCharset(octets, charset).text)
+	text := cleanText(decodeCharset(string(octets), charset).text)
 	if words && charset == "" {
 		text, _ = decodeWords(text)
 	}

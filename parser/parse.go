@@ -35,6 +35,7 @@ type parsing struct {
 	lim          Limits
 	top          *Message
 	leaves       *leafReader
+	buffer       []byte // see scratch
 	parts        int
 	headerBudget int  // octets of header that may still be kept
 	decodeBudget int  // octets of encoded containers that may still be held in memory

@@ -43,6 +43,12 @@ func (p *Part) isText() bool {
 	return p.ContentType == "text/plain" || p.ContentType == "text/html"
 }
 
+// unreadable reports whether the body is in an encoding that somebody invented and nobody here knows: then it is no text
+// but octets (RFC 2045 section 6.4). Other unknown words are mistakes, and the text is what it seems.
+func (p *Part) unreadable() bool {
+	return strings.HasPrefix(p.Encoding, "x-") && newTransferDecoder(p.Encoding) == nil
+}
+
 // partID is the number of the n-th part within container, counted from 1.
 func partID(container string, n int) string {
 	if container == "" {

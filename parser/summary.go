@@ -13,44 +13,85 @@ func (p *parsing) summarise(m *Message) {
 	if m == p.top {
 		id = ""
 	}
-	seen := map[string]Header{}
-	var to, cc, bcc []Header
-	for _, h := range m.Headers {
-		name := strings.ToLower(h.Name)
-		switch name {
-		case "to":
-			to = append(to, h)
-		case "cc":
-			cc = append(cc, h)
-		case "bcc":
-			bcc = append(bcc, h)
-		case "from", "sender", "reply-to", "subject", "date", "message-id", "in-reply-to", "references":
-			if _, twice := seen[name]; twice {
-				p.defect(DefectHeaderDuplicate, id, h.Name)
-				continue
-			}
-			seen[name] = h
+	var f knownFields
+	for i := range m.Headers {
+		if f.note(&m.Headers[i]) {
+			p.defect(DefectHeaderDuplicate, id, m.Headers[i].Name)
 		}
 	}
-	m.Subject = seen["subject"].Value
-	m.From = p.addresses(id, seen["from"])
-	m.ReplyTo = p.addresses(id, seen["reply-to"])
-	if sender := p.addresses(id, seen["sender"]); len(sender) > 0 {
+	m.Subject = f.subject.Value
+	m.From = p.addresses(id, f.from)
+	m.ReplyTo = p.addresses(id, f.replyTo)
+	if sender := p.addresses(id, f.sender); len(sender) > 0 {
 		m.Sender = &sender[0]
 	}
-	m.To, m.Cc, m.Bcc = p.addresses(id, to...), p.addresses(id, cc...), p.addresses(id, bcc...)
-	if ids := messageIDs(seen["message-id"].Raw); len(ids) > 0 {
+	m.To, m.Cc, m.Bcc = p.addresses(id, f.to...), p.addresses(id, f.cc...), p.addresses(id, f.bcc...)
+	if ids := messageIDs(f.messageID.Raw); len(ids) > 0 {
 		m.MessageID = ids[0]
 	}
-	m.InReplyTo = messageIDs(seen["in-reply-to"].Raw)
-	m.References = messageIDs(seen["references"].Raw)
+	m.InReplyTo = messageIDs(f.inReplyTo.Raw)
+	m.References = messageIDs(f.references.Raw)
 	m.ThreadID = threadID(m)
-	if m.DateRaw = seen["date"].Raw; m.DateRaw != "" {
+	if m.DateRaw = f.date.Raw; m.DateRaw != "" {
 		var ok bool
 		if m.Date, ok = parseDate(m.DateRaw); !ok {
 			p.defect(DefectDate, id, "")
 		}
 	}
+}
+
+// knownFields are the fields that a Message has members for. Those that may stand once (RFC 5322 section 3.6) count where
+// they stand first; the recipients of all To, Cc and Bcc fields are joined.
+type knownFields struct {
+	from, sender, replyTo, subject, date, messageID, inReplyTo, references Header
+	to, cc, bcc                                                            []Header
+}
+
+// note takes a field in, and reports whether it is one too many.
+func (f *knownFields) note(h *Header) (twice bool) {
+	var lower [len("in-reply-to")]byte
+	if len(h.Name) > len(lower) {
+		return false
+	}
+	for i := range len(h.Name) {
+		c := h.Name[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		lower[i] = c
+	}
+	single := func(field *Header) bool {
+		twice := field.Name != ""
+		if !twice {
+			*field = *h
+		}
+		return twice
+	}
+	switch string(lower[:len(h.Name)]) {
+	case "from":
+		return single(&f.from)
+	case "sender":
+		return single(&f.sender)
+	case "reply-to":
+		return single(&f.replyTo)
+	case "subject":
+		return single(&f.subject)
+	case "date":
+		return single(&f.date)
+	case "message-id":
+		return single(&f.messageID)
+	case "in-reply-to":
+		return single(&f.inReplyTo)
+	case "references":
+		return single(&f.references)
+	case "to":
+		f.to = append(f.to, *h)
+	case "cc":
+		f.cc = append(f.cc, *h)
+	case "bcc":
+		f.bcc = append(f.bcc, *h)
+	}
+	return false
 }
 
 // addresses reads the address lists of one or more fields of a name.

@@ -21,5 +21,6 @@ func newTransferDecoder(encoding string) transferDecoder {
 	return nil
 }
 
-// longestLine is how much of a line a decoder wants to see before it goes on with the piece that it has.
-const longestLine = 8 << 10
+// longestLine is how much of a line a decoder wants to see before it goes on with the piece that it has: more than RFC 5322
+// section 2.1.1 allows.
+const longestLine = 1000

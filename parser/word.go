@@ -22,7 +22,7 @@ func decodeWords(s string) (text string, broken bool) {
 	var run encodedWord // joined words not yet written
 	flush := func() {
 		if run.length > 0 {
-			b.WriteString(cleanText(decodeCharset(run.octets, run.charset).text))
+			b.WriteString(cleanText(decodeCharset(string(run.octets), run.charset).text))
 			run = encodedWord{}
 		}
 	}
