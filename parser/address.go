@@ -70,7 +70,7 @@ func (p *addressParser) next() {
 	case c == '<':
 		p.readAngle()
 	case c == '(' && !p.noParen:
-		p.readComment()
+		p.readComment(space)
 	case c == '"' && !p.noQuote:
 		p.readQuoted(space)
 	default:
@@ -149,7 +149,7 @@ func (p *addressParser) readQuoted(space bool) {
 }
 
 // readComment reads a comment (RFC 5322 section 3.2.2); it serves as the name where there is no other.
-func (p *addressParser) readComment() {
+func (p *addressParser) readComment(space bool) {
 	depth := 0
 	for i := p.at; i < len(p.s); i++ {
 		switch p.s[i] {
@@ -168,11 +168,16 @@ func (p *addressParser) readComment() {
 		}
 	}
 	p.noParen, p.malformed = true, true
+	p.at++
+	p.readWord(space)
 }
 
 // readWord reads up to the next character that means something, an encoded-word in one piece.
 func (p *addressParser) readWord(space bool) {
 	start := p.at
+	if start == len(p.s) {
+		return
+	}
 	if strings.HasPrefix(p.s[start:], "=?") {
 		if w, ok := cutWord(p.s[start:]); ok && !strings.ContainsAny(p.s[start:start+w.length], "<>\"") {
 			p.at += w.length
@@ -188,7 +193,17 @@ func (p *addressParser) readWord(space bool) {
 		}
 		p.at++
 	}
-	p.words = append(p.words, addressWord{text: p.s[start:p.at], space: space})
+	word := p.s[start:p.at]
+	if p.angled {
+		if word = strings.TrimLeft(word, ">"); word == "" {
+			return
+		}
+		if strings.Contains(word, "@") {
+			p.finish() // a comma was forgotten
+			p.malformed = true
+		}
+	}
+	p.words = append(p.words, addressWord{text: word, space: space})
 }
 
 // finish adds the mailbox that was read, if there is one.
@@ -253,7 +268,11 @@ func (p *addressParser) bare(words []addressWord) (name, address string) {
 		}
 	}
 	p.malformed = p.malformed || from > 0
-	return p.phrase(words[:from]), normalAddress(spec.String())
+	name = p.phrase(words[:from])
+	if name == "" {
+		name = p.phrase(words[to:])
+	}
+	return name, normalAddress(spec.String())
 }
 
 // phrase makes a display name.

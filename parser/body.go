@@ -4,8 +4,6 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/k3a/html2text"
 )
 
 // bodyParts are the leaves that a reader sees as the message itself, found by the rules of RFC 8621 section 4.1.4: within an
@@ -156,10 +154,33 @@ func (p *parsing) textBody(m *Message, found bodyParts, used map[*Part]bool, src
 			return err
 		}
 	}
+	if src != nil && b.blank() && m.HTML != nil && len(found.text) > 0 {
+		made, err := p.textOfHTML(found, src)
+		if err != nil {
+			return err
+		}
+		if !made.blank() {
+			b, m.TextFromHTML = made, true
+		}
+	}
 	if b.parts > 0 && src != nil {
 		m.Text, m.TextCharset = b.text(), b.charset
 	}
 	return nil
+}
+
+// textOfHTML makes a text of the HTML parts: many mailers send an empty text beside them.
+func (p *parsing) textOfHTML(found bodyParts, src *source) (bodyBuilder, error) {
+	var b bodyBuilder
+	for _, part := range found.html {
+		if part.ContentType != "text/html" {
+			continue
+		}
+		if err := p.addHTMLAsText(&b, part, src); err != nil {
+			return b, err
+		}
+	}
+	return b, nil
 }
 
 // bodyBuilder joins texts, each beginning on a line of its own.
@@ -193,6 +214,15 @@ func (b *bodyBuilder) add(d decodedText, limit int) (cut bool) {
 	return cut
 }
 
+func (b *bodyBuilder) blank() bool {
+	for _, text := range b.texts {
+		if strings.TrimSpace(text) != "" {
+			return false
+		}
+	}
+	return true
+}
+
 func (b *bodyBuilder) text() *string {
 	text := strings.Join(b.texts, "")
 	return &text
@@ -206,7 +236,7 @@ func (p *parsing) addBody(b *bodyBuilder, part *Part, src *source) error {
 	return err
 }
 
-// mostHTMLForText bounds the HTML that is turned into text, which costs more than all the rest of Parse.
+// mostHTMLForText bounds the HTML that is turned into text, which is slower than all the rest of Parse.
 const mostHTMLForText = 512 << 10
 
 func (p *parsing) addHTMLAsText(b *bodyBuilder, part *Part, src *source) error {
@@ -215,7 +245,7 @@ func (p *parsing) addHTMLAsText(b *bodyBuilder, part *Part, src *source) error {
 		return err
 	}
 	if d.text != "" {
-		d.text = validText(html2text.HTML2TextWithOptions(d.text, html2text.WithUnixLineBreaks()))
+		d.text = validText(textFromHTML(d.text))
 	}
 	if b.add(d, p.lim.BodyBytes) {
 		p.limit(LimitBodyBytes)

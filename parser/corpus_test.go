@@ -55,12 +55,19 @@ func (x *textOrHash) agrees(ours string) bool {
 	return strings.HasPrefix(fold(ours), fold(x.Text)) && (x.Text != "" || fold(ours) == "")
 }
 
-// TestCorpus parses every message below the folder that CORPUS names and, where a stdlib-truth.jsonl lies there, prints how far
-// both agree, field by field.
+// floors are the shares of agreement below which something broke. What is missing to 1 was looked at: Python leaves bad
+// encoded-words, takes trailing text for base64, replaces octets that no charset explains, and hashes text after transcoding it.
+var floors = map[string]float64{
+	"subject": 0.99, "from": 0.99, "to": 0.99, "date": 0.99, "text": 0.95, "html": 0.93,
+	"attachment count": 0.97, "attachment bytes": 0.97, "attachment name": 0.94,
+}
+
+// TestCorpus parses every message of testdata, or of the folder that CORPUS names, holds each against the promises of
+// this package, and compares with the stdlib-truth.jsonl that lies there, field by field.
 func TestCorpus(t *testing.T) {
-	root := os.Getenv("CORPUS")
-	if root == "" {
-		t.Skip("CORPUS names no folder")
+	root := "testdata/mail"
+	if dir := os.Getenv("CORPUS"); dir != "" {
+		root = dir
 	}
 	var truth []string
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -128,8 +135,12 @@ func compareWithTruth(t *testing.T, path string) {
 		}
 		compareMessage(t, clean, m, want)
 	}
-	for field, all := range clean.all {
-		t.Logf("%-18s %4d of %4d  %5.1f %%", field, clean.same[field], all, 100*float64(clean.same[field])/float64(all))
+	for field, floor := range floors {
+		all, same := clean.all[field], clean.same[field]
+		t.Logf("%-18s %4d of %4d  %5.1f %%", field, same, all, 100*float64(same)/float64(all))
+		if all == 0 || float64(same) < floor*float64(all) {
+			t.Errorf("%s: %d of %d agree, floor %.2f", field, same, all, floor)
+		}
 	}
 }
 

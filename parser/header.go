@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Header is one header field (RFC 5322 section 2.2).
@@ -11,6 +12,15 @@ type Header struct {
 	Name  string // as sent
 	Value string // unfolded and decoded (RFC 2047)
 	Raw   string // unfolded as sent; invalid UTF-8 replaced
+}
+
+// structured is the value to parse where a field has structure: as sent, since a decoded word can hold any delimiter. Octets
+// that are no UTF-8 were read as windows-1252 in Value only.
+func (h Header) structured() string {
+	if strings.ContainsRune(h.Raw, utf8.RuneError) {
+		return h.Value
+	}
+	return h.Raw
 }
 
 // headerBlock is the header of an entity as it lies in the message.

@@ -64,12 +64,12 @@ func (l *leafReader) read(p *Part) {
 	if contentType.Raw == "" {
 		p.Charset = "" // us-ascii is enmime's default, nobody's word
 	}
-	kind, dispositionParams := cutMediaType(disposition.Raw)
+	kind, dispositionParams := cutMediaType(disposition.structured())
 	p.Disposition = strings.ToLower(cleanText(e.Disposition))
 	if p.Disposition == "" {
 		p.Disposition = strings.ToLower(cleanText(kind))
 	}
-	_, typeParams := cutMediaType(contentType.Raw)
+	_, typeParams := cutMediaType(contentType.structured())
 	p.Filename = harmlessName(fileName(e.FileName, dispositionParams, typeParams))
 }
 

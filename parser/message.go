@@ -23,7 +23,7 @@ type Message struct {
 	HTML         *string // as Text
 	TextCharset  string  // charset that Text came from, WHATWG label; empty when Text is nil
 	HTMLCharset  string
-	TextFromHTML bool // the message opens with HTML that has no text beside it: Text was made from it
+	TextFromHTML bool // the message has HTML with no text, or an empty one, beside it: Text was made from it
 
 	Attachments []*Part // in the order of the message; every leaf that is not text or html body, nested messages included
 

@@ -120,6 +120,9 @@ func (p *parsing) entity(s *scanner, e entity) delimiter {
 	part := e.part
 	block := s.readHeader(min(p.lim.HeaderBytes, p.headerBudget))
 	p.headerBudget -= len(block.text)
+	if block.truncated && p.headerBudget < p.lim.HeaderBytes {
+		p.headerBudget = 0
+	}
 	headers, more, damage := block.fields(p.lim.HeaderCount)
 	part.Headers = headers
 	part.Offset = s.pos()

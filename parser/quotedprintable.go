@@ -10,13 +10,17 @@ func (d *quotedPrintable) decode(dst, src []byte, final bool) ([]byte, int) {
 	for used < len(src) {
 		rest := src[used:]
 		n := bytes.IndexByte(rest, '\n') + 1
-		if n == 0 {
-			if n = len(rest); !final {
-				if n < longestLine {
-					break
-				}
-				n = splitPoint(rest)
-			}
+		switch {
+		case n > 0:
+		case final:
+			n = len(rest)
+		case len(rest) < longestLine:
+			return dst, used
+		default:
+			n = splitPoint(rest)
+			dst = d.escapes(dst, rest[:n])
+			used += n
+			continue
 		}
 		dst = d.line(dst, rest[:n])
 		used += n
@@ -24,28 +28,35 @@ func (d *quotedPrintable) decode(dst, src []byte, final bool) ([]byte, int) {
 	return dst, used
 }
 
-// splitPoint is where a line too long to wait for may be cut: not within an escape, nor within white space.
+// splitPoint is where a line too long to wait for may be cut: not within an escape, nor within white space that may turn
+// out to end the line, unless there is nothing else.
 func splitPoint(line []byte) int {
-	tail := len(line) - 4
-	if i := bytes.IndexByte(line[tail:], '='); i >= 0 {
-		return tail + i
+	n := len(bytes.TrimRight(line, " \t\r"))
+	if n == 0 {
+		return len(line) - 1
 	}
-	if n := len(bytes.TrimRight(line, " \t\r")); n > 0 {
-		return n
+	if i := bytes.IndexByte(line[max(0, n-2):n], '='); i >= 0 && max(0, n-2)+i > 0 {
+		n = max(0, n-2) + i
 	}
-	return len(line)
+	return n
 }
 
+// line decodes a line with its end.
 func (d *quotedPrintable) line(dst, line []byte) []byte {
 	text := bytes.TrimRight(line, " \t\r\n") // white space at the end was added on the way (rule 3)
 	end := lineEnd(line)
-	if len(text) > 0 && text[len(text)-1] == '=' && len(text) < len(line) {
-		text, end = text[:len(text)-1], nil // soft line break
+	if len(text) > 0 && text[len(text)-1] == '=' {
+		return d.escapes(dst, text[:len(text)-1]) // soft line break
 	}
+	return append(d.escapes(dst, text), end...)
+}
+
+// escapes decodes text without line end.
+func (d *quotedPrintable) escapes(dst, text []byte) []byte {
 	for {
 		i := bytes.IndexByte(text, '=')
 		if i < 0 {
-			break
+			return append(dst, text...)
 		}
 		dst = append(dst, text[:i]...)
 		if i+2 < len(text) && isHex(text[i+1]) && isHex(text[i+2]) {
@@ -53,14 +64,10 @@ func (d *quotedPrintable) line(dst, line []byte) []byte {
 			text = text[i+3:]
 			continue
 		}
-		if i+1 < len(text) || len(end) > 0 {
-			d.bad++
-			dst = append(dst, '=')
-		} // else a soft line break at the very end
+		d.bad++
+		dst = append(dst, '=')
 		text = text[i+1:]
 	}
-	dst = append(dst, text...)
-	return append(dst, end...)
 }
 
 func lineEnd(line []byte) []byte {

@@ -101,11 +101,7 @@ func (p *parsing) addresses(id string, fields ...Header) []Address {
 		if h.Raw == "" {
 			continue
 		}
-		text := h.Raw
-		if strings.ContainsRune(text, '\ufffd') {
-			text = h.Value // raw octets that are no UTF-8 were read as windows-1252 there
-		}
-		found, malformed, more := parseAddresses(text, p.lim.Addresses-len(list))
+		found, malformed, more := parseAddresses(h.structured(), p.lim.Addresses-len(list))
 		list = append(list, found...)
 		if malformed {
 			p.defect(DefectAddress, id, h.Name)

@@ -1,0 +1,64 @@
+package parser_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/letterhook/letterhook/parser"
+)
+
+func TestAddresses(t *testing.T) {
+	type list = []parser.Address
+	for _, c := range []struct {
+		name, raw string
+		want      list
+		malformed bool
+	}{
+		{"bare", "a@x.example", list{{Address: "a@x.example"}}, false},
+		{"named", "Ann Lee <a@x.example>", list{{Name: "Ann Lee", Address: "a@x.example"}}, false},
+		{"two", "a@x.example, Bob <b@x.example>", list{{Address: "a@x.example"}, {Name: "Bob", Address: "b@x.example"}}, false},
+		{"quoted name with comma", `"Lee, Ann" <a@x.example>`, list{{Name: "Lee, Ann", Address: "a@x.example"}}, false},
+		{"escapes in the name", `"Ann \"A\" Lee" <a@x.example>`, list{{Name: `Ann "A" Lee`, Address: "a@x.example"}}, false},
+		{"comment as name", "a@x.example (Ann Lee)", list{{Name: "Ann Lee", Address: "a@x.example"}}, false},
+		{"nested comment", "Ann (the (real) one) <a@x.example>", list{{Name: "Ann", Address: "a@x.example"}}, false},
+		{"encoded name", "=?utf-8?Q?Lee=2C_Ann?= <a@x.example>", list{{Name: "Lee, Ann", Address: "a@x.example"}}, false},
+		{"encoded name with a raw comma", "=?utf-8?Q?Lee,_Ann?= <a@x.example>", list{{Name: "Lee, Ann", Address: "a@x.example"}}, false},
+		{"encoded name in quotes", `"=?utf-8?B?w4RubmU=?=" <a@x.example>`, list{{Name: "Änne", Address: "a@x.example"}}, false},
+		{"name in two words", "=?utf-8?Q?=C3=84?= =?utf-8?Q?nne?= <a@x.example>", list{{Name: "Änne", Address: "a@x.example"}}, false},
+		{"quoted local-part", `"a b"@x.example`, list{{Address: `"a b"@x.example`}}, false},
+		{"needless quotes", `<"ann"@x.example>`, list{{Address: "ann@x.example"}}, false},
+		{"at sign in the local-part", `<"a@b"@x.example>`, list{{Address: `"a@b"@x.example`}}, false},
+		{"dots nobody may send", "<a..b.@x.example>", list{{Address: `"a..b."@x.example`}}, false},
+		{"domain literal", "a@[192.0.2.1]", list{{Address: "a@[192.0.2.1]"}}, false},
+		{"route", "<@r1.example,@r2.example:a@x.example>", list{{Address: "a@x.example"}}, false},
+		{"obsolete spaces", "a . b @ x . example", list{{Address: "a.b@x.example"}}, false},
+		{"group", "Team: a@x.example, Bob <b@x.example>;, c@x.example", list{{Address: "a@x.example", Group: "Team"}, {Name: "Bob", Address: "b@x.example", Group: "Team"}, {Address: "c@x.example"}}, false},
+		{"empty group", "undisclosed-recipients:;", nil, false},
+		{"semicolons", "a@x.example; b@x.example", list{{Address: "a@x.example"}, {Address: "b@x.example"}}, false},
+		{"empty members", ", a@x.example,, b@x.example,", list{{Address: "a@x.example"}, {Address: "b@x.example"}}, false},
+		{"raw utf-8", "Änne <änne@exämple.example>", list{{Name: "Änne", Address: "änne@exämple.example"}}, false},
+		{"dot in a name", "Ann Q. Lee <a@x.example>", list{{Name: "Ann Q. Lee", Address: "a@x.example"}}, false},
+		{"no comma", "<a@x.example> <b@x.example>", list{{Address: "a@x.example"}, {Address: "b@x.example"}}, true},
+		{"no brackets", "Ann Lee a@x.example", list{{Name: "Ann Lee", Address: "a@x.example"}}, true},
+		{"not closed", "Ann <a@x.example", list{{Name: "Ann", Address: "a@x.example"}}, true},
+		{"not closed, another behind", "Ann <a@x.example, b@x.example", list{{Name: "Ann", Address: "a@x.example"}, {Address: "b@x.example"}}, true},
+		{"doubled", "Ann <<a@x.example>>", list{{Name: "Ann", Address: "a@x.example"}}, false},
+		{"mailto", "<mailto:a@x.example>", list{{Address: "a@x.example"}}, false},
+		{"no domain", "ann", list{{Address: "ann"}}, true},
+		{"only a name", "Ann Lee", list{{Name: "Ann Lee"}}, true},
+		{"open quote", `"Ann <a@x.example>`, list{{Name: "Ann", Address: "a@x.example"}}, true},
+		{"open comment", "a@x.example (Ann", list{{Name: "Ann", Address: "a@x.example"}}, true},
+		{"null", "<>", nil, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := checkMessage(t, c.name, []byte("To: "+c.raw+"\r\n\r\n"))
+			if diff := cmp.Diff(c.want, m.To); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if malformed := len(m.Defects) > 0; malformed != c.malformed {
+				t.Errorf("defects %v", m.Defects)
+			}
+		})
+	}
+}

@@ -1,0 +1,102 @@
+package parser_test
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/letterhook/letterhook/parser"
+)
+
+func addMail(f *testing.F) {
+	f.Helper()
+	files, err := filepath.Glob("testdata/mail/*/*")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		if len(raw) < 8<<10 {
+			f.Add(raw)
+		}
+	}
+	f.Add([]byte(nest(40, false)))
+}
+
+// FuzzParse holds any bytes against what is promised of any message, and against the same bytes read in windows.
+func FuzzParse(f *testing.F) {
+	addMail(f)
+	f.Fuzz(func(t *testing.T, raw []byte) { checkMessage(t, "fuzz", raw) })
+}
+
+// FuzzHeader fuzzes one field's value: as text, as date, as addresses and ids, as type and disposition.
+func FuzzHeader(f *testing.F) {
+	for _, s := range []string{"=?utf-8?Q?caf=C3=A9?= =?x?B?YQ==?=", `"a b" <"c d"@e>, F: g@h;`, "Fri, 21 Nov 1997 09:55:06 -0600 (CST)",
+		"multipart/mixed; boundary=\"b\"", "attachment; filename*0*=utf-8''%41; filename*1=b", "<a@b> <c@d>", "base64 (x)"} {
+		f.Add([]byte(s))
+	}
+	names := []string{"Subject", "From", "To", "Date", "Message-ID", "References", "Content-Type", "Content-Disposition", "Content-ID", "Content-Transfer-Encoding", "Auto-Submitted"}
+	f.Fuzz(func(t *testing.T, value []byte) {
+		var mail bytes.Buffer
+		for _, name := range names {
+			mail.WriteString(name + ": ")
+			mail.Write(value)
+			mail.WriteString("\r\n")
+		}
+		mail.WriteString("\r\nbody")
+		checkMessage(t, "fuzz", mail.Bytes())
+	})
+}
+
+// FuzzOpen decodes any body under each transfer encoding: all at once and octet by octet give the same.
+func FuzzOpen(f *testing.F) {
+	for _, s := range []string{"aGVsbG8=\r\nYQ==\r\n____\r\n", "=C3=A9=\r\n =\r\n", "begin 644 a\n#0V%T\n`\nend\n"} {
+		f.Add(uint8(0), []byte(s))
+	}
+	encodings := []string{"base64", "quoted-printable", "uuencode", "8bit"}
+	f.Fuzz(func(t *testing.T, which uint8, body []byte) {
+		head := "Content-Type: image/png\r\nContent-Transfer-Encoding: " + encodings[int(which)%len(encodings)] + "\r\n\r\n"
+		m := checkMessage(t, "fuzz", append([]byte(head), body...))
+		p := m.Attachments[0]
+		whole, err := io.ReadAll(p.Open())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var pieces []byte
+		content := p.Open()
+		for buf := make([]byte, 3); ; {
+			n, err := content.Read(buf)
+			pieces = append(pieces, buf[:n]...)
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Equal(whole, pieces) {
+			t.Errorf("%q, in pieces %q", whole, pieces)
+		}
+	})
+}
+
+// FuzzLimits: whatever the limits, the promises hold.
+func FuzzLimits(f *testing.F) {
+	f.Add([]byte(nest(4, true)), 2, 3, 60, 2, 3)
+	f.Fuzz(func(t *testing.T, raw []byte, depth, parts, header, count, body int) {
+		lim := parser.Limits{Depth: depth % 8, Parts: parts % 8, HeaderBytes: header % 256, HeaderCount: count % 8, BodyBytes: body % 64, Addresses: 2, Boundary: 8}
+		m, err := parser.Parse(bytes.NewReader(raw), int64(len(raw)), lim)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkTree(t, "fuzz", m, int64(len(raw)))
+		if lim.BodyBytes > 0 && len(deref(m.Text)) > lim.BodyBytes {
+			t.Errorf("text of %d, limit %d", len(*m.Text), lim.BodyBytes)
+		}
+	})
+}

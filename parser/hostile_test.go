@@ -1,0 +1,218 @@
+package parser_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/letterhook/letterhook/parser"
+)
+
+// counting counts the octets that are read of a message.
+type counting struct {
+	io.ReaderAt
+	octets int64
+}
+
+func (c *counting) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.ReaderAt.ReadAt(p, off)
+	c.octets += int64(n)
+	return n, err
+}
+
+func countParts(p *parser.Part) int {
+	n := 1
+	for _, child := range p.Parts {
+		n += countParts(child)
+	}
+	if p.Message != nil {
+		n += countParts(p.Message.Root)
+	}
+	return n
+}
+
+func nest(depth int, closed bool) string {
+	var b strings.Builder
+	for i := range depth {
+		fmt.Fprintf(&b, "Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n", i, i)
+	}
+	b.WriteString("\r\nx\r\n")
+	for i := depth - 1; closed && i >= 0; i-- {
+		fmt.Fprintf(&b, "--b%d--\r\n", i)
+	}
+	return b.String()
+}
+
+// hostile is mail made to hurt: each kind hung or bloated some parser.
+var hostile = []struct {
+	name  string
+	mail  func() string
+	parts int    // at most
+	limit string // that is hit, or ""
+}{
+	{"unclosed nesting", func() string { return nest(5000, false) }, 33, parser.LimitDepth},
+	{"closed nesting", func() string { return nest(5000, true) }, 33, parser.LimitDepth},
+	{"nested messages", func() string { return strings.Repeat("Content-Type: message/rfc822\r\n\r\n", 20_000) }, 33, parser.LimitDepth},
+	{"many parts", func() string {
+		return "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + strings.Repeat("--b\r\n\r\nx\r\n", 100_000)
+	}, 1000, parser.LimitParts},
+	{"many texts", func() string {
+		return "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + strings.Repeat("--b\r\nContent-Type: text/html\r\n\r\n<p>x\r\n", 100_000)
+	}, 1000, parser.LimitParts},
+	{"many parameters", func() string {
+		return "Content-Type: text/plain" + strings.Repeat("; a=b", 20_000) + "\r\n\r\nx"
+	}, 1, ""},
+	{"many name segments", func() string {
+		var b strings.Builder
+		b.WriteString("Content-Type: application/pdf\r\nContent-Disposition: attachment")
+		for i := range 10_000 {
+			fmt.Fprintf(&b, "; filename*%d*=%%41", i)
+		}
+		return b.String() + "\r\n\r\nx"
+	}, 1, ""},
+	{"one long field", func() string { return "Subject: " + strings.Repeat("x", 10<<20) + "\r\n\r\nbody" }, 1, parser.LimitHeaderBytes},
+	{"header without end", func() string { return strings.Repeat("X-Field: value\r\n", 700_000) }, 1, parser.LimitHeaderBytes},
+	{"many fields", func() string { return strings.Repeat("A: b\r\n", 40_000) + "\r\nx" }, 1, parser.LimitHeaderCount},
+	{"header in every part", func() string {
+		return "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + strings.Repeat("--b\r\nX: "+strings.Repeat("y", 100_000)+"\r\n\r\nx\r\n", 100)
+	}, 20, parser.LimitHeaderBytes},
+	{"noise for base64", func() string {
+		return "Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n" + strings.Repeat("!", 10<<20)
+	}, 1, ""},
+	{"noise for quoted-printable", func() string {
+		return "Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" + strings.Repeat("=", 10<<20)
+	}, 1, parser.LimitBodyBytes},
+	{"long boundary", func() string {
+		b := strings.Repeat("b", 1001)
+		return "Content-Type: multipart/mixed; boundary=" + b + "\r\n\r\n--" + b + "\r\n\r\nx\r\n--" + b + "--\r\n"
+	}, 1, parser.LimitBoundary},
+	{"nearly a boundary", func() string {
+		return "Content-Type: multipart/mixed; boundary=" + strings.Repeat("b", 900) + "\r\n\r\n" + strings.Repeat("--"+strings.Repeat("b", 899)+"\r\n", 10_000)
+	}, 1, parser.LimitBodyBytes},
+	{"encoded-words", func() string { return "Subject: " + strings.Repeat("=?utf-8?Q?a?= ", 18_000) + "\r\n\r\nx" }, 1, ""},
+	{"encoded-words that never end", func() string { return "Subject: " + strings.Repeat("=?utf-8?Q?", 25_000) + "\r\n\r\nx" }, 1, ""},
+	{"encoded-words of rubbish", func() string { return "Subject: " + strings.Repeat("=?x?B?", 40_000) + "?=\r\n\r\nx" }, 1, ""},
+	{"many addresses", func() string { return "To: " + strings.Repeat("a@b,", 60_000) + "\r\n\r\nx" }, 1, parser.LimitAddresses},
+	{"open quotes", func() string { return "To: " + strings.Repeat(`"a `, 80_000) + "\r\n\r\nx" }, 1, ""},
+	{"open comments", func() string { return "To: " + strings.Repeat("(", 250_000) + "\r\n\r\nx" }, 1, ""},
+	{"open brackets", func() string { return "To: " + strings.Repeat("<a@b ", 50_000) + "\r\n\r\nx" }, 1, ""},
+	{"message ids", func() string { return "References: " + strings.Repeat("<a@b>", 50_000) + "\r\n\r\nx" }, 1, ""},
+	{"html of signs", func() string { return "Content-Type: text/html\r\n\r\n" + strings.Repeat("<>", 5<<20) }, 1, parser.LimitBodyBytes},
+	{"deep html", func() string { return "Content-Type: text/html\r\n\r\n" + strings.Repeat("<blockquote>x", 200_000) }, 1, parser.LimitBodyBytes},
+	{"line ends", func() string { return strings.Repeat("\r", 5<<20) + strings.Repeat("\n", 5<<20) }, 1, parser.LimitBodyBytes},
+	{"base64 within base64", func() string {
+		return "Content-Type: multipart/mixed; boundary=b\r\n\r\n" +
+			strings.Repeat("--b\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n"+strings.Repeat("U3ViamVjdDogYQ0KDQp4\r\n", 20_000)+"\r\n", 20)
+	}, 30, ""},
+}
+
+// TestHostile asserts on work, not on time: octets read (each is read at most a few times), parts made, memory allocated.
+func TestHostile(t *testing.T) {
+	for _, c := range hostile {
+		t.Run(c.name, func(t *testing.T) {
+			raw := []byte(c.mail())
+			r := &counting{ReaderAt: bytes.NewReader(raw)}
+			m, err := parser.Parse(r, int64(len(raw)), parser.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.octets > 3*int64(len(raw))+1<<20 {
+				t.Errorf("%d octets read of %d", r.octets, len(raw))
+			}
+			if n := countParts(m.Root); n > c.parts {
+				t.Errorf("%d parts, want at most %d", n, c.parts)
+			}
+			if c.limit != "" && !slices.Contains(m.LimitsHit, c.limit) {
+				t.Errorf("limits %v, want %s", m.LimitsHit, c.limit)
+			}
+			if size := allocated(t, raw); size > 24<<20 {
+				t.Errorf("%d octets allocated for %d", size, len(raw))
+			}
+		})
+	}
+}
+
+// allocated is what one Parse allocates in all, freed or not. No test of this package runs beside another.
+func allocated(t *testing.T, raw []byte) uint64 {
+	t.Helper()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := parser.Parse(bytes.NewReader(raw), int64(len(raw)), parser.Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// TestLargeMessage: only headers and texts of a large message enter memory.
+func TestLargeMessage(t *testing.T) {
+	raw := withAttachment(25 << 20)
+	if size := allocated(t, raw); size > 1<<20 {
+		t.Errorf("%d octets allocated for a message of %d", size, len(raw))
+	}
+}
+
+// TestLimits: each limit stops where it says, and what came before is there.
+func TestLimits(t *testing.T) {
+	three := "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b\r\n\r\nthree\r\n--b--\r\n"
+	for _, c := range []struct {
+		name, mail, want string
+		limits           parser.Limits
+	}{
+		{"parts", three, "\"\" multipart/mixed\n\"1\" text/plain\n\"2\" text/plain\ntext \"one\\ntwo\"\nlimit parts\n", parser.Limits{Parts: 3}},
+		{"body", three, "\"\" multipart/mixed\n\"1\" text/plain\n\"2\" text/plain\n\"3\" text/plain\ntext \"one\\nt\"\nlimit body-bytes\n", parser.Limits{BodyBytes: 5}},
+		{"a character is not cut", "\r\n\u00e9\u00e9\u00e9", "\"1\" text/plain\ntext \"éé\"\ndefect charset-missing \"1\"\nlimit body-bytes\n", parser.Limits{BodyBytes: 5}},
+		{"depth", nest(3, true), "\"\" multipart/mixed\n\"1\" multipart/mixed\nattachment 1 \"\" \"--b1\\r\\nContent-Type: multipart/mixed; boundary=b2\\r\\n\\r\\n--b2\\r\\n\\r\\nx\\r\\n--b2--\\r\\n--b1--\"\nlimit depth\n", parser.Limits{Depth: 1}},
+		{"header count", "A: 1\r\nB: 2\r\n\r\nx", "\"1\" text/plain\ntext \"x\"\nlimit header-count\n", parser.Limits{HeaderCount: 1}},
+		{"header bytes", "A: 1\r\nB: 222222222222222222222\r\n\r\nx", "\"1\" text/plain\ntext \"x\"\nlimit header-bytes\n", parser.Limits{HeaderBytes: 10}},
+		{"boundary", three, "\"1\" text/plain\ntext \"--bb\\n\"\nlimit boundary-length\n", parser.Limits{Boundary: 1}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			mail := c.mail
+			if c.name == "boundary" {
+				mail = "Content-Type: multipart/mixed; boundary=bb\r\n\r\n--bb\r\n"
+			}
+			m, err := parser.Parse(strings.NewReader(mail), int64(len(mail)), c.limits)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := outline(t, m); got != c.want {
+				t.Errorf("got\n%s\nwant\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestReadFailure: the error of Parse is about reading, and names the place.
+func TestReadFailure(t *testing.T) {
+	for _, size := range []int64{100, 1 << 20} {
+		_, err := parser.Parse(strings.NewReader("Subject: x\r\n\r\nshort"), size, parser.Limits{})
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("of %d", size)) {
+			t.Errorf("size %d: error %v", size, err)
+		}
+	}
+}
+
+// TestStreamedAsHeld: a message read in windows gives what the same message gives when held in memory, wherever the window ends.
+func TestStreamedAsHeld(t *testing.T) {
+	padding := func(n int) string { return strings.Repeat("p", n) + "\r\n" }
+	for shift := range 80 {
+		mail := "Content-Type: multipart/mixed; boundary=bound\r\n\r\n" + padding(65_536-120+shift) + "--bound\r\nContent-Type: text/plain\r\n\r\none\r\n--bound\r\nContent-Type: text/html\r\n\r\n<p>two\r\n--bound--\r\n"
+		tail := strings.Repeat("epilogue\r\n", 60_000)
+		held, err := parser.Parse(strings.NewReader(mail), int64(len(mail)), parser.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		streamed, err := parser.Parse(strings.NewReader(mail+tail), int64(len(mail+tail)), parser.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, b := outline(t, held), outline(t, streamed); a != b {
+			t.Fatalf("shift %d: held\n%s\nstreamed\n%s", shift, a, b)
+		}
+	}
+}
