@@ -55,9 +55,8 @@ func (c *committer) run() {
 // write makes a batch durable: bytes first, then the rows.
 func (c *committer) write(b *batch) {
 	if err := c.segments.append(b.accepts); err != nil {
-		err = fmt.Errorf("write pack: %w", err)
-		c.log.Error("mail was not taken: its bytes could not be stored", "messages", len(b.accepts), "error", err)
-		(&batch{accepts: b.accepts}).fail(err)
+		c.metrics.failed.Inc()
+		(&batch{accepts: b.accepts}).fail(fmt.Errorf("write pack: %w", err))
 		b.accepts = nil
 	}
 	if b.rows() > 0 {
@@ -101,10 +100,14 @@ func (c *committer) commit(b *batch) {
 		return
 	}
 	c.metrics.failed.Inc()
-	c.log.Error("a transaction failed", "accepts", len(b.accepts), "completions", len(b.completions), "error", err)
 	b.fail(err)
-	if isStorageTrouble(err) && b.acks.len() > 0 {
+	switch {
+	case b.acks.len() == 0:
+	case isStorageTrouble(err):
 		c.queue.putAcks(b.acks, time.Now())
+	default:
+		// Nobody waits for this answer. What stands too long only means that a second identical mail is taken for a resend.
+		c.log.Error("a dedupe key could not be retired", "error", err)
 	}
 }
 

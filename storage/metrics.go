@@ -34,7 +34,7 @@ func newMetrics(r prometheus.Registerer, s *Store, pending int64) *metrics {
 		accepts:       counter("messages_total", "Messages made durable."),
 		duplicates:    counter("duplicates_total", "Resends answered with the id of the first time."),
 		completions:   counter("attempts_total", "Delivery attempts recorded."),
-		failed:        counter("failed_transactions_total", "Transactions that were given up."),
+		failed:        counter("failed_writes_total", "Packs and transactions that were given up."),
 		batchAccepts:  histogram("batch_accepts", "Mails accepted in one transaction.", prometheus.ExponentialBuckets(1, 2, 8)),
 		commitSeconds: histogram("commit_seconds", "Duration of a transaction with its sync.", seconds),
 		acceptSeconds: histogram("accept_seconds", "Time from the last octet of a mail until it was durable.", seconds),

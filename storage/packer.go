@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const (
@@ -20,10 +21,10 @@ type packer struct {
 	next  func(*acceptance) bool // queues for the commit; false when the store is closed
 	now   func() time.Time
 	step  func(string)
-	log   *slog.Logger
 	group sync.WaitGroup
 
 	buffers *buffers
+	failed  prometheus.Counter
 
 	mu     sync.Mutex
 	cond   sync.Cond
@@ -84,7 +85,7 @@ func (p *packer) run() {
 		}
 		err := p.pack(as)
 		if err != nil {
-			p.log.Error("mail was not taken: its bytes could not be stored", "messages", len(as), "error", err)
+			p.failed.Inc()
 		}
 		for _, a := range as {
 			if err != nil {

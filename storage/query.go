@@ -62,32 +62,49 @@ type DeliveryFilter struct {
 	Limit  int // 0: 100
 }
 
-const selectDeliveries = `SELECT message, id, endpoint, state, reason, attempts, replay, created_at, due_at, finished_at, replayed_by FROM (
-	SELECT message, id, endpoint, 'pending' AS state, '' AS reason, attempts, replay, created_at, due_at, 0 AS finished_at, '' AS replayed_by
-	FROM delivery
-	UNION ALL
-	SELECT message, id, endpoint, state, reason, attempts, replay, created_at, 0, finished_at, coalesce(replayed_by, '')
-	FROM delivery_result) `
+const (
+	selectPending = `SELECT message, id, endpoint, 'pending', '', attempts, replay, created_at, due_at, 0, '' FROM delivery`
+	selectResults = `SELECT message, id, endpoint, state, reason, attempts, replay, created_at, 0, finished_at, coalesce(replayed_by, '')
+		FROM delivery_result`
+	newestDeliveries = " ORDER BY message DESC, id DESC LIMIT ?"
+)
 
-// Deliveries lists pending and finished deliveries, those of the newest message first.
-func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter) ([]DeliveryRow, error) {
-	q := selection{text: selectDeliveries}
+// query gives the statement for a filter. Both tables are read in the order of the list and merged, so a page costs its
+// rows and not the table.
+func (f *DeliveryFilter) query() (text string, args []any) {
+	var parts []string
+	if f.State == "" || f.State == StatePending {
+		q := selection{text: selectPending}
+		f.narrow(&q)
+		parts, args = append(parts, q.text), append(args, q.args...)
+	}
+	if f.State != StatePending {
+		q := selection{text: selectResults}
+		f.narrow(&q)
+		// A literal, because an index over the dead alone answers no parameter.
+		q.where(f.State == StateDead, "state = 'dead'")
+		q.where(f.State != "" && f.State != StateDead, "state = ?", f.State)
+		parts, args = append(parts, q.text), append(args, q.args...)
+	}
+	return strings.Join(parts, " UNION ALL ") + newestDeliveries, append(args, limitOr(f.Limit))
+}
+
+func (f *DeliveryFilter) narrow(q *selection) {
 	if f.ID != "" {
-		low, high, ok := messageRange(f.ID)
-		if !ok {
-			return nil, nil
-		}
-		q.where(true, "message > ?", low)
-		q.where(true, "message < ?", high)
-		q.where(true, "id = ?", f.ID)
+		low, high, _ := messageRange(f.ID)
+		q.where(true, "message > ? AND message < ? AND id = ?", low, high, f.ID)
 	}
 	q.where(f.Message != "", "message = ?", f.Message)
 	q.where(f.Endpoint != "", "endpoint = ?", f.Endpoint)
-	q.where(f.State != "", "state = ?", f.State)
 	if b := f.Before; b != nil {
 		q.where(true, "(message, id) < (?, ?)", b.Message, b.ID)
 	}
-	rows, err := s.read.QueryContext(ctx, q.text+" ORDER BY message DESC, id DESC LIMIT ?", append(q.args, limitOr(f.Limit))...)
+}
+
+// Deliveries lists pending and finished deliveries, those of the newest message first.
+func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter) ([]DeliveryRow, error) {
+	text, args := f.query()
+	rows, err := s.read.QueryContext(ctx, text, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list deliveries: %w", err)
 	}
@@ -115,9 +132,7 @@ func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter) ([]DeliveryRow
 func (s *Store) Attempts(ctx context.Context, id string) ([]Attempt, error) {
 	q := selection{text: "SELECT message, delivery, n, endpoint, at, duration, outcome, status, detail FROM attempt"}
 	if low, high, ok := messageRange(id); ok {
-		q.where(true, "message > ?", low)
-		q.where(true, "message < ?", high)
-		q.where(true, "delivery = ?", id)
+		q.where(true, "message > ? AND message < ? AND delivery = ?", low, high, id)
 	} else {
 		q.where(true, "message = ?", id)
 	}
@@ -146,20 +161,21 @@ func (s *Store) Attempts(ctx context.Context, id string) ([]Attempt, error) {
 
 // selection is a SELECT that grows conditions.
 type selection struct {
-	text string
-	args []any
+	text     string
+	args     []any
+	narrowed bool
 }
 
 func (q *selection) where(ok bool, condition string, args ...any) {
 	if !ok {
 		return
 	}
-	if len(q.args) == 0 {
-		q.text += " WHERE "
+	if q.narrowed {
+		q.text += " AND " + condition
 	} else {
-		q.text += " AND "
+		q.text += " WHERE " + condition
 	}
-	q.text += condition
+	q.narrowed = true
 	q.args = append(q.args, args...)
 }
 

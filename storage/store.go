@@ -90,7 +90,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	go s.committer.run()
 	if cfg.PackInBlobs && !cfg.Beside {
 		s.packer = &packer{
-			blobs: cfg.Blobs, next: s.queue.putAccept, now: cfg.Now, step: cfg.Step, log: cfg.Log, buffers: &s.buffers,
+			blobs: cfg.Blobs, next: s.queue.putAccept, now: cfg.Now, step: cfg.Step, buffers: &s.buffers, failed: s.metrics.failed,
 		}
 		s.packer.start()
 	}

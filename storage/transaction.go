@@ -44,7 +44,7 @@ var (
 			WHERE d.message = v.column1 AND d.id = v.column2 AND d.attempts = v.column3`, columns: 7,
 	}
 	deleteDeliveries = &rowStatement{
-		head: "DELETE FROM delivery WHERE (message, id, attempts) IN (VALUES ", row: "(?,?,?)", tail: ")", columns: 3,
+		head: "DELETE FROM delivery WHERE ", row: "message = ? AND id = ?", or: true, columns: 2,
 	}
 	upsertSummaries = &rowStatement{
 		head: "INSERT INTO summary (message, finished_at, summary, attachments) VALUES ", row: "(?,?,?,?)",
@@ -288,7 +288,7 @@ func (t *transaction) finish(cs []*completing) (bool, error) {
 		a := &c.Attempt
 		c.err = nil
 		v.results = append(v.results, a.Message, a.Delivery, int64(a.N-1), c.State, c.Reason, int64(a.N), at)
-		v.gone = append(v.gone, a.Message, a.Delivery, int64(a.N-1))
+		v.gone = append(v.gone, a.Message, a.Delivery)
 	}
 	changed, err := t.execRows(insertResults, v.results)
 	if err != nil || changed != int64(len(cs)) {

@@ -20,11 +20,16 @@ const maxRows = 64
 // costs a fraction of a statement of its own.
 type rowStatement struct {
 	head, row, tail string
-	columns         int // placeholders in row
+	or              bool // rows are joined by OR instead of a comma
+	columns         int  // placeholders in row
 }
 
 func (q *rowStatement) text(rows int) string {
-	return q.head + strings.Repeat(q.row+",", rows-1) + q.row + q.tail
+	join := ","
+	if q.or {
+		join = " OR "
+	}
+	return q.head + strings.Repeat(q.row+join, rows-1) + q.row + q.tail
 }
 
 // writer is the one connection that writes. It belongs to one goroutine, so it goes without the pool of database/sql and

@@ -1,0 +1,53 @@
+package storage
+
+import (
+	"database/sql/driver"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestStatementsUseTheirIndexes asks SQLite how it would run what runs often: a scan would make it slow with a large store.
+func TestStatementsUseTheirIndexes(t *testing.T) {
+	s, err := Open(t.Context(), Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	statements := map[string]string{
+		"delete keys":       deleteKeys.text(8),
+		"delete keys of":    deleteKeysOf.text(8),
+		"insert results":    insertResults.text(8),
+		"delete deliveries": deleteDeliveries.text(8),
+		"delete parsings":   deleteParsings.text(8),
+		"reschedule":        reschedule,
+		"select key":        selectKey,
+		"begin parse":       beginParse,
+		"due":               selectDue,
+		"mail":              selectMail + "WHERE m.id = ?",
+		"messages":          selectMail + "WHERE m.id < ? ORDER BY m.id DESC LIMIT ?",
+	}
+	for name, f := range map[string]*DeliveryFilter{
+		"deliveries of a message": {Message: "msg_1"},
+		"one delivery":            {ID: deliveryIDOf(newID(messagePrefix, time.Now()))},
+		"dead deliveries":         {State: StateDead},
+		"a page of deliveries":    {Before: &DeliveryRow{}},
+	} {
+		statements[name], _ = f.query()
+	}
+	for name, text := range statements {
+		err := s.do(t.Context(), func(w *writer) error {
+			return w.query(func(row []driver.Value) error {
+				plan := row[3].(string)
+				scan := strings.HasPrefix(plan, "SCAN") && !strings.Contains(plan, "VALUES CLAUSE") && !strings.Contains(plan, "delivery_result_dead")
+				if scan || strings.Contains(plan, "TEMP B-TREE") {
+					t.Errorf("%s: %s", name, plan)
+				}
+				return nil
+			}, "EXPLAIN QUERY PLAN "+text, make([]driver.Value, strings.Count(text, "?"))...)
+		})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
