@@ -150,8 +150,7 @@ func isASCII(s string) bool {
 
 // reset takes a refused transaction back. The refusal stays the error.
 func (c *client) reset(refusal error) error {
-	var r *reply
-	if !errors.As(refusal, &r) {
+	if _, ok := errors.AsType[*reply](refusal); !ok {
 		return refusal
 	}
 	if _, err := c.command(250, "RSET"); err != nil {
@@ -191,8 +190,7 @@ func (c *client) limit() error {
 // expect reads one reply; any other than code is the error. A code of two digits takes any third one.
 func (c *client) expect(code int) (*reply, error) {
 	got, text, err := c.text.ReadResponse(code)
-	var protocol *textproto.Error
-	if errors.As(err, &protocol) {
+	if protocol, ok := errors.AsType[*textproto.Error](err); ok {
 		return nil, &reply{protocol.Code, strings.ReplaceAll(protocol.Msg, "\n", " / ")}
 	}
 	if err != nil {

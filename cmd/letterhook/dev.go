@@ -83,7 +83,9 @@ func (o *devOptions) run(ctx context.Context, out, logTo io.Writer) error {
 		go func() { received <- serveHTTP(receiving, l, printer, slog.New(slog.DiscardHandler)) }()
 		defer func() { // after the server: its drain still posts
 			stop()
-			<-received
+			if err := <-received; err != nil {
+				fmt.Fprintf(logTo, "the built-in receiver: %v\n", err)
+			}
 		}()
 	}
 	if err := dispatch.CheckURL(url); err != nil {
@@ -154,7 +156,7 @@ func (o *devOptions) ensureSecret() (string, error) {
 		return "", fmt.Errorf("reading the secret: %w", err)
 	}
 	key := make([]byte, 32)
-	rand.Read(key) //nolint:errcheck // never fails
+	rand.Read(key) // never fails
 	secret := dispatch.FormatSecret(key)
 	if err := os.MkdirAll(o.data, 0o700); err != nil {
 		return "", fmt.Errorf("making the data folder: %w", err)

@@ -21,29 +21,29 @@ const (
 )
 
 func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+// run carries out one command and gives the exit code.
+func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// Once the shutdown has begun a second signal ends the process at once, as it does by default.
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:]))
-}
-
-// run carries out one command and gives the exit code.
-func run(ctx context.Context, args []string) int {
 	root, started := newRoot()
 	root.SetArgs(args)
 	root.SetOut(os.Stdout)
 	root.SetErr(os.Stderr)
 	root.SetIn(os.Stdin)
 	err := root.ExecuteContext(ctx)
-	var exit *exitError
+	exit, exits := errors.AsType[*exitError](err)
 	switch {
 	case err == nil:
 		return exitOK
 	case !*started:
 		fmt.Fprintf(os.Stderr, "letterhook: %v\nSee letterhook --help.\n", err)
 		return exitUsage
-	case errors.As(err, &exit):
+	case exits:
 		if exit.err != nil {
 			fmt.Fprintf(os.Stderr, "letterhook: %v\n", exit.err)
 		}

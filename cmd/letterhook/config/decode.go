@@ -55,10 +55,10 @@ func (d *decoder) decode(node ast.Node, v reflect.Value, key string) {
 	case *ast.NullNode:
 		return // "key:" with nothing behind it keeps the default
 	case *ast.AliasNode:
-		d.faults.add(at, key, "unknown anchor")
+		d.faults.addf(at, key, "unknown anchor")
 		return
 	}
-	if _, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if _, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		d.scalar(node, v, at, key)
 		return
 	}
@@ -77,19 +77,19 @@ func (d *decoder) decode(node ast.Node, v reflect.Value, key string) {
 func (d *decoder) mapping(node ast.Node, v reflect.Value, at position, key string) {
 	mapping, ok := node.(*ast.MappingNode)
 	if !ok {
-		d.faults.add(at, key, "must be a section of keys")
+		d.faults.addf(at, key, "must be a section of keys")
 		return
 	}
 	fields, seen := fieldsOf(v), map[string]bool{}
 	for _, entry := range mapping.Values {
 		name := entry.Key.GetToken().Value
 		if seen[name] {
-			d.faults.add(d.at(entry.Key), join(key, name), "is set twice")
+			d.faults.addf(d.at(entry.Key), join(key, name), "is set twice")
 		}
 		seen[name] = true
 		field, known := fields[name]
 		if !known {
-			d.faults.add(d.at(entry.Key), join(key, name), "unknown key")
+			d.faults.addf(d.at(entry.Key), join(key, name), "unknown key")
 			continue
 		}
 		d.decode(entry.Value, field, join(key, name))
@@ -100,7 +100,7 @@ func (d *decoder) mapping(node ast.Node, v reflect.Value, at position, key strin
 func (d *decoder) sequence(node ast.Node, v reflect.Value, at position, key string) {
 	sequence, ok := node.(*ast.SequenceNode)
 	if !ok {
-		d.faults.add(at, key, "must be a list")
+		d.faults.addf(at, key, "must be a list")
 		return
 	}
 	list := reflect.MakeSlice(v.Type(), len(sequence.Values), len(sequence.Values))
@@ -113,7 +113,7 @@ func (d *decoder) sequence(node ast.Node, v reflect.Value, at position, key stri
 func (d *decoder) dictionary(node ast.Node, v reflect.Value, at position, key string) {
 	mapping, ok := node.(*ast.MappingNode)
 	if !ok {
-		d.faults.add(at, key, "must be a section of keys")
+		d.faults.addf(at, key, "must be a section of keys")
 		return
 	}
 	v.Set(reflect.MakeMap(v.Type()))
@@ -133,7 +133,7 @@ func (d *decoder) scalar(node ast.Node, v reflect.Value, at position, key string
 	case ast.ScalarNode:
 		text = n.GetToken().Value
 	default:
-		d.faults.add(at, key, "must be a single value")
+		d.faults.addf(at, key, "must be a single value")
 		return
 	}
 	text, err := d.expand(text)
@@ -141,7 +141,7 @@ func (d *decoder) scalar(node ast.Node, v reflect.Value, at position, key string
 		err = setScalar(v, text)
 	}
 	if err != nil {
-		d.faults.add(at, key, "%v", err)
+		d.faults.addf(at, key, "%v", err)
 	}
 }
 
@@ -164,7 +164,7 @@ func (d *decoder) expand(text string) (string, error) {
 
 // setScalar reads one word into v.
 func setScalar(v reflect.Value, text string) error {
-	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		return u.UnmarshalText([]byte(text))
 	}
 	switch v.Kind() {

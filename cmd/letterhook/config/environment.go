@@ -16,7 +16,7 @@ func (d *decoder) environment(v reflect.Value, key string) map[string]bool {
 	for name, field := range fieldsOf(v) {
 		path := join(key, name)
 		if field.Kind() == reflect.Struct {
-			if _, ok := field.Addr().Interface().(encoding.TextUnmarshaler); !ok {
+			if _, ok := reflect.TypeAssert[encoding.TextUnmarshaler](field.Addr()); !ok {
 				for variable := range d.environment(field, path) {
 					known[variable] = true
 				}
@@ -32,7 +32,7 @@ func (d *decoder) environment(v reflect.Value, key string) map[string]bool {
 		at := position{file: "environment"}
 		d.positions[path] = at
 		if err := setWord(field, text); err != nil {
-			d.faults.add(at, variable, "%v", err)
+			d.faults.addf(at, variable, "%v", err)
 		}
 	}
 	return known
@@ -40,7 +40,7 @@ func (d *decoder) environment(v reflect.Value, key string) map[string]bool {
 
 // overridable says whether a word or a list of words can fill v.
 func overridable(v reflect.Value) bool {
-	if _, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if _, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		return true
 	}
 	switch v.Kind() {
@@ -55,7 +55,7 @@ func overridable(v reflect.Value) bool {
 
 // setWord reads a variable's value, a list at its commas.
 func setWord(v reflect.Value, text string) error {
-	if _, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok || v.Kind() != reflect.Slice {
+	if _, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok || v.Kind() != reflect.Slice {
 		return setScalar(v, text)
 	}
 	list := reflect.MakeSlice(v.Type(), 0, 4)

@@ -53,7 +53,7 @@ type faults struct {
 	list Faults
 }
 
-func (f *faults) add(at position, key, format string, args ...any) {
+func (f *faults) addf(at position, key, format string, args ...any) {
 	f.list = append(f.list, Fault{File: at.file, Line: at.line, Key: key, Reason: fmt.Sprintf(format, args...)})
 }
 

@@ -64,7 +64,7 @@ func syntax(f *faults, text []byte) ast.Node {
 			at.line, _ = strconv.Atoi(m[1])
 			reason = m[2]
 		}
-		f.add(at, "", "%s", reason)
+		f.addf(at, "", "%s", reason)
 		return nil
 	}
 	var bodies []ast.Node
@@ -77,7 +77,7 @@ func syntax(f *faults, text []byte) ast.Node {
 		return nil
 	}
 	if len(bodies) > 1 {
-		f.add(position{f.file, bodies[1].GetToken().Position.Line}, "", "a second document; a configuration is one")
+		f.addf(position{f.file, bodies[1].GetToken().Position.Line}, "", "a second document; a configuration is one")
 	}
 	return bodies[0]
 }
@@ -124,12 +124,12 @@ func (c *Config) complete(f *faults) {
 			continue
 		}
 		if len(e.Secrets) > 0 {
-			f.add(c.at(f, key+".secret_file"), key+".secret_file", "secrets are given too; give one of the two")
+			f.addf(c.at(f, key+".secret_file"), key+".secret_file", "secrets are given too; give one of the two")
 			continue
 		}
 		secrets, err := readSecretLines(e.SecretFile)
 		if err != nil {
-			f.add(c.at(f, key+".secret_file"), key+".secret_file", "%v", err)
+			f.addf(c.at(f, key+".secret_file"), key+".secret_file", "%v", err)
 			continue
 		}
 		e.Secrets = secrets
@@ -149,12 +149,12 @@ func (c *Config) completeS3(f *faults) {
 	}
 	const key = "storage.s3.secret_key_file"
 	if s3.SecretAccessKey != "" {
-		f.add(c.at(f, key), key, "secret_access_key is given too; give one of the two")
+		f.addf(c.at(f, key), key, "secret_access_key is given too; give one of the two")
 		return
 	}
 	text, err := os.ReadFile(s3.SecretKeyFile)
 	if err != nil {
-		f.add(c.at(f, key), key, "%v", err)
+		f.addf(c.at(f, key), key, "%v", err)
 		return
 	}
 	s3.SecretAccessKey = strings.TrimSpace(string(text))

@@ -128,8 +128,7 @@ func TestExampleNamesEveryKey(t *testing.T) {
 
 func keysOf(typ reflect.Type, prefix string) []string {
 	var keys []string
-	for i := range typ.NumField() {
-		field := typ.Field(i)
+	for field := range typ.Fields() {
 		name := field.Tag.Get("yaml")
 		if name == "" || name == "-" {
 			continue

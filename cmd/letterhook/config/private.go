@@ -27,7 +27,7 @@ func (v *validator) reachable(key string, u *url.URL, private bool) {
 	}
 	if u.Port() != "" {
 		if port, err = strconv.ParseUint(u.Port(), 10, 16); err != nil {
-			v.fault(key, "%q is not a port", u.Port())
+			v.faultf(key, "%q is not a port", u.Port())
 			return
 		}
 	}
@@ -37,9 +37,9 @@ func (v *validator) reachable(key string, u *url.URL, private bool) {
 	switch {
 	case !errors.As(err, &blocked):
 	case blocked.Private:
-		v.fault(key, "%s is not public: %s; say allow_private: true if that is meant", u.Host, blocked.Reason)
+		v.faultf(key, "%s is not public: %s; say allow_private: true if that is meant", u.Host, blocked.Reason)
 	default:
-		v.fault(key, "%s can never be reached: %s", u.Host, blocked.Reason)
+		v.faultf(key, "%s can never be reached: %s", u.Host, blocked.Reason)
 	}
 }
 

@@ -23,9 +23,9 @@ func (v *validator) accounts() {
 // account checks that a reference names a declared account.
 func (v *validator) account(key, name string) {
 	if name == "" {
-		v.fault(key, "is required where several accounts are declared")
+		v.faultf(key, "is required where several accounts are declared")
 	} else if !slices.Contains(v.Accounts, Account{Name: name}) {
-		v.fault(key, "there is no account %q", name)
+		v.faultf(key, "there is no account %q", name)
 	}
 }
 
@@ -40,7 +40,7 @@ func (v *validator) endpoints() {
 		v.account(key+".account", e.Account)
 		v.endpointURL(key, e)
 		if len(e.Secrets) == 0 && e.SecretFile == "" {
-			v.fault(key+".secrets", "at least one is required: every request is signed")
+			v.faultf(key+".secrets", "at least one is required: every request is signed")
 		}
 		if e.Timeout != 0 {
 			v.between(key+".timeout", int64(e.Timeout), int64(Duration(1e9)), int64(5*minute))
@@ -49,7 +49,7 @@ func (v *validator) endpoints() {
 			v.between(key+".max_body", int64(e.MaxBody), 16<<10, 25<<20)
 		}
 		if e.Concurrency < 0 {
-			v.fault(key+".concurrency", "must be at least 1")
+			v.faultf(key+".concurrency", "must be at least 1")
 		}
 		for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
 			v.header(key+".headers."+name, name, e.Headers[name])
@@ -60,16 +60,16 @@ func (v *validator) endpoints() {
 func (v *validator) endpointURL(key string, e Endpoint) {
 	key += ".url"
 	if e.URL == "" {
-		v.fault(key, "is required")
+		v.faultf(key, "is required")
 		return
 	}
 	u, err := httpURL(e.URL)
 	if err != nil {
-		v.fault(key, "%v", err)
+		v.faultf(key, "%v", err)
 		return
 	}
 	if err := dispatch.CheckURL(e.URL); err != nil {
-		v.fault(key, "%v", err)
+		v.faultf(key, "%v", err)
 		return
 	}
 	v.reachable(key, u, e.AllowPrivate)
@@ -82,11 +82,11 @@ func (v *validator) header(key, name, value string) {
 	canonical := http.CanonicalHeaderKey(name)
 	switch {
 	case !regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$").MatchString(name):
-		v.fault(key, "%q is not a header name", name)
+		v.faultf(key, "%q is not a header name", name)
 	case slices.Contains(ownHeaders, canonical) || strings.HasPrefix(canonical, "Letterhook-"):
-		v.fault(key, "%s is set by the delivery itself", canonical)
+		v.faultf(key, "%s is set by the delivery itself", canonical)
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
-		v.fault(key, "the value holds a control character")
+		v.faultf(key, "the value holds a control character")
 	}
 }
 
@@ -97,11 +97,11 @@ func (v *validator) domains() {
 		name, ok := normalDomain(d.Name)
 		v.name(key+".name", name, seen)
 		if name != "" && !ok {
-			v.fault(key+".name", "%q is not a domain", d.Name)
+			v.faultf(key+".name", "%q is not a domain", d.Name)
 		}
 		v.account(key+".account", d.Account)
 		if len(d.Routes) == 0 {
-			v.fault(key+".routes", "at least one is required: without it the domain takes no mail")
+			v.faultf(key+".routes", "at least one is required: without it the domain takes no mail")
 		}
 		matches := map[string]bool{}
 		for n, r := range d.Routes {
@@ -132,20 +132,20 @@ func (v *validator) match(key, match string, seen map[string]bool) {
 	expression, isRegexp := strings.CutPrefix(match, "/")
 	switch {
 	case match == "":
-		v.fault(key, `is required; "*" takes every local part`)
+		v.faultf(key, `is required; "*" takes every local part`)
 	case !isRegexp && strings.Contains(match, "@"):
-		v.fault(key, "chooses local parts: leave out the @ and the domain")
+		v.faultf(key, "chooses local parts: leave out the @ and the domain")
 	case isRegexp && !strings.HasSuffix(expression, "/"):
-		v.fault(key, "a regular expression ends with / too")
+		v.faultf(key, "a regular expression ends with / too")
 	case isRegexp:
 		if _, err := regexp.Compile(strings.TrimSuffix(expression, "/")); err != nil {
-			v.fault(key, "%v", err)
+			v.faultf(key, "%v", err)
 		}
 	default:
 		match = strings.ToLower(match)
 	}
 	if match != "" && seen[match] {
-		v.fault(key, "%q is declared twice", match)
+		v.faultf(key, "%q is declared twice", match)
 	}
 	seen[match] = true
 }
@@ -153,20 +153,20 @@ func (v *validator) match(key, match string, seen map[string]bool) {
 func (v *validator) route(key string, d Domain, r Route) {
 	results := count(len(r.Endpoints) > 0, r.Refuse != "", r.Discard)
 	if results != 1 {
-		v.fault(key, "needs exactly one of endpoints, refuse and discard, not %d", results)
+		v.faultf(key, "needs exactly one of endpoints, refuse and discard, not %d", results)
 	}
 	for i, name := range r.Endpoints {
 		at := fmt.Sprintf("%s.endpoints[%d]", key, i)
 		declared := slices.ContainsFunc(v.Endpoints, func(e Endpoint) bool { return e.Name == name && e.Account == d.Account })
 		switch {
 		case slices.Index(r.Endpoints, name) < i:
-			v.fault(at, "%q is named twice", name)
+			v.faultf(at, "%q is named twice", name)
 		case !declared:
-			v.fault(at, "account %q has no endpoint %q", d.Account, name)
+			v.faultf(at, "account %q has no endpoint %q", d.Account, name)
 		}
 	}
 	if strings.ContainsFunc(r.Refuse, func(c rune) bool { return c < ' ' || c > '~' }) {
-		v.fault(key+".refuse", "must be one line of plain ASCII: it is said to the peer")
+		v.faultf(key+".refuse", "must be one line of plain ASCII: it is said to the peer")
 	}
 }
 

@@ -42,8 +42,8 @@ type validator struct {
 	unread map[string]bool // keys that could not be read, so that their value says nothing
 }
 
-// fault reports key where it was set. Of a key that could not be read that fault is enough.
-func (v *validator) fault(key, format string, args ...any) {
+// faultf reports key where it was set. Of a key that could not be read that fault is enough.
+func (v *validator) faultf(key, format string, args ...any) {
 	for k := key; ; {
 		if v.unread[k] {
 			return
@@ -58,24 +58,24 @@ func (v *validator) fault(key, format string, args ...any) {
 	if at.file == "environment" {
 		key = environmentPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 	}
-	v.faults.add(at, key, format, args...)
+	v.faults.addf(at, key, format, args...)
 }
 
 func (v *validator) identity() {
 	if v.Hostname == "" {
-		v.fault("hostname", "is required: the name that the MX record of your domains points to")
+		v.faultf("hostname", "is required: the name that the MX record of your domains points to")
 	} else if !isHostname(v.Hostname) {
-		v.fault("hostname", "%q is not a host name", v.Hostname)
+		v.faultf("hostname", "%q is not a host name", v.Hostname)
 	}
 	if v.PublicURL == "" {
-		v.fault("public_url", "is required: receivers fetch attachments and raw messages from it")
+		v.faultf("public_url", "is required: receivers fetch attachments and raw messages from it")
 	} else if u, err := httpURL(v.PublicURL); err != nil {
-		v.fault("public_url", "%v", err)
+		v.faultf("public_url", "%v", err)
 	} else if u.RawQuery != "" {
-		v.fault("public_url", "must not hold a query")
+		v.faultf("public_url", "must not hold a query")
 	}
 	if v.DataDir == "" {
-		v.fault("data_dir", "is required")
+		v.faultf("data_dir", "is required")
 	}
 	v.word("log.format", v.Log.Format, "text", "json")
 	v.word("log.level", v.Log.Level, "debug", "info", "warn", "error")
@@ -83,7 +83,7 @@ func (v *validator) identity() {
 
 func (v *validator) smtp() {
 	if len(v.SMTP.Listeners) == 0 {
-		v.fault("smtp.listeners", "at least one is required")
+		v.faultf("smtp.listeners", "at least one is required")
 	}
 	names, addresses := map[string]bool{}, map[string]bool{}
 	for i, l := range v.SMTP.Listeners {
@@ -96,7 +96,7 @@ func (v *validator) smtp() {
 			continue
 		}
 		if mode != TLSNone && len(v.TLS.Certificates) == 0 {
-			v.fault(key+".tls", "needs a certificate in tls.certificates")
+			v.faultf(key+".tls", "needs a certificate in tls.certificates")
 		}
 	}
 	s := &v.SMTP
@@ -125,7 +125,7 @@ func (v *validator) tls() {
 	v.word("tls.min_version", v.TLS.MinVersion, "1.2", "1.3")
 	for i, c := range v.TLS.Certificates {
 		if _, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); err != nil {
-			v.fault(fmt.Sprintf("tls.certificates[%d]", i), "%v", err)
+			v.faultf(fmt.Sprintf("tls.certificates[%d]", i), "%v", err)
 		}
 	}
 }
@@ -133,17 +133,17 @@ func (v *validator) tls() {
 func (v *validator) http() {
 	v.address("http.private.address", v.HTTP.Private.Address, nil)
 	if v.HTTP.Public.Address == "" {
-		v.fault("http.public.address", "is required: links lead to it")
+		v.faultf("http.public.address", "is required: links lead to it")
 	} else {
 		v.address("http.public.address", v.HTTP.Public.Address, nil)
 	}
 	for key, l := range map[string]HTTPListener{"http.public": v.HTTP.Public, "http.private": v.HTTP.Private} {
 		if l.TLS && len(v.TLS.Certificates) == 0 {
-			v.fault(key+".tls", "needs a certificate in tls.certificates")
+			v.faultf(key+".tls", "needs a certificate in tls.certificates")
 		}
 	}
 	if v.HTTP.Public.Address == v.HTTP.Private.Address && v.HTTP.Public.TLS != v.HTTP.Private.TLS {
-		v.fault("http.private.tls", "public and private share an address, so both or none speak TLS")
+		v.faultf("http.private.tls", "public and private share an address, so both or none speak TLS")
 	}
 }
 
@@ -161,7 +161,7 @@ func (v *validator) storage() {
 	}
 	v.positive("storage.link_lifetime", s.LinkLifetime)
 	if s.Blobs == BlobsS3 && s.S3.Presign && s.LinkLifetime > 7*day {
-		v.fault("storage.link_lifetime", "at most 7d with s3.presign: no presigned link lives longer")
+		v.faultf("storage.link_lifetime", "at most 7d with s3.presign: no presigned link lives longer")
 	}
 	v.positive("storage.retention.messages", s.Retention.Messages)
 	v.positive("storage.retention.attachments", s.Retention.Attachments)
@@ -171,29 +171,29 @@ func (v *validator) storage() {
 func (v *validator) s3() {
 	s3 := &v.Storage.S3
 	if s3.Bucket == "" {
-		v.fault("storage.s3.bucket", `is required when blobs is "s3"`)
+		v.faultf("storage.s3.bucket", `is required when blobs is "s3"`)
 	}
 	if s3.Region == "" && s3.Endpoint == "" {
-		v.fault("storage.s3.region", "is required with AWS")
+		v.faultf("storage.s3.region", "is required with AWS")
 	}
 	for key, value := range map[string]string{"endpoint": s3.Endpoint, "link_endpoint": s3.LinkEndpoint} {
 		if value == "" {
 			continue
 		}
 		if _, err := httpURL(value); err != nil {
-			v.fault("storage.s3."+key, "%v", err)
+			v.faultf("storage.s3."+key, "%v", err)
 		}
 	}
 	v.word("storage.s3.encryption", s3.Encryption, "", "AES256", "aws:kms")
 	if (s3.AccessKeyID == "") != (s3.SecretAccessKey == "") {
-		v.fault("storage.s3", "access_key_id and a secret key belong together; leave out both for the usual AWS sources")
+		v.faultf("storage.s3", "access_key_id and a secret key belong together; leave out both for the usual AWS sources")
 	}
 }
 
 func (v *validator) delivery() {
 	d := &v.Delivery
 	if len(d.Schedule) == 0 {
-		v.fault("delivery.schedule", "at least one wait is required")
+		v.faultf("delivery.schedule", "at least one wait is required")
 	}
 	v.between("delivery.timeout", int64(d.Timeout), int64(Duration(1e9)), int64(5*minute))
 	v.positive("delivery.max_age", d.MaxAge)
@@ -209,11 +209,11 @@ func (v *validator) delivery() {
 func (v *validator) name(key, name string, seen map[string]bool) {
 	switch {
 	case name == "":
-		v.fault(key, "is required")
+		v.faultf(key, "is required")
 	case strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }):
-		v.fault(key, "%q holds a space or a control character", name)
+		v.faultf(key, "%q holds a space or a control character", name)
 	case seen[name]:
-		v.fault(key, "%q is declared twice", name)
+		v.faultf(key, "%q is declared twice", name)
 	}
 	seen[name] = true
 }
@@ -222,20 +222,20 @@ func (v *validator) name(key, name string, seen map[string]bool) {
 func (v *validator) address(key, address string, seen map[string]bool) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		v.fault(key, "%q is not host:port", address)
+		v.faultf(key, "%q is not host:port", address)
 		return
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		v.fault(key, "%q is not a port", port)
+		v.faultf(key, "%q is not a port", port)
 	}
 	if host != "" && net.ParseIP(strings.Split(host, "%")[0]) == nil && !isHostname(host) {
-		v.fault(key, "%q is neither an IP address nor a host name", host)
+		v.faultf(key, "%q is neither an IP address nor a host name", host)
 	}
 	if seen == nil || port == "0" {
 		return
 	}
 	if seen[address] {
-		v.fault(key, "%q is used twice", address)
+		v.faultf(key, "%q is used twice", address)
 	}
 	seen[address] = true
 }
@@ -246,13 +246,13 @@ func (v *validator) word(key, word string, allowed ...string) bool {
 		return true
 	}
 	last := len(allowed) - 1
-	v.fault(key, "must be %s or %s, not %q", strings.Join(allowed[:last], ", "), allowed[last], word)
+	v.faultf(key, "must be %s or %s, not %q", strings.Join(allowed[:last], ", "), allowed[last], word)
 	return false
 }
 
 func (v *validator) between(key string, n, low, high int64) {
 	if n < low || n > high {
-		v.fault(key, "must lie between %s and %s", v.show(key, low), v.show(key, high))
+		v.faultf(key, "must lie between %s and %s", v.show(key, low), v.show(key, high))
 	}
 }
 
@@ -270,14 +270,14 @@ func (v *validator) show(key string, n int64) string {
 
 func (v *validator) positive(key string, d Duration) {
 	if d <= 0 {
-		v.fault(key, "must be longer than 0")
+		v.faultf(key, "must be longer than 0")
 	}
 }
 
 // keys checks a key file as the start of the server would read it.
 func (v *validator) keys(key, path string) {
 	if _, err := storage.ReadKeys(path); err != nil {
-		v.fault(key, "%v", err)
+		v.faultf(key, "%v", err)
 	}
 }
 
