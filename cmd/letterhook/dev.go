@@ -131,7 +131,8 @@ func devConfig(data string) *config.Config {
 	c.Hostname = "localhost"
 	c.DataDir = data
 	c.SMTP.LogAddresses = true
-	c.SMTP.MaxConnectionsPerIP = c.SMTP.MaxConnections // everything comes from one
+	// The budgets are for strangers. Here everything comes from one address, load tests too.
+	c.SMTP.MaxConnectionsPerIP, c.SMTP.MaxMessages = c.SMTP.MaxConnections, devMaxMessages
 	c.Storage.MinFree = devMinFree
 	c.Accounts = []config.Account{{Name: devName}}
 	return c
@@ -139,7 +140,8 @@ func devConfig(data string) *config.Config {
 
 const (
 	devMinFree     = 64 << 20 // a developer's disk is often nearly full
-	devConcurrency = 16       // there is one endpoint, so it may have more than its share
+	devMaxMessages = 1 << 30
+	devConcurrency = 16 // there is one endpoint, so it may have more than its share
 )
 
 // ensureSecret gives the secret of the flag, or the one in the data folder, which is made at the first start.

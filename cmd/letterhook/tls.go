@@ -44,7 +44,5 @@ func (s *server) overTLS(l net.Listener, declared config.HTTPListener) net.Liste
 	if !declared.TLS {
 		return l
 	}
-	c := s.tlsConfig()
-	c.NextProtos = []string{"http/1.1"}
-	return tls.NewListener(l, c)
+	return tls.NewListener(l, s.tlsConfig())
 }
