@@ -1,0 +1,134 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/letterhook/letterhook/cmd/letterhook/bench"
+)
+
+// TestS3 keeps packs and attachments in a real bucket.
+func TestS3(t *testing.T) {
+	t.Parallel()
+	ctx := within(t, 2*time.Minute)
+	b := startBucket(ctx, t)
+	server, in, o := startInstallation(ctx, t, &installation{storage: b.storageSection(b.addr)})
+	e := exchangeFiles(ctx, t, server, in)
+	raw := mailWith(attached())
+	if got := fetch(ctx, t, e.Data.Raw.URL); !bytes.Equal(got, raw) {
+		t.Errorf("the raw octets are not those that were sent")
+	}
+	for i, f := range attached() {
+		inStore(t, b.dir, e, f)
+		if link := e.Data.Attachments[i].URL; !strings.HasPrefix(link, "http://"+b.addr+"/") {
+			t.Errorf("%s: the link does not lead to the bucket: %s", f.name, link)
+		}
+	}
+	if link := e.Data.Raw.URL; !strings.HasPrefix(link, "http://"+server.HTTP+"/") {
+		t.Errorf("the link to the raw octets does not lead to the server: %s", link)
+	}
+	guarded(ctx, t, e)
+	stopAndCheck(t, server, o)
+}
+
+// TestS3LinksExpire waits until presigned links of a second's life are refused.
+func TestS3LinksExpire(t *testing.T) {
+	t.Parallel()
+	ctx := within(t, time.Minute)
+	b := startBucket(ctx, t)
+	server, in, o := startInstallation(ctx, t, &installation{storage: b.storageSection(b.addr) + "\n  link_lifetime: 1s"})
+	expire(ctx, t, server, in)
+	stopAndCheck(t, server, o)
+}
+
+// TestS3Down kills the bucket's server and starts it again. In between mail is refused for now, small and large,
+// and nothing of what was refused ever arrives.
+func TestS3Down(t *testing.T) {
+	t.Parallel()
+	ctx := within(t, 2*time.Minute)
+	b := startBucket(ctx, t)
+	server, in, o := startInstallation(ctx, t, &installation{storage: b.storageSection(b.addr)})
+	large := largeMail()
+	accepted(ctx, t, server, []byte(greeting), "before@one.example")
+	in.awaitFor(ctx, t, "before@one.example")
+	b.kill(t)
+	deferred(ctx, t, server, []byte(greeting), "down@one.example")
+	deferred(ctx, t, server, large, "down-large@one.example")
+	b.start(ctx, t)
+	accepted(ctx, t, server, []byte(greeting), "after@one.example")
+	accepted(ctx, t, server, large, "after-large@one.example")
+	for _, to := range []string{"after@one.example", "after-large@one.example"} {
+		in.awaitFor(ctx, t, to)
+	}
+	stopAndCheck(t, server, o)
+	in.exactly(t, "before@one.example", "after@one.example", "after-large@one.example")
+}
+
+// TestS3Slow delays every piece between server and bucket; then stops them in the middle of a message and lets them go
+// on; then stops them and breaks the connections, as an overloaded network does. Slow is accepted, broken is refused for
+// now, and then all is well again.
+func TestS3Slow(t *testing.T) {
+	t.Parallel()
+	ctx := within(t, 2*time.Minute)
+	b := startBucket(ctx, t)
+	v := newValve(t, b.addr)
+	server, in, o := startInstallation(ctx, t, &installation{storage: b.storageSection(v.addr)})
+	v.slow(30 * time.Millisecond)
+	for n := range 3 {
+		accepted(ctx, t, server, mailWith(attached()[:2]), fmt.Sprintf("slow%d@one.example", n))
+	}
+	in.await(ctx, t, 3)
+	v.slow(0)
+
+	answer := heldBack(ctx, t, v, server, "late@one.example")
+	v.flow()
+	if r := <-answer; r.code != 250 {
+		t.Errorf("after a halt: %s, want 250", r)
+	}
+	in.awaitFor(ctx, t, "late@one.example")
+
+	answer = heldBack(ctx, t, v, server, "broken@one.example")
+	var r reply
+	eventually(ctx, t, "the server gives up", func() bool {
+		v.cut() // and what it tries again
+		select {
+		case r = <-answer:
+			return true
+		default:
+			return false
+		}
+	})
+	if !r.is(451, "4.3.0 ") {
+		t.Errorf("every connection to the bucket breaks: %s, want 451 4.3.0", r)
+	}
+	v.flow()
+	accepted(ctx, t, server, []byte(greeting), "after@one.example")
+	in.awaitFor(ctx, t, "after@one.example")
+	stopAndCheck(t, server, o)
+	in.exactly(t, "slow0@one.example", "slow1@one.example", "slow2@one.example", "late@one.example", "after@one.example")
+}
+
+// heldBack stops the valve, sends a mail, and returns when the valve holds back what the server says to the bucket. The channel
+// gives the peer's answer.
+func heldBack(ctx context.Context, t *testing.T, v *valve, server *bench.Server, to string) <-chan reply {
+	t.Helper()
+	v.stop()
+	c := hello(ctx, t, server.SMTP)
+	c.begin(to)
+	c.write(greeting + ".\r\n")
+	answer := make(chan reply, 1)
+	go func() {
+		r, err := c.read()
+		if err != nil {
+			r.text = err.Error()
+		}
+		_ = c.conn.Close()
+		answer <- r
+	}()
+	eventually(ctx, t, "the valve holds something back", v.holds)
+	return answer
+}
