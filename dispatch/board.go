@@ -166,7 +166,8 @@ func (b *board) nextOf(in *list.List, now time.Time) *job {
 			continue
 		}
 		l.listed = false
-		if l.startable(now) {
+		became := l.pace.suspect && in != b.suspected // since it was listed
+		if l.startable(now) && !became {
 			return b.start(l, now)
 		}
 		b.review(l, now)

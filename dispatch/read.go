@@ -81,26 +81,22 @@ func (b *board) readDone(r *read, rows []storage.Delivery, err error, now time.T
 	return taken
 }
 
-// sweep takes the oldest due time of every lane that has rows in the store, and has those read that are due soon. It
-// finds what nothing else told the board of.
+// sweep takes the directory as it is now, and the oldest due time of every lane that has rows in the store, and has those
+// read in time. It finds what nothing else told the board of.
 func (b *board) sweep(heads []storage.LaneHead, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, h := range heads {
-		l := b.lane(h.Endpoint)
-		if h.DueAt.Before(now) {
-			l.lookAt(now)
-		} else {
-			l.lookAt(h.DueAt)
-		}
-	}
 	for _, l := range b.lanes {
 		most, open := b.look(l.endpoint)
-		if l.open != open || l.pace.most != most {
-			suspect, limit := l.pace.suspect, l.pace.limit
-			l.open, l.pace = open, newPace(most)
-			l.pace.suspect, l.pace.limit = suspect, min(limit, l.pace.most)
+		if l.open == open && l.pace.most == most {
+			continue
 		}
+		l.open, l.pace.most, l.pace.limit = open, most, min(l.pace.limit, most)
+		b.review(l, now)
+	}
+	for _, h := range heads {
+		l := b.lane(h.Endpoint)
+		l.lookAt(h.DueAt)
 		b.review(l, now)
 	}
 	b.signal()
