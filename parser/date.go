@@ -59,6 +59,9 @@ func (d *dateParser) clock(w string) {
 		w = w[:i]
 	}
 	parts := strings.SplitN(w, ":", 3)
+	if len(parts) < 2 {
+		return
+	}
 	hour, err := strconv.Atoi(parts[0])
 	minute, minuteErr := strconv.Atoi(parts[1])
 	if err != nil || minuteErr != nil {

@@ -39,3 +39,36 @@ const (
 	DefectCharsetInvalid  = "charset-invalid"          // the text is not in the charset it names; see TextCharset for what was taken
 	DefectCharsetMissing  = "charset-missing"          // octets above 127 and no charset named
 )
+
+// explain is the detail of a defect about which there is no more to say.
+func explain(code string) string {
+	switch code {
+	case DefectMboxFrom:
+		return "a mailbox file's From line was skipped"
+	case DefectHeaderSeparator:
+		return "no empty line between header and body"
+	case DefectHeaderUnindent:
+		return "a continued header line is not indented"
+	case DefectHeader8Bit:
+		return "octets in a header that are not UTF-8"
+	case DefectEncodedWord:
+		return "an encoded-word cannot be decoded"
+	case DefectDate:
+		return "the date cannot be read"
+	case DefectContentType:
+		return "no type/subtype"
+	case DefectBoundaryMissing:
+		return "a multipart without boundary"
+	case DefectBoundaryNotFound:
+		return "the boundary does not occur"
+	case DefectBoundaryUnclosed:
+		return "the closing delimiter is missing"
+	case DefectEncodingUnknown:
+		return "the transfer encoding is not known"
+	case DefectEncodingContainer:
+		return "a multipart or message may not be encoded"
+	case DefectCharsetMissing:
+		return "octets above 127 and no charset named"
+	}
+	return ""
+}

@@ -2,5 +2,14 @@
 // clock, no logger, no goroutine that outlives a call, and it can be imported alone.
 //
 // The promise of this room: any bytes give a Message. What was damaged is repaired where a mail client would and named
-// as a [Defect]; what went beyond a limit is named in LimitsHit; the error of [Parse] speaks of reading only.
+// as a [Defect]; what went beyond a limit is named in LimitsHit; the error of [Parse] speaks of reading only. The same bytes
+// give the same Message. Every leaf of the MIME tree is either a body or in Attachments.
+//
+// The way of a message through the files: source.go passes the raw bytes through a window once; header.go and delimiter.go
+// cut them into headers and parts, parse.go builds the tree within [Limits]; leaf.go has enmime read the type, the
+// disposition and the file name of each leaf; summary.go, address.go and date.go read the fields; body.go chooses and joins the
+// bodies, text.go and charset.go decode them, htmltext.go makes text of HTML; kind.go judges. Attachments are decoded by
+// [Part.Open] when somebody asks, from offsets, and never held whole.
+//
+// All work is linear in the message: nothing is scanned again for each part, each boundary or each word.
 package parser

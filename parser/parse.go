@@ -59,6 +59,9 @@ func (p *parsing) defect(code, part, detail string) {
 		p.limit(LimitDefects)
 		return
 	}
+	if detail == "" {
+		detail = explain(code)
+	}
 	p.top.Defects = append(p.top.Defects, Defect{Code: code, Part: part, Detail: detail})
 }
 
