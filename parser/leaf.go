@@ -18,7 +18,10 @@ type leafReader struct {
 	parser *enmime.Parser
 	header bytes.Buffer
 	in     *bufio.Reader
-	params map[string]string // of the Content-Type that was read last
+
+	// The Content-Type that was read last.
+	params              map[string]string
+	typeName, typeValue string
 }
 
 func newLeafReader() *leafReader {
@@ -32,15 +35,24 @@ func newLeafReader() *leafReader {
 }
 
 // mediaType stands between enmime and its media type parser: an error becomes an empty type, and a boundary is never seen.
-// Enmime asks it about the Content-Type first, then about the Content-Disposition.
+// Enmime asks about the Content-Type, about the Content-Disposition, and about the Content-Type again.
 func (l *leafReader) mediaType(value string) (string, map[string]string, []string, error) {
+	if value == "" {
+		return "", nil, nil, nil
+	}
+	if l.params != nil && value == l.typeValue {
+		return l.typeName, l.params, nil, nil
+	}
 	t, params, invalid, err := mediatype.Parse(value[:min(len(value), longestMediaType)])
 	if err != nil {
-		t, params, invalid = "", nil, nil
+		t, invalid = "", nil
+	}
+	if params == nil {
+		params = map[string]string{}
 	}
 	delete(params, "boundary")
 	if l.params == nil {
-		l.params = params
+		l.params, l.typeName, l.typeValue = params, t, value
 	}
 	return t, params, invalid, nil
 }
@@ -62,7 +74,7 @@ func (l *leafReader) read(p *Part) {
 	p.Params = cleanParams(l.params)
 	p.Charset = strings.ToLower(cleanText(e.Charset))
 	if contentType.Raw == "" {
-		p.Charset = "" // us-ascii is enmime's default, nobody's word
+		p.Params, p.Charset = nil, "" // enmime puts in a default that nobody sent
 	}
 	kind, dispositionParams := cutMediaType(disposition.structured())
 	p.Disposition = strings.ToLower(cleanText(e.Disposition))
