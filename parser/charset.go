@@ -166,7 +166,7 @@ func isASCII(s string) bool {
 
 // plainASCII reports whether a string needs no care at all: ASCII without control characters but the tab.
 func plainASCII(s string) bool {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if c := s[i]; c >= 0x7f || c < ' ' && c != '\t' {
 			return false
 		}

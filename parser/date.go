@@ -176,7 +176,7 @@ func stripComments(s string) string {
 	}
 	var b strings.Builder
 	depth := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		switch c := s[i]; {
 		case c == '(':
 			depth++

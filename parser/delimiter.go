@@ -1,6 +1,9 @@
 package parser
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // A boundary delimiter line may carry white space behind it (RFC 2046 section 5.1.1); this much is looked at.
 const delimiterPadding = 256
@@ -72,8 +75,8 @@ func (s *scanner) atDelimiter() (delimiter, bool) {
 		return delimiter{}, false
 	}
 	line := bytes.TrimRight(s.rest()[2:n], " \t\r\n")
-	for level := len(s.open) - 1; level >= 0; level-- {
-		rest, ok := bytes.CutPrefix(line, []byte(s.open[level]))
+	for level, boundary := range slices.Backward(s.open) {
+		rest, ok := bytes.CutPrefix(line, []byte(boundary))
 		if !ok || len(rest) != 0 && string(rest) != "--" {
 			continue
 		}

@@ -2,6 +2,7 @@ package parser
 
 import (
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -111,11 +112,7 @@ func reportActions(part *Part) []string {
 			continue
 		}
 		reason := "action:" + action
-		known := false
-		for _, a := range actions {
-			known = known || a == reason
-		}
-		if !known {
+		if !slices.Contains(actions, reason) {
 			actions = append(actions, reason)
 		}
 	}
@@ -124,12 +121,7 @@ func reportActions(part *Part) []string {
 
 // deliveryKind calls a report without any action a bounce: what leaves it out reports failures.
 func deliveryKind(actions []string) string {
-	for _, a := range actions {
-		if a == "action:failed" {
-			return KindBounce
-		}
-	}
-	if len(actions) == 0 {
+	if len(actions) == 0 || slices.Contains(actions, "action:failed") {
 		return KindBounce
 	}
 	return KindDeliveryReport

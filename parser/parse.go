@@ -183,8 +183,9 @@ func (p *parsing) headerDefects(id string, block headerBlock, more bool, damage 
 // typeOf sets ContentType and Encoding, and returns the boundary if there is one.
 func (p *parsing) typeOf(e entity) (boundary string) {
 	part := e.part
-	field, ok := first(part.Headers, "Content-Type")
+	field, _ := first(part.Headers, "Content-Type")
 	head, params := cutMediaType(field.Raw)
+	var ok bool
 	part.ContentType, ok = mediaType(head)
 	switch {
 	case !ok && field.Raw == "" && e.digest:

@@ -110,7 +110,7 @@ func decodeB(s string) ([]byte, bool) {
 		return b, true
 	}
 	clean := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if base64Value[s[i]] < 64 {
 			clean = append(clean, s[i])
 		}
