@@ -10,8 +10,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/letterhook/letterhook/admin"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/letterhook/letterhook/admin"
 )
 
 func TestPrivate(t *testing.T) {

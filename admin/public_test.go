@@ -301,7 +301,7 @@ func TestPublicRefuses(t *testing.T) {
 	for _, path := range []string{"/", "/v1/", "/v1/raw/", "/v1/raw/a/b", "/mail/", "/favicon.ico", "/metrics", "/v1/blobs/../raw/x"} {
 		base, _, _ := strings.Cut(raw, "/mail/")
 		response, content, _ := fetch(t, "GET", base+path)
-		if response.StatusCode != 404 && response.StatusCode != 403 {
+		if response.StatusCode != http.StatusNotFound && response.StatusCode != http.StatusForbidden {
 			t.Errorf("%s: %s", path, response.Status)
 		} else {
 			checkProblem(t, response, content, response.StatusCode)

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"github.com/letterhook/letterhook/inbound"
 	"github.com/letterhook/letterhook/parser"
@@ -160,12 +161,7 @@ func recipients(all []inbound.Recipient, endpoint string) ([]Recipient, []string
 }
 
 func contains(endpoints []string, endpoint string) bool {
-	for _, e := range endpoints {
-		if e == endpoint {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(endpoints, endpoint)
 }
 
 // replyOf takes the whole text for the reply: nothing is cut off, and the confidence says that nothing was tried.

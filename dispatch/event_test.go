@@ -180,8 +180,8 @@ func keysOf(typ reflect.Type, path string, keys *[]string) {
 	case typ.Kind() == reflect.Slice:
 		keysOf(typ.Elem(), path+"[]", keys)
 	case typ.Kind() == reflect.Struct:
-		for i := range typ.NumField() {
-			f := typ.Field(i)
+		for f := range typ.Fields() {
+			f := f
 			name := strings.TrimPrefix(path+"."+f.Tag.Get("json"), ".")
 			*keys = append(*keys, name)
 			keysOf(f.Type, name, keys)

@@ -1,6 +1,9 @@
 package dispatch
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // A kind of address, from the point of view of a request that a stranger makes us send.
 type addressKind int
@@ -40,12 +43,7 @@ func classify(a netip.Addr) (addressKind, string) {
 }
 
 func isMetadata(a netip.Addr) bool {
-	for _, m := range metadata {
-		if m == a {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(metadata, a)
 }
 
 var (

@@ -117,8 +117,7 @@ func explainStatus(resp *http.Response) (outcome, text string) {
 
 // withoutURL takes the URL, which may hold a secret, out of an error of net/http.
 func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

@@ -111,7 +111,7 @@ func TestSendDelivers(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, v, want)
 		}
 	}
-	if got.Host != "inner.example" || got.ContentLength != int64(len(p.Body)) || got.Method != "POST" {
+	if got.Host != "inner.example" || got.ContentLength != int64(len(p.Body)) || got.Method != http.MethodPost {
 		t.Errorf("%s to host %s with length %d", got.Method, got.Host, got.ContentLength)
 	}
 	wh, err := standardwebhooks.NewWebhookRaw(testSecret)
@@ -124,7 +124,7 @@ func TestSendDelivers(t *testing.T) {
 }
 
 func TestSendFirstTryIsNoReplay(t *testing.T) {
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if v := r.Header.Values("letterhook-replay"); len(v) != 0 {
 			t.Errorf("replay header %q", v)
 		}

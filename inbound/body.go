@@ -7,6 +7,7 @@ import (
 	"hash"
 	"io"
 	"os"
+	"slices"
 	"sync/atomic"
 )
 
@@ -203,5 +204,5 @@ func (b *body) Bytes() []byte {
 	if b.buf == nil {
 		return []byte{} // an empty message lies in memory too
 	}
-	return b.buf[:len(b.buf):len(b.buf)]
+	return slices.Clip(b.buf)
 }

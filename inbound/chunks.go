@@ -70,7 +70,7 @@ func (c *conn) readChunk(content *content, size int64) *refusal {
 				rest = rest[end:]
 			}
 		}
-		c.reader.Discard(len(octets))
+		_, _ = c.reader.Discard(len(octets)) // they are in the buffer
 	}
 	return nil
 }

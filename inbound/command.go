@@ -18,7 +18,7 @@ func parseCommand(line string) command {
 	if len(verb) != 4 && len(verb) != len("STARTTLS") {
 		return command{}
 	}
-	for i := 0; i < len(verb); i++ {
+	for i := range len(verb) {
 		if c := verb[i] | 0x20; c < 'a' || c > 'z' {
 			return command{}
 		}
@@ -28,7 +28,7 @@ func parseCommand(line string) command {
 
 // hasControl says whether s holds a control character; a tab is taken for a space.
 func hasControl(s string) bool {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] < ' ' && s[i] != '\t' || s[i] == 0x7f {
 			return true
 		}
@@ -163,7 +163,7 @@ func cutFold(s, prefix string) (string, bool) {
 }
 
 func isDigits(s string) bool {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {
 			return false
 		}
@@ -172,7 +172,7 @@ func isDigits(s string) bool {
 }
 
 func isASCII(s string) bool {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] >= 0x80 {
 			return false
 		}

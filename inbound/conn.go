@@ -166,14 +166,14 @@ func (c *conn) Close() error {
 func (c *conn) lingerOn() {
 	type halfCloser interface{ CloseWrite() error }
 	if half, ok := c.wire.(halfCloser); ok && c.wire != c.raw {
-		half.CloseWrite() // the alert of TLS
+		_ = half.CloseWrite() // the alert of TLS
 	}
 	half, ok := c.raw.(halfCloser)
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
 	c.raw.SetReadDeadline(time.Now().Add(lingerTimeout))
-	io.CopyN(io.Discard, c.raw, lingerOctets)
+	_, _ = io.CopyN(io.Discard, c.raw, lingerOctets) // until the peer or the time ends it
 }
 
 const (

@@ -119,7 +119,7 @@ func TestBodyPlaces(t *testing.T) {
 		c.TempDir = dir
 		c.MemoryPerMessage = 100_000
 		c.MemoryTotal = 150_000
-		c.Spool.(*spool).accept = func(_ context.Context, _ *inbound.Envelope, body inbound.Body) error {
+		c.Spool.(*spool).accept = func(_ context.Context, _ *inbound.Envelope, _ inbound.Body) error {
 			if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
 				t.Errorf("a temporary file has a name: %v %v", entries, err)
 			}

@@ -67,7 +67,7 @@ func checkLabel(label string) (ascii bool, err error) {
 	if label[0] == '-' || label[len(label)-1] == '-' {
 		return false, errors.New("hyphen at the edge of a label")
 	}
-	for i := 0; i < len(label); i++ {
+	for i := range len(label) {
 		if label[i] >= utf8.RuneSelf {
 			return false, nil
 		}

@@ -62,10 +62,11 @@ func (c *conn) logRefused(r *refusal, cause []error) {
 		}
 	}
 	if level != slog.LevelError {
-		ok := false
-		if suppressed, ok = c.srv.allowance.take(time.Now()); !ok {
+		n, ok := c.srv.allowance.take(time.Now())
+		if !ok {
 			return
 		}
+		suppressed = n
 	}
 	if suppressed > 0 {
 		attrs = append(attrs, slog.Int("suppressed", suppressed))
@@ -111,7 +112,9 @@ func (a *allowance) take(now time.Time) (suppressed int, ok bool) {
 type errorLog struct{ log *slog.Logger }
 
 // Printf implements the logger of go-smtp.
-func (l errorLog) Printf(format string, v ...any) { l.log.Warn("smtp: " + fmt.Sprintf(format, v...)) }
+func (l errorLog) Printf(format string, v ...any) {
+	l.log.Warn("go-smtp", "text", fmt.Sprintf(format, v...))
+}
 
 // Println implements the logger of go-smtp.
-func (l errorLog) Println(v ...any) { l.log.Warn("smtp: " + fmt.Sprint(v...)) }
+func (l errorLog) Println(v ...any) { l.log.Warn("go-smtp", "text", fmt.Sprint(v...)) }

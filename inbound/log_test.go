@@ -30,7 +30,7 @@ func (l *logged) Write(p []byte) (int, error) {
 func (l *logged) lines(t *testing.T) (lines []map[string]any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, text := range strings.Split(strings.TrimSpace(l.buf.String()), "\n") {
+	for text := range strings.SplitSeq(strings.TrimSpace(l.buf.String()), "\n") {
 		var line map[string]any
 		if err := json.Unmarshal([]byte(text), &line); err != nil {
 			t.Fatalf("%q: %v", text, err)

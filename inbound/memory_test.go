@@ -96,6 +96,7 @@ func TestRefusedContentIsDropped(t *testing.T) {
 
 // openFiles counts the unlinked temporary files this process holds open; 0 where the system does not tell.
 func openFiles(t *testing.T) (n int) {
+	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		return 0

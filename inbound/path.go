@@ -64,7 +64,7 @@ func (p Path) String() string {
 	var b strings.Builder
 	b.Grow(len(p.LocalPart) + len(p.Domain) + 8)
 	b.WriteByte('"')
-	for i := 0; i < len(p.LocalPart); i++ {
+	for i := range len(p.LocalPart) {
 		if c := p.LocalPart[i]; c == '"' || c == '\\' {
 			b.WriteByte('\\')
 		}
@@ -195,7 +195,7 @@ func cutQuoted(s string) (local, rest string, err error) {
 // checkText refuses what is neither ASCII nor, with smtputf8, UTF-8. C1 control characters count as control characters.
 func checkText(s string, smtputf8 bool) error {
 	ascii := true
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
 			ascii = false
 			break
@@ -221,7 +221,7 @@ func checkText(s string, smtputf8 bool) error {
 // isDotString says whether s needs no quotes (RFC 5321 section 4.1.2, RFC 6531 section 3.3).
 func isDotString(s string) bool {
 	dot := true // where a dot may not stand
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] == '.' {
 			if dot {
 				return false

@@ -163,7 +163,7 @@ func (e *edge) Accept() (net.Conn, error) {
 		c.logRefused(refusal, nil)
 		if !e.implicitTLS {
 			raw.SetWriteDeadline(time.Now().Add(time.Second)) // a fresh socket takes a line without waiting
-			raw.Write(refusal.appendTo(nil))
+			_, _ = raw.Write(refusal.appendTo(nil))           // a peer that is gone needs no reply
 		}
 		raw.Close()
 	}

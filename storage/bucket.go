@@ -249,8 +249,7 @@ func (b *Bucket) openRange(ctx context.Context, key string, offset, n int64) (io
 // codeOf is the S3 error code behind an error. An absent key is "NoSuchKey", or "NotFound" in the answer to HEAD, which has
 // no body. An absent bucket answers 404 too, but is no reason to believe that an object is gone.
 func codeOf(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return api.ErrorCode()
 	}
 	return ""
@@ -258,8 +257,7 @@ func codeOf(err error) string {
 
 // statusOf is the HTTP status behind an error, 0 when there was no answer.
 func statusOf(err error) int {
-	var response *smithyhttp.ResponseError
-	if errors.As(err, &response) {
+	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
 		return response.HTTPStatusCode()
 	}
 	return 0

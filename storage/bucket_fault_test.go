@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -74,7 +75,7 @@ func TestBucketRetries(t *testing.T) {
 
 func TestBucketGivesUp(t *testing.T) {
 	var requests atomic.Int64
-	server := faultyS3(t, func(w http.ResponseWriter, r *http.Request) bool {
+	server := faultyS3(t, func(w http.ResponseWriter, _ *http.Request) bool {
 		requests.Add(1)
 		http.Error(w, `<Error><Code>SlowDown</Code></Error>`, http.StatusServiceUnavailable)
 		return true
@@ -236,8 +237,8 @@ func TestBucketStalls(t *testing.T) {
 		name  string
 		fault func(w http.ResponseWriter, r *http.Request)
 	}{
-		{"before the answer", func(w http.ResponseWriter, r *http.Request) {}},
-		{"in the body", func(w http.ResponseWriter, r *http.Request) {
+		{"before the answer", func(_ http.ResponseWriter, _ *http.Request) {}},
+		{"in the body", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", strconv.Itoa(1000))
 			w.Write(make([]byte, 500))
 			http.NewResponseController(w).Flush()
@@ -292,14 +293,14 @@ func TestBucketReaderMayPause(t *testing.T) {
 	}
 	<-time.After(300 * time.Millisecond)
 	rest, err := io.ReadAll(r)
-	if err != nil || !bytes.Equal(append(first, rest...), content) {
+	if err != nil || !bytes.Equal(slices.Concat(first, rest), content) {
 		t.Errorf("after a pause: %v", err)
 	}
 }
 
 func TestBucketContextEnds(t *testing.T) {
 	reached := make(chan struct{}, 10)
-	server := faultyS3(t, func(w http.ResponseWriter, r *http.Request) bool {
+	server := faultyS3(t, func(_ http.ResponseWriter, r *http.Request) bool {
 		io.Copy(io.Discard, r.Body)
 		reached <- struct{}{}
 		<-r.Context().Done()

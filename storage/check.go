@@ -62,8 +62,8 @@ func (c *checking) database(ctx context.Context) error {
 }
 
 // texts calls report for every row of one column of text.
-func (c *checking) texts(ctx context.Context, report func(string), query string, args ...any) error {
-	rows, err := c.store.read.QueryContext(ctx, query, args...)
+func (c *checking) texts(ctx context.Context, report func(string), query string) error {
+	rows, err := c.store.read.QueryContext(ctx, query)
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (d *Declaration) Validate() error {
 	v.readEndpoints(d.Endpoints)
 	v.readRoutes(d.Routes)
 	if a := d.AcceptAll; a != nil && !v.endpoints[[2]string{a.Account, a.Endpoint}] {
-		v.fault("accept all: account %q has no endpoint %q", a.Account, a.Endpoint)
+		v.faultf("accept all: account %q has no endpoint %q", a.Account, a.Endpoint)
 	}
 	return errors.Join(v.faults...)
 }
@@ -73,7 +73,7 @@ type validation struct {
 	endpoints map[[2]string]bool // account, name
 }
 
-func (v *validation) fault(format string, args ...any) {
+func (v *validation) faultf(format string, args ...any) {
 	v.faults = append(v.faults, fmt.Errorf(format, args...))
 }
 
@@ -81,9 +81,9 @@ func (v *validation) readAccounts(names []string) {
 	for _, name := range names {
 		switch {
 		case name == "":
-			v.fault("an account has no name")
+			v.faultf("an account has no name")
 		case v.accounts[name]:
-			v.fault("account %q is declared twice", name)
+			v.faultf("account %q is declared twice", name)
 		}
 		v.accounts[name] = true
 	}
@@ -93,14 +93,14 @@ func (v *validation) readDomains(domains []DeclaredDomain) {
 	for _, d := range domains {
 		name, err := normalDomain(d.Name)
 		if err != nil {
-			v.fault("domain %q: %w", d.Name, err)
+			v.faultf("domain %q: %w", d.Name, err)
 			continue
 		}
 		if _, ok := v.domains[name]; ok {
-			v.fault("domain %q is declared twice", d.Name)
+			v.faultf("domain %q is declared twice", d.Name)
 		}
 		if !v.accounts[d.Account] {
-			v.fault("domain %q: there is no account %q", d.Name, d.Account)
+			v.faultf("domain %q: there is no account %q", d.Name, d.Account)
 		}
 		v.domains[name] = d.Account
 	}
@@ -112,11 +112,11 @@ func (v *validation) readEndpoints(endpoints []Endpoint) {
 		key := [2]string{e.Account, e.Name}
 		switch {
 		case e.Name == "":
-			v.fault("an endpoint of account %q has no name", e.Account)
+			v.faultf("an endpoint of account %q has no name", e.Account)
 		case v.endpoints[key]:
-			v.fault("endpoint %q is declared twice", e.Name)
+			v.faultf("endpoint %q is declared twice", e.Name)
 		case !v.accounts[e.Account]:
-			v.fault("endpoint %q: there is no account %q", e.Name, e.Account)
+			v.faultf("endpoint %q: there is no account %q", e.Name, e.Account)
 		}
 		v.endpoints[key] = true
 	}
@@ -128,25 +128,25 @@ func (v *validation) readRoutes(routes []DeclaredRoute) {
 		name, err := normalDomain(r.Domain)
 		account, ok := v.domains[name]
 		if err != nil || !ok {
-			v.fault("route %q: domain %q is not declared", r.Match, r.Domain)
+			v.faultf("route %q: domain %q is not declared", r.Match, r.Domain)
 			continue
 		}
 		m, err := parseMatch(r.Match)
 		if err != nil {
-			v.fault("route %q of %q: %w", r.Match, r.Domain, err)
+			v.faultf("route %q of %q: %w", r.Match, r.Domain, err)
 			continue
 		}
 		if key := [2]string{name, m.text}; seen[key] {
-			v.fault("route %q of %q is declared twice", r.Match, r.Domain)
+			v.faultf("route %q of %q is declared twice", r.Match, r.Domain)
 		} else {
 			seen[key] = true
 		}
 		if r.Refuse != nil && len(r.Endpoints) > 0 {
-			v.fault("route %q of %q refuses and has endpoints", r.Match, r.Domain)
+			v.faultf("route %q of %q refuses and has endpoints", r.Match, r.Domain)
 		}
 		for _, e := range r.Endpoints {
 			if !v.endpoints[[2]string{account, e}] {
-				v.fault("route %q of %q: account %q has no endpoint %q", r.Match, r.Domain, account, e)
+				v.faultf("route %q of %q: account %q has no endpoint %q", r.Match, r.Domain, account, e)
 			}
 		}
 	}

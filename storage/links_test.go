@@ -115,7 +115,7 @@ func TestLinksRefuseForgeries(t *testing.T) {
 
 func TestLinksRotateKeys(t *testing.T) {
 	older, newer := noise(KeySize, 1), noise(KeySize, 2)
-	make := func(keys ...[]byte) *Links {
+	with := func(keys ...[]byte) *Links {
 		l, err := NewLinks("http://127.0.0.1:8080", keys)
 		if err != nil {
 			t.Fatal(err)
@@ -123,15 +123,15 @@ func TestLinksRotateKeys(t *testing.T) {
 		return l
 	}
 	now := time.Now()
-	_, q := parseLink(t, make(older).Raw("msg_1", now.Add(time.Hour)))
-	if _, err := make(newer, older).Verify(LinkRaw, "msg_1", q, now); err != nil {
+	_, q := parseLink(t, with(older).Raw("msg_1", now.Add(time.Hour)))
+	if _, err := with(newer, older).Verify(LinkRaw, "msg_1", q, now); err != nil {
 		t.Errorf("a link of the older key: %v", err)
 	}
-	if _, err := make(newer).Verify(LinkRaw, "msg_1", q, now); !errors.Is(err, ErrLinkForged) {
+	if _, err := with(newer).Verify(LinkRaw, "msg_1", q, now); !errors.Is(err, ErrLinkForged) {
 		t.Errorf("after the older key went: %v", err)
 	}
-	_, q = parseLink(t, make(newer, older).Raw("msg_1", now.Add(time.Hour)))
-	if _, err := make(newer).Verify(LinkRaw, "msg_1", q, now); err != nil {
+	_, q = parseLink(t, with(newer, older).Raw("msg_1", now.Add(time.Hour)))
+	if _, err := with(newer).Verify(LinkRaw, "msg_1", q, now); err != nil {
 		t.Errorf("the first key does not sign: %v", err)
 	}
 }

@@ -70,11 +70,11 @@ func TestDiskFull(t *testing.T) {
 		t.Fatalf("free %d, error %v", free, err)
 	}
 	s.Close()
-	for min, want := range map[int64]bool{-1: false, 1: false, 1 << 62: true} {
-		config.MinFree = min
+	for free, want := range map[int64]bool{-1: false, 1: false, 1 << 62: true} {
+		config.MinFree = free
 		s := open(t, config)
 		if got := s.DiskFull(); got != want {
-			t.Errorf("watermark %d: full %v", min, got)
+			t.Errorf("watermark %d: full %v", free, got)
 		}
 		s.Close()
 	}

@@ -144,7 +144,7 @@ func codeOf(err error) int {
 	if err == nil {
 		return exitOK
 	}
-	if e, ok := err.(*exitError); ok { //nolint:errorlint // the commands return it bare
+	if e, ok := err.(*exitError); ok {
 		return e.code
 	}
 	return exitFailed

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"os"
 	"strconv"
@@ -22,7 +23,7 @@ func UsageOf(pid int) (Usage, error) {
 		return Usage{}, fmt.Errorf("reading the CPU time: %w", err)
 	}
 	// The second field is the name in parentheses and may hold blanks: count from behind it (proc(5)).
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	var ticks int64
 	for _, i := range []int{11, 12} { // utime, stime
 		n, err := strconv.ParseInt(fields[i], 10, 64)

@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -186,9 +187,7 @@ func (r *Receiver) Arrival(token string) (a Arrival, ok bool) {
 	defer r.mu.Unlock()
 	if p := r.arrivals[token]; p != nil {
 		ids := make(map[string]int, len(p.IDs))
-		for k, v := range p.IDs {
-			ids[k] = v
-		}
+		maps.Copy(ids, p.IDs)
 		return Arrival{First: p.First, IDs: ids}, true
 	}
 	return Arrival{}, false
