@@ -181,7 +181,6 @@ func keysOf(typ reflect.Type, path string, keys *[]string) {
 		keysOf(typ.Elem(), path+"[]", keys)
 	case typ.Kind() == reflect.Struct:
 		for f := range typ.Fields() {
-			f := f
 			name := strings.TrimPrefix(path+"."+f.Tag.Get("json"), ".")
 			*keys = append(*keys, name)
 			keysOf(f.Type, name, keys)
