@@ -144,7 +144,7 @@ func recipients(all []inbound.Recipient, endpoint string) ([]Recipient, []string
 	chosen, paths := make([]Recipient, 0, len(all)), make([]string, 0, len(all))
 	for i := range all {
 		r := &all[i]
-		if !contains(r.Endpoints, endpoint) {
+		if !slices.Contains(r.Endpoints, endpoint) {
 			continue
 		}
 		captures := r.Captures
@@ -158,10 +158,6 @@ func recipients(all []inbound.Recipient, endpoint string) ([]Recipient, []string
 		})
 	}
 	return chosen, paths
-}
-
-func contains(endpoints []string, endpoint string) bool {
-	return slices.Contains(endpoints, endpoint)
 }
 
 // replyOf takes the whole text for the reply: nothing is cut off, and the confidence says that nothing was tried.

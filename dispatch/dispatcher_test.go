@@ -2,8 +2,11 @@ package dispatch
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/letterhook/letterhook/storage"
 )
@@ -100,5 +103,44 @@ func TestRetriesWithTheSameIDAndBody(t *testing.T) {
 	stop()
 	if left := h.owed("one"); len(left) != 0 {
 		t.Errorf("still owed: %+v", left)
+	}
+}
+
+// The metrics count what was done, and no label grows with the customers.
+func TestMetrics(t *testing.T) {
+	url, hits := receiver(t, nil)
+	h := build(t, storage.Endpoint{Name: "one", URL: url})
+	defer h.close()
+	registry := prometheus.NewRegistry()
+	stop := h.start(h.dispatcher(func(c *Config) { c.Registerer = registry }))
+	defer stop()
+	h.accept(mail("x"), "one")
+	<-hits
+	stop()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			var labels []string
+			for _, l := range m.GetLabel() {
+				if n := l.GetName(); n != "outcome" && n != "fate" {
+					t.Errorf("%s has the label %s", f.GetName(), n)
+				}
+				labels = append(labels, l.GetValue())
+			}
+			got[strings.Join(append(labels, f.GetName()), " ")] = m.GetCounter().GetValue() + m.GetGauge().GetValue() +
+				float64(m.GetHistogram().GetSampleCount())
+		}
+	}
+	for name, want := range map[string]float64{
+		"delivered letterhook_attempts_total": 1, "kept letterhook_handed_over_total": 1, "letterhook_attempt_seconds": 1,
+		"letterhook_attempts_in_flight": 0, "letterhook_lanes": 0, "letterhook_handed_over_bytes": 0, "letterhook_oldest_due_seconds": 0,
+	} {
+		if v, ok := got[name]; !ok || v != want {
+			t.Errorf("%s is %v, want %v", name, v, want)
+		}
 	}
 }

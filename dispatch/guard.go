@@ -84,7 +84,7 @@ func (g *Guard) dial(ctx context.Context, network, addr string, private bool) (n
 			if err != nil || (network != "tcp4" && network != "tcp6") {
 				return &BlockedError{Reason: "not a TCP address"}
 			}
-			return g.check(ap, private)
+			return g.Check(ap, private)
 		},
 	}
 	return d.DialContext(ctx, network, addr)
@@ -102,10 +102,7 @@ func (g *Guard) allowsHost(host string) bool {
 
 // Check says whether an attempt may connect to an address; private says that its endpoint was declared with
 // allow_private. The error is a [*BlockedError]. Every attempt asks again, so this is for early advice only.
-func (g *Guard) Check(ap netip.AddrPort, private bool) error { return g.check(ap, private) }
-
-// check returns a [*BlockedError] or nil.
-func (g *Guard) check(ap netip.AddrPort, private bool) error {
+func (g *Guard) Check(ap netip.AddrPort, private bool) error {
 	addr := judged(ap.Addr())
 	blocked := func(reason string) error { return &BlockedError{Addr: ap, Reason: reason} }
 	if isMetadata(addr) {

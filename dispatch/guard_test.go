@@ -41,15 +41,15 @@ func TestGuardTable(t *testing.T) {
 		for _, a := range addrs {
 			ap := netip.MustParseAddrPort(a)
 			got := yes
-			if err := g.check(ap, false); err != nil {
+			if err := g.Check(ap, false); err != nil {
 				got = private
 				var blocked *BlockedError
 				if !errors.As(err, &blocked) || blocked.Reason == "" {
 					t.Errorf("%s: %v is not a BlockedError with a reason", a, err)
-				} else if hint := blocked.Private; hint != (g.check(ap, true) == nil) {
+				} else if hint := blocked.Private; hint != (g.Check(ap, true) == nil) {
 					t.Errorf("%s: Private says %t", a, hint)
 				}
-				if g.check(ap, true) != nil {
+				if g.Check(ap, true) != nil {
 					got = no
 				}
 			}
@@ -72,7 +72,7 @@ func TestGuardAllowList(t *testing.T) {
 		"127.0.0.1:8080": false, "127.0.0.2:8080": true, "127.0.0.1:2525": false, "[::1]:2525": false, "10.1.0.5:443": false,
 		"[::ffff:127.0.0.1]:8080": false, "[::ffff:10.1.0.5]:443": false,
 	} {
-		if got := g.check(netip.MustParseAddrPort(addr), false) == nil; got != want {
+		if got := g.Check(netip.MustParseAddrPort(addr), false) == nil; got != want {
 			t.Errorf("%s: let through %t, want %t", addr, got, want)
 		}
 	}

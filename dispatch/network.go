@@ -42,9 +42,7 @@ func classify(a netip.Addr) (addressKind, string) {
 	return public, ""
 }
 
-func isMetadata(a netip.Addr) bool {
-	return slices.Contains(metadata, a)
-}
+func isMetadata(a netip.Addr) bool { return slices.Contains(metadata, a) }
 
 var (
 	nat64         = netip.MustParsePrefix("64:ff9b::/96")

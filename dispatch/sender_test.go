@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -120,6 +121,25 @@ func TestSendDelivers(t *testing.T) {
 	}
 	if err := wh.Verify(body, got.Header); err != nil {
 		t.Errorf("the receiver refuses: %v", err)
+	}
+}
+
+func TestSendOverTLS(t *testing.T) {
+	var proto string
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { proto = r.Proto }))
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	defer srv.Close()
+	s := localSender(t)
+	roots := x509.NewCertPool()
+	roots.AddCert(srv.Certificate())
+	s.public.Transport.(pool).RoundTripper.(*http.Transport).TLSClientConfig.RootCAs = roots
+	if res := s.Send(t.Context(), postTo(srv.URL)); res.Outcome != OutcomeDelivered || proto != "HTTP/2.0" {
+		t.Errorf("%s by %s: %+v", res.Outcome, proto, res)
+	}
+	byAddress := postTo(strings.Replace(srv.URL, "127.0.0.1", "localhost", 1))
+	if res := s.Send(t.Context(), byAddress); res.Outcome != OutcomeTLS || !strings.Contains(res.Detail.Error, "another host name") {
+		t.Errorf("under another name: %+v", res)
 	}
 }
 

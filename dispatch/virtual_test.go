@@ -1,129 +1,14 @@
 package dispatch
 
 import (
-	"context"
-	"io"
-	"net"
 	"net/http"
 	"slices"
-	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/letterhook/letterhook/storage"
 )
-
-// network is a network without a kernel, so that the clock of a test can be a virtual one: real HTTP clients and servers
-// over pipes. Every host name has a handler of its own.
-type network struct {
-	mu    sync.Mutex
-	hosts map[string]*host
-	conns sync.WaitGroup
-}
-
-// host is an endpoint in the virtual network. It is refused while down.
-type host struct {
-	mu      sync.Mutex
-	down    bool
-	answer  func(w http.ResponseWriter, r *http.Request)
-	got     []string // webhook-ids in the order of their requests
-	open    int      // requests being answered
-	most    int      // highest value of open
-	refused int
-}
-
-func newNetwork() *network { return &network{hosts: map[string]*host{}} }
-
-func (n *network) host(name string, answer func(http.ResponseWriter, *http.Request)) *host {
-	h := &host{answer: answer}
-	n.hosts[name+":80"] = h
-	return h
-}
-
-func (n *network) dial(_ context.Context, _, addr string, _ bool) (net.Conn, error) {
-	n.mu.Lock()
-	h := n.hosts[addr]
-	n.mu.Unlock()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.down {
-		h.refused++
-		return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
-	}
-	client, server := net.Pipe()
-	l := &oneConn{conn: server, closed: make(chan struct{})}
-	n.conns.Go(func() {
-		srv := http.Server{Handler: h, ConnState: func(_ net.Conn, s http.ConnState) {
-			if s == http.StateClosed {
-				l.Close()
-			}
-		}}
-		srv.Serve(l)
-	})
-	return client, nil
-}
-
-func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	io.Copy(io.Discard, r.Body)
-	h.mu.Lock()
-	h.got = append(h.got, r.Header.Get("webhook-id"))
-	h.open++
-	h.most = max(h.most, h.open)
-	h.mu.Unlock()
-	defer func() {
-		h.mu.Lock()
-		h.open--
-		h.mu.Unlock()
-	}()
-	if h.answer != nil {
-		h.answer(w, r)
-	}
-}
-
-func (h *host) setDown(down bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.down = down
-}
-
-// seen gives what was received so far.
-func (h *host) seen() []string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return slices.Clone(h.got)
-}
-
-func (h *host) counts() (open, most, refused int) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.open, h.most, h.refused
-}
-
-// oneConn is a listener that yields one connection.
-type oneConn struct {
-	conn   net.Conn
-	once   sync.Once
-	given  bool
-	closed chan struct{}
-}
-
-func (l *oneConn) Accept() (net.Conn, error) {
-	if !l.given {
-		l.given = true
-		return l.conn, nil
-	}
-	<-l.closed
-	return nil, net.ErrClosed
-}
-
-func (l *oneConn) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *oneConn) Addr() net.Addr { return l.conn.LocalAddr() }
 
 // untilTimeout answers nothing until the sender gives up.
 func untilTimeout(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
@@ -188,7 +73,7 @@ func TestHangingEndpointsDelayNobody(t *testing.T) {
 			if open == 0 || open > limit || most > firstConcurrency {
 				t.Errorf("round %d: the hanging endpoints hold %d slots, one of them up to %d", round, open, most)
 			}
-			time.Sleep(10 * time.Second)
+			<-time.After(10 * time.Second)
 		}
 		stop()
 	})
@@ -211,7 +96,7 @@ func TestBacklogDrainsPacedWithFreshMailBetween(t *testing.T) {
 				w.WriteHeader(http.StatusServiceUnavailable)
 				return
 			}
-			time.Sleep(100 * time.Millisecond)
+			<-time.After(100 * time.Millisecond)
 		})
 		stop := h.start(d)
 		defer stop()
@@ -223,7 +108,7 @@ func TestBacklogDrainsPacedWithFreshMailBetween(t *testing.T) {
 			if got := len(well.seen()); got != i+1 {
 				t.Fatalf("the other endpoint has got %d of %d", got, i+1)
 			}
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 		}
 		if got := len(tired.seen()); got > firstConcurrency {
 			t.Errorf("%d requests while it rests", got)
@@ -231,22 +116,22 @@ func TestBacklogDrainsPacedWithFreshMailBetween(t *testing.T) {
 		tired.mu.Lock()
 		resting, tired.most, tired.got = false, 0, nil
 		tired.mu.Unlock()
-		time.Sleep(1800*time.Second - backlog*time.Second + 50*time.Millisecond)
+		<-time.After(1800*time.Second - backlog*time.Second + 50*time.Millisecond)
 		synctest.Wait()
 		if open, _, _ := tired.counts(); open == 0 || open > firstConcurrency {
 			t.Errorf("it begins with %d at once", open)
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		before := len(tired.seen())
 		fresh := h.accept(mail("fresh"), "tired")
 		want[fresh] = 1
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		synctest.Wait()
 		got := tired.seen()
 		if at := slices.Index(got, fresh); at < 0 || at > before+3*defaultConcurrency || len(got) >= backlog {
 			t.Errorf("fresh mail waits behind the backlog: it is number %d, accepted after %d of %d", at+1, before, len(got))
 		}
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		synctest.Wait()
 		for _, id := range tired.seen() {
 			want[id]--
@@ -273,14 +158,14 @@ func TestOutage(t *testing.T) {
 		want := map[string]int{}
 		for range 120 {
 			want[h.accept(mail("x"), "away")]++
-			time.Sleep(5 * time.Second)
+			<-time.After(5 * time.Second)
 		}
 		away.setDown(false)
 		_, _, refused := away.counts()
 		if refused < 120 {
 			t.Errorf("only %d attempts for 120 mails in ten minutes", refused)
 		}
-		time.Sleep(15 * time.Minute) // the longest wait of a delivery that has failed four times, with jitter
+		<-time.After(15 * time.Minute) // the longest wait of a delivery that has failed four times, with jitter
 		synctest.Wait()
 		for _, id := range away.seen() {
 			want[id]--
@@ -306,7 +191,7 @@ func TestScheduleEndsDeadAndIsReplayed(t *testing.T) {
 		stop := h.start(d)
 		defer stop()
 		id := h.accept(mail("x"), "away")
-		time.Sleep(20 * time.Minute)
+		<-time.After(20 * time.Minute)
 		synctest.Wait()
 		if _, _, refused := away.counts(); refused != 4 {
 			t.Errorf("%d attempts", refused)
@@ -350,7 +235,7 @@ func TestRestartKeepsTheSchedule(t *testing.T) {
 		for range 5 {
 			h.accept(mail("x"), "away")
 		}
-		time.Sleep(2 * time.Second) // each was attempted once; the second attempts come after four seconds and more
+		<-time.After(2 * time.Second) // each was attempted once; the second attempts come after four seconds and more
 		stop()
 		away.setDown(false)
 		owed := h.owed("away")
@@ -364,13 +249,13 @@ func TestRestartKeepsTheSchedule(t *testing.T) {
 		synctest.Wait()
 		for i, row := range owed {
 			if time.Until(row.DueAt) > 0 {
-				time.Sleep(time.Until(row.DueAt) - time.Millisecond)
+				<-time.After(time.Until(row.DueAt) - time.Millisecond)
 				synctest.Wait()
 			}
 			if got := len(away.seen()); got > i {
 				t.Errorf("%d came before their time", got-i)
 			}
-			time.Sleep(scanPause + 2*time.Millisecond)
+			<-time.After(scanPause + 2*time.Millisecond)
 			synctest.Wait()
 			if got := len(away.seen()); got < i+1 {
 				t.Errorf("delivery %d did not come in time", i+1)
