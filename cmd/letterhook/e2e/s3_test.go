@@ -132,3 +132,28 @@ func heldBack(ctx context.Context, t *testing.T, v *valve, server *bench.Server,
 	eventually(ctx, t, "the valve holds something back", v.holds)
 	return answer
 }
+
+// TestAttachmentsWaitForS3 keeps raw messages in the folder and attachments in a bucket that is down: mail is accepted all the
+// same, and its event comes when the bucket is back, with every link.
+func TestAttachmentsWaitForS3(t *testing.T) {
+	t.Parallel()
+	ctx := within(t, 2*time.Minute)
+	b := startBucket(ctx, t)
+	server, in, o := startInstallation(ctx, t, &installation{storage: b.storageSection(b.addr) + "\n  packs_in_blobs: false"})
+	b.kill(t)
+	accepted(ctx, t, server, mailWith(attached()[:2]), "waiting@one.example")
+	accepted(ctx, t, server, []byte(greeting), "plain@one.example")
+	in.awaitFor(ctx, t, "plain@one.example")
+	b.start(ctx, t)
+	e := in.awaitFor(ctx, t, "waiting@one.example")
+	if len(e.Data.Attachments) != 2 {
+		t.Fatalf("%d attachments, want 2", len(e.Data.Attachments))
+	}
+	for i, f := range attached()[:2] {
+		if got := fetch(ctx, t, e.Data.Attachments[i].URL); !bytes.Equal(got, f.content) {
+			t.Errorf("%s: its link gives other octets than were sent", f.name)
+		}
+	}
+	stopAndCheck(t, server, o)
+	in.exactly(t, "plain@one.example", "waiting@one.example")
+}
