@@ -48,7 +48,7 @@ services: $(VERSITYGW) ## what the tests need beside Go: a mail server, a trace,
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## format, vet, linters, module file, static build
-	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "gofmt -w the files above"; exit 1; }
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not formatted: $$unformatted"; exit 1; }
 	go vet ./...
 	go vet -tags crashpoints ./cmd/...
 	go mod tidy -diff
