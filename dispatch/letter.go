@@ -203,20 +203,19 @@ func (d *Dispatcher) event(ctx context.Context, mail *storage.Mail, c *content, 
 // claimCPU waits for the right to do work that keeps a processor busy. Mails that wait to be accepted go first, for a
 // bounded while: their peers wait for an answer, ours wait for nothing.
 func (d *Dispatcher) claimCPU(ctx context.Context) (release func(), err error) {
-	select {
-	case d.cpu <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 	for waited := time.Duration(0); waited < maxYield && d.cfg.Store.AcceptsWaiting() > 0; waited += yieldStep {
 		select {
 		case <-time.After(yieldStep):
 		case <-ctx.Done():
-			<-d.cpu
 			return nil, ctx.Err()
 		}
 	}
-	return func() { <-d.cpu }, nil
+	select {
+	case d.cpu <- struct{}{}:
+		return func() { <-d.cpu }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // errNoEndpoint says that a lane's endpoint is not in the directory, or disabled: the delivery waits.
