@@ -22,7 +22,7 @@ func (c *conn) bdat(arg string) *refusal {
 		if failure := c.readChunk(nil, chunk.size); failure != nil {
 			return failure
 		}
-		return refusal
+		return c.refuseChunk(refusal, nil)
 	}
 	if c.tx.content == nil {
 		c.tx.content = newContent(&c.srv.cfg, &c.srv.memory, c.tx.mail.size)
@@ -32,7 +32,7 @@ func (c *conn) bdat(arg string) *refusal {
 	}
 	switch {
 	case c.tx.content.refusal != nil:
-		return c.endChunks()
+		return c.refuseChunk(c.tx.content.refusal, c.tx.content.err)
 	case chunk.last:
 		c.pass("DATA", "")
 		c.verb = "BDAT"
@@ -42,11 +42,11 @@ func (c *conn) bdat(arg string) *refusal {
 	return nil
 }
 
-// endChunks refuses the message in the midst of its chunks and ends the transaction.
-func (c *conn) endChunks() *refusal {
-	content := c.tx.content
-	c.refuse(content.refusal, content.err)
-	if !c.dead {
+// refuseChunk answers a chunk that is not taken and ends the transaction: what came later would be a message with a
+// hole in it.
+func (c *conn) refuseChunk(r *refusal, cause error) *refusal {
+	c.refuse(r, cause)
+	if c.tx != nil && !c.dead {
 		c.passMuted("RSET")
 	}
 	return nil

@@ -190,11 +190,28 @@ func TestDiskFull(t *testing.T) {
 	p.transaction()
 	full = true
 	p.do("DATA", "452 4.3.1")
-	p.send("BDAT 6 LAST\r\nQUIT\r\n")
-	p.expect("452 4.3.1")
 	full = false
 	p.do("DATA", "354")
 	p.send(".\r\n")
+	p.expect("250 2.0.0 OK queued as msg_1")
+}
+
+// TestDiskFullAtAChunk: room that is found between two pipelined chunks makes no message without its beginning.
+func TestDiskFullAtAChunk(t *testing.T) {
+	checks := 0
+	e := serve(t, func(c *inbound.Config) {
+		c.DiskFull = func() bool {
+			checks++
+			return checks == 2 // MAIL, then the first chunk
+		}
+	})
+	p := ways[0].connect(t, e)
+	p.transaction()
+	p.send("BDAT 6\r\nQUIT\r\nBDAT 6 LAST\r\nQUIT\r\n")
+	p.expect("452 4.3.1")
+	p.expect("503 5.5.1")
+	p.transaction()
+	p.send("BDAT 5 LAST\r\nwhole")
 	p.expect("250 2.0.0 OK queued as msg_1")
 }
 
