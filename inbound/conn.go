@@ -26,7 +26,8 @@ type conn struct {
 	opened   time.Time
 	ctx      context.Context // of the Server: go-smtp hands none to a session
 
-	wire     net.Conn // raw, or TLS over it
+	wire     net.Conn // raw, or TLS over it, metered
+	read     int64    // octets read from raw
 	tls      *TLS     // nil while in clear
 	implicit bool     // the TLS handshake is still to be made
 
@@ -165,7 +166,7 @@ func (c *conn) Close() error {
 // and the reply would be lost with it.
 func (c *conn) lingerOn() {
 	type halfCloser interface{ CloseWrite() error }
-	if half, ok := c.wire.(halfCloser); ok && c.wire != c.raw {
+	if half, ok := c.wire.(halfCloser); ok { // TLS alone is one
 		_ = half.CloseWrite() // the alert of TLS
 	}
 	half, ok := c.raw.(halfCloser)

@@ -2,6 +2,7 @@ package inbound_test
 
 import (
 	"context"
+	"net"
 	"runtime"
 	"slices"
 	"strings"
@@ -56,10 +57,11 @@ func TestNotAcknowledgedByEarlyCommand(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells what waits in a socket")
 	}
+	const early = 200 // more octets than one read takes
 	var p *peer
 	e := serve(t, func(c *inbound.Config) {
 		c.Spool.(*spool).accept = func(context.Context, *inbound.Envelope, inbound.Body) error {
-			p.send("NOOP\r\n") // on loopback it has arrived when send returns
+			p.send(strings.Repeat("NOOP\r\n", early)) // on loopback it has arrived when send returns
 			return nil
 		}
 	})
@@ -67,11 +69,56 @@ func TestNotAcknowledgedByEarlyCommand(t *testing.T) {
 	p.begin()
 	p.send("x\r\n.\r\n")
 	p.expect("250 2.0.0 OK queued as msg_1")
-	p.expect("250 2.0.0")
+	for range early {
+		p.expect("250 2.0.0")
+	}
 	if acked := e.spool.acknowledged(); len(acked) != 0 {
 		t.Errorf("acknowledged %v", acked)
 	}
 	p.do("NOOP", "250") // this one was sent behind the replies
+	if id := <-e.spool.acks; id != "msg_1" {
+		t.Errorf("acknowledged %s", id)
+	}
+}
+
+// segment is a connection whose writes can be gathered into one.
+type segment struct {
+	net.Conn
+	gathering bool
+	octets    []byte
+}
+
+func (s *segment) Write(p []byte) (int, error) {
+	if !s.gathering {
+		return s.Conn.Write(p)
+	}
+	s.octets = append(s.octets, p...)
+	return len(p), nil
+}
+
+// TestNotAcknowledgedByEarlyRecord: the same for a TLS record that came in one segment with the end of the content.
+func TestNotAcknowledgedByEarlyRecord(t *testing.T) {
+	e := serve(t, nil)
+	p := e.dial(t)
+	p.do("EHLO client.example", "250-mx.example.com")
+	under := &segment{Conn: p.conn}
+	p.conn = under
+	p.startTLS()
+	p.do("EHLO client.example", "250-mx.example.com")
+	p.begin()
+	under.gathering = true
+	p.send("x\r\n.\r\n")
+	p.send("NOOP\r\n")
+	under.gathering = false
+	if _, err := under.Write(under.octets); err != nil {
+		t.Fatal(err)
+	}
+	p.expect("250 2.0.0 OK queued as msg_1")
+	p.expect("250 2.0.0")
+	if acked := e.spool.acknowledged(); len(acked) != 0 {
+		t.Errorf("acknowledged %v", acked)
+	}
+	p.do("NOOP", "250")
 	if id := <-e.spool.acks; id != "msg_1" {
 		t.Errorf("acknowledged %s", id)
 	}

@@ -153,9 +153,10 @@ func (e *edge) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		c := &conn{
-			srv: e.srv, listener: e.name, raw: raw, wire: raw, implicit: e.implicitTLS,
+			srv: e.srv, listener: e.name, raw: raw, implicit: e.implicitTLS,
 			remote: addrOf(raw), opened: time.Now(), ctx: e.srv.ctx,
 		}
+		c.wire = metered{raw, &c.read}
 		refusal := e.srv.admit(c)
 		if refusal == nil {
 			return c, nil

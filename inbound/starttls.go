@@ -47,7 +47,7 @@ func (c *conn) startTLS() error {
 		return err
 	}
 	c.raw.SetWriteDeadline(c.due)
-	conn := tls.Server(c.raw, c.srv.cfg.TLS)
+	conn := tls.Server(metered{c.raw, &c.read}, c.srv.cfg.TLS)
 	if err := conn.HandshakeContext(c.ctx); err != nil {
 		c.srv.metrics.refused.WithLabelValues(reasonTLS).Inc()
 		c.srv.cfg.Log.LogAttrs(context.Background(), slog.LevelDebug, "tls handshake failed", c.attrs(slog.Any("error", err))...)

@@ -7,22 +7,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inputWaiting says whether the kernel holds octets of the peer that we have not read. Where it cannot tell, it says
-// no.
-func inputWaiting(c net.Conn) bool {
+// inputWaiting counts the octets of the peer that the kernel holds and we have not read. Where it cannot tell, it says 0.
+func inputWaiting(c net.Conn) int64 {
 	sc, ok := c.(syscall.Conn)
 	if !ok {
-		return false
+		return 0
 	}
 	rc, err := sc.SyscallConn()
 	if err != nil {
-		return false
+		return 0
 	}
 	waiting := 0
 	if err := rc.Control(func(fd uintptr) {
 		waiting, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ)
 	}); err != nil {
-		return false
+		return 0
 	}
-	return err == nil && waiting > 0
+	if err != nil {
+		return 0
+	}
+	return int64(waiting)
 }

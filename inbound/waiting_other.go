@@ -5,4 +5,4 @@ package inbound
 import "net"
 
 // inputWaiting cannot tell on this system.
-func inputWaiting(net.Conn) bool { return false }
+func inputWaiting(net.Conn) int64 { return 0 }

@@ -3,6 +3,7 @@ package inbound
 import (
 	"bufio"
 	"errors"
+	"net"
 	"os"
 	"time"
 )
@@ -28,6 +29,18 @@ func (s *socket) Read(p []byte) (int, error) {
 	return c.receive(p)
 }
 
+// metered counts the octets read from a connection, those of TLS records included.
+type metered struct {
+	net.Conn
+	read *int64
+}
+
+func (m metered) Read(p []byte) (int, error) {
+	n, err := m.Conn.Read(p)
+	*m.read += int64(n)
+	return n, err
+}
+
 // receive reads from the peer. Replies are written first: the peer may be waiting for them (RFC 2920 section 3.2).
 func (c *conn) receive(p []byte) (int, error) {
 	if err := c.flush(); err != nil {
@@ -36,9 +49,10 @@ func (c *conn) receive(p []byte) (int, error) {
 	if err := c.arm(); err != nil {
 		return 0, err
 	}
+	before := c.read
 	n, err := c.wire.Read(p)
 	if n > 0 {
-		c.unproven.read()
+		c.unproven.noteRead(before, c.read)
 		return n, nil
 	}
 	return 0, err
@@ -145,58 +159,4 @@ func (c *conn) readFailed(err error) {
 	default: // the peer left
 		c.dead = true
 	}
-}
-
-// receipt keeps the ids of messages that were answered 250, until it is proven that the peer has read that.
-//
-// The proof is a command that came by a read begun after the 250 was written. A command that was there before proves
-// nothing: a peer may send MAIL right behind the content of the message before (RFC 2920 section 3.1).
-type receipt struct {
-	ids    []string
-	sent   bool // the 250 was written
-	stale  bool // octets were waiting when it was: the next read will bring them
-	proven bool
-}
-
-func (r *receipt) add(ids []string) {
-	r.ids = append(r.ids, ids...)
-	r.sent, r.proven = false, false
-}
-
-// writing notes, right before the replies are written, whether the peer has sent more already.
-func (r *receipt) writing(c *conn) {
-	if len(r.ids) > 0 && !r.sent {
-		r.stale = inputWaiting(c.raw) || c.reader != nil && c.reader.Buffered() > 0
-	}
-}
-
-// written says whether this was the first write since ids were added.
-func (r *receipt) written() bool {
-	if len(r.ids) == 0 || r.sent {
-		return false
-	}
-	r.sent = true
-	return true
-}
-
-// read notes that octets came from the peer.
-func (r *receipt) read() {
-	if !r.sent {
-		return
-	}
-	if r.stale {
-		r.stale = false
-		return
-	}
-	r.proven = true
-}
-
-// take returns the ids if they are proven to be known to the peer, and forgets them.
-func (r *receipt) take() []string {
-	if !r.proven || len(r.ids) == 0 {
-		return nil
-	}
-	ids := r.ids
-	*r = receipt{}
-	return ids
 }
