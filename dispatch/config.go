@@ -50,7 +50,8 @@ type Config struct {
 	// Parse reads a mail; nil: [parser.Parse]. Crash tests put their own in its place.
 	Parse func(io.ReaderAt, int64, parser.Limits) (*parser.Message, error)
 	// ProbeParse parses a mail in a process of its own and says whether that ended well. It is asked before a mail is
-	// parsed that may have taken the program down. Nil: such a mail is parsed without.
+	// parsed that may have taken the program down. An error that Is ErrProbeDied is held against the mail; any other
+	// only says that the probe could not be made. Nil: such a mail is parsed without.
 	ProbeParse func(context.Context, *storage.Raw) error
 
 	Log        *slog.Logger

@@ -12,8 +12,7 @@ import (
 	"github.com/letterhook/letterhook/storage"
 )
 
-// maxParses is how often a mail may be parsed from disk without an attempt being recorded. A mail that took the program
-// down so often goes out unparsed.
+// maxParses is how many parses of a mail may not come back. A mail that took the program down so often goes out unparsed.
 const maxParses = 3
 
 // letter is a mail on its way into events. Deliveries of the same mail share one, so that it is read and parsed once.
@@ -36,7 +35,7 @@ type content struct {
 	found   []attachment     // belongs to data.Attachments
 	links   []storage.Link   // likewise; without Expires
 	summary *storage.Summary // to be recorded; nil when the store has it already
-	counted bool             // a parse was begun in the store and ended well
+	counted bool             // the parse was counted in the store and ended well
 }
 
 func newLetter(id string) *letter { return &letter{id: id, turn: make(chan struct{}, 1)} }
@@ -72,41 +71,42 @@ func (d *Dispatcher) read(ctx context.Context, l *letter) (*content, error) {
 	if l.raw != nil {
 		return d.open(ctx, l.mail, bytes.NewReader(l.raw), int64(len(l.raw)))
 	}
-	counted, givenUp, err := d.countParse(ctx, l.mail)
-	if err != nil {
-		return nil, err
-	}
 	raw, err := d.cfg.Store.OpenRaw(ctx, l.mail)
 	if err != nil {
 		return nil, err
 	}
 	defer raw.Close()
-	if givenUp {
-		return d.giveUp(l.mail, raw)
+	if l.mail.ParseCount == 0 && !l.mail.ReceivedAt.Before(d.started) {
+		return d.open(ctx, l.mail, raw, raw.Size()) // a mail of this run never met a crash
 	}
-	if counted > 1 && d.cfg.ProbeParse != nil {
-		if err := d.cfg.ProbeParse(ctx, raw); err != nil {
-			return nil, fmt.Errorf("parsing message %s apart, try %d: %w", l.id, counted, err)
-		}
-	}
-	c, err := d.open(ctx, l.mail, raw, raw.Size())
-	if err == nil {
-		c.counted = counted > 0
-	}
-	return c, err
+	return d.openCounted(ctx, l.mail, raw)
 }
 
-// countParse counts the parse of a mail that may have taken the program down before: one that an earlier run of the
-// program accepted. A mail of this run never met a crash.
-func (d *Dispatcher) countParse(ctx context.Context, mail *storage.Mail) (count int, givenUp bool, err error) {
-	if mail.ParseCount == 0 && !mail.ReceivedAt.Before(d.started) {
-		return 0, false, nil
-	}
-	count, err = d.cfg.Store.BeginParse(ctx, mail.ID)
+// openCounted opens a mail that may have taken the program down before: one that an earlier run of the program accepted.
+// The parse counts until it comes back, with whatever result. So what is counted are crashes and not, say, the hours for
+// which no attachment could be stored.
+func (d *Dispatcher) openCounted(ctx context.Context, mail *storage.Mail, raw *storage.Raw) (*content, error) {
+	count, err := d.cfg.Store.BeginParse(ctx, mail.ID)
 	if err != nil {
-		return 0, false, fmt.Errorf("counting the parse of message %s: %w", mail.ID, err)
+		return nil, fmt.Errorf("counting the parse of message %s: %w", mail.ID, err)
 	}
-	return count, count > maxParses, nil
+	if count > maxParses {
+		return d.giveUp(mail, raw)
+	}
+	if count > 1 && d.cfg.ProbeParse != nil {
+		if err := d.cfg.ProbeParse(ctx, raw); err != nil {
+			if !errors.Is(err, ErrProbeDied) || ctx.Err() != nil {
+				d.cfg.Store.EndParse(mail.ID)
+			}
+			return nil, fmt.Errorf("parsing message %s apart, try %d: %w", mail.ID, count, err)
+		}
+	}
+	defer d.cfg.Store.EndParse(mail.ID)
+	c, err := d.open(ctx, mail, raw, raw.Size())
+	if err == nil {
+		c.counted = true
+	}
+	return c, err
 }
 
 // giveUp makes the content of a mail that the parser must not touch. Its parse count stays, so that the next attempt does
@@ -217,6 +217,9 @@ func (d *Dispatcher) claimCPU(ctx context.Context) (release func(), err error) {
 		return nil, ctx.Err()
 	}
 }
+
+// ErrProbeDied says that the process which parsed a mail apart did not survive it.
+var ErrProbeDied = errors.New("the process that parsed the mail died")
 
 // errNoEndpoint says that a lane's endpoint is not in the directory, or disabled: the delivery waits.
 var errNoEndpoint = errors.New("the endpoint is not declared")

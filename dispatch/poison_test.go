@@ -3,9 +3,13 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/letterhook/letterhook/parser"
 	"github.com/letterhook/letterhook/storage"
@@ -17,7 +21,7 @@ func TestPoison(t *testing.T) {
 	h := build(t, storage.Endpoint{Name: "one", URL: url})
 	h.accept("Subject: poison\r\nX-Last: 1\r\n\r\nBody\r\n", "one")
 
-	died := errors.New("the child died")
+	died := fmt.Errorf("the child: %w", ErrProbeDied)
 	var probes int
 	poisonous := func(c *Config) {
 		c.ProbeParse = func(_ context.Context, raw *storage.Raw) error {
@@ -32,19 +36,15 @@ func TestPoison(t *testing.T) {
 	// The first life begins to parse and dies.
 	h.close()
 	h.open()
-	d := h.dispatcher(poisonous)
-	d.parse = func(io.ReaderAt, int64, parser.Limits) (*parser.Message, error) {
-		return nil, errors.New("as if it had died")
-	}
 	l := newLetter(h.owed("one")[0].Message)
-	if _, _, err := d.prepare(t.Context(), l); err == nil {
-		t.Fatal("the parse succeeded")
+	if _, err := h.store.BeginParse(t.Context(), l.id); err != nil {
+		t.Fatal(err)
 	}
 	// The second one tries it apart, and in the end gives up.
 	h.close()
 	h.open()
 	defer h.close()
-	d = h.dispatcher(poisonous)
+	d := h.dispatcher(poisonous)
 	d.parse = func(r io.ReaderAt, size int64, lim parser.Limits) (*parser.Message, error) {
 		msg, err := parser.Parse(r, size, lim)
 		if err == nil && msg.Subject == "poison" {
@@ -98,6 +98,55 @@ func TestParseCountIsReset(t *testing.T) {
 	if m, err := h.store.Mail(t.Context(), id); err != nil || m.ParseCount != 0 || !probed {
 		t.Errorf("parse count %d, probed %t, %v", m.ParseCount, probed, err)
 	}
+}
+
+// A parse that comes back is not held against the mail, whatever it came back with: an outage of the blobs for an hour after
+// a restart, a probe that could not be started.
+func TestOutageAfterRestartCountsNothing(t *testing.T) {
+	tests := map[string]func(*Config, func() bool){
+		"blobs": func(c *Config, down func() bool) { c.Blobs = brokenBlobs{c.Blobs, down} },
+		"probe": func(c *Config, down func() bool) {
+			c.ProbeParse = func(context.Context, *storage.Raw) error {
+				if down() {
+					return errors.New("out of memory")
+				}
+				return nil
+			}
+		},
+	}
+	for name, breaking := range tests {
+		t.Run(name, func(t *testing.T) { outageAfterRestart(t, breaking) })
+	}
+}
+
+func outageAfterRestart(t *testing.T, breaking func(*Config, func() bool)) {
+	inBubble(t, []string{"one"}, nil, nil, func(h *house, n *network, _ *Dispatcher) {
+		one := n.host("one", nil)
+		id := h.accept(withAttachment, "one")
+		if _, err := h.store.BeginParse(context.Background(), id); err != nil { // the run before died over it, once
+			t.Fatal(err)
+		}
+		<-time.After(time.Second)
+		var down atomic.Bool
+		down.Store(true)
+		d := h.dispatcher(func(c *Config) { breaking(c, down.Load) })
+		d.sender.dial = n.dial
+		stop := h.start(d)
+		defer stop()
+		<-time.After(time.Hour)
+		m, err := h.store.Mail(context.Background(), id)
+		if err != nil || m.ParseCount != 1 || len(one.seen()) != 0 {
+			t.Errorf("after an hour: parse count %d, sent %d, %v", m.ParseCount, len(one.seen()), err)
+		}
+		down.Store(false)
+		<-time.After(time.Minute)
+		synctest.Wait()
+		stop()
+		m, err = h.store.Mail(context.Background(), id)
+		if err != nil || m.ParseCount != 0 || m.Summary == nil || len(m.Summary.Attachments) != 1 || len(one.seen()) != 1 {
+			t.Errorf("after the outage: %+v, sent %d, %v", m, len(one.seen()), err)
+		}
+	})
 }
 
 func TestParserPanics(t *testing.T) {

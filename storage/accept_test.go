@@ -203,6 +203,24 @@ func TestBeginParseCounts(t *testing.T) {
 	if m, err := s.Mail(t.Context(), id); err != nil || m.ParseCount != 3 {
 		t.Fatalf("mail %+v, error %v", m, err)
 	}
+	s.EndParse(id)
+	s.EndParse(id)
+	if n, err := s.BeginParse(t.Context(), id); err != nil || n != 2 {
+		t.Fatalf("after two that came back: count %d, error %v", n, err)
+	}
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.BeginParse(canceled, id); err == nil {
+		s.EndParse(id) // it was committed before the context was looked at
+	}
+	s.EndParse(id)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, config)
+	if m, err := s.Mail(t.Context(), id); err != nil || m.ParseCount != 1 {
+		t.Fatalf("after a restart: mail %+v, error %v", m, err)
+	}
 	d := due(t, s, "ep_1")[0]
 	c := attempt(d)
 	c.RetryAt = time.Now()

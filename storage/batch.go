@@ -5,6 +5,7 @@ type batch struct {
 	accepts     []*acceptance
 	completions []*completing
 	begins      []*beginning
+	ends        []string
 	acks        retired
 	tasks       []*task
 }
@@ -13,23 +14,28 @@ func (b *batch) empty() bool { return b.rows() == 0 && len(b.tasks) == 0 }
 
 // rows counts what can fail by itself.
 func (b *batch) rows() int {
-	return len(b.accepts) + len(b.completions) + len(b.begins) + b.acks.len()
+	return len(b.accepts) + len(b.completions) + len(b.begins) + len(b.ends) + b.acks.len()
 }
 
 // split halves a batch of two or more, by kind first: acknowledgements stay in front, because a mail accepted after one
-// depends on it.
+// depends on it, and ends of parses before begins.
 func (b *batch) split() (*batch, *batch) {
 	switch {
 	case b.acks.len() > 0 && b.acks.len() < b.rows():
-		return &batch{acks: b.acks}, &batch{accepts: b.accepts, completions: b.completions, begins: b.begins}
+		return &batch{acks: b.acks}, &batch{accepts: b.accepts, completions: b.completions, begins: b.begins, ends: b.ends}
 	case b.acks.len() > 0:
 		k, i := len(b.acks.keys)/2, (len(b.acks.ids)+1)/2
 		return &batch{acks: retired{b.acks.keys[:k], b.acks.ids[:i]}}, &batch{acks: retired{b.acks.keys[k:], b.acks.ids[i:]}}
 	case len(b.accepts) > 0 && len(b.accepts) < b.rows():
-		return &batch{accepts: b.accepts}, &batch{completions: b.completions, begins: b.begins}
+		return &batch{accepts: b.accepts}, &batch{completions: b.completions, begins: b.begins, ends: b.ends}
 	case len(b.accepts) > 0:
 		h := len(b.accepts) / 2
 		return &batch{accepts: b.accepts[:h]}, &batch{accepts: b.accepts[h:]}
+	case len(b.ends) > 0 && len(b.ends) < b.rows():
+		return &batch{ends: b.ends}, &batch{completions: b.completions, begins: b.begins}
+	case len(b.ends) > 0:
+		h := len(b.ends) / 2
+		return &batch{ends: b.ends[:h]}, &batch{ends: b.ends[h:]}
 	case len(b.begins) > 0 && len(b.begins) < b.rows():
 		return &batch{begins: b.begins}, &batch{completions: b.completions}
 	case len(b.begins) > 0:

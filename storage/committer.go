@@ -101,13 +101,21 @@ func (c *committer) commit(b *batch) {
 	}
 	c.metrics.failed.Inc()
 	b.fail(err)
+	c.keepQuiet(b, err)
+}
+
+// keepQuiet queues once more what nobody waits for, when the storage as a whole was in trouble.
+func (c *committer) keepQuiet(b *batch, err error) {
 	switch {
-	case b.acks.len() == 0:
+	case b.acks.len() == 0 && len(b.ends) == 0:
 	case isStorageTrouble(err):
-		c.queue.putAcks(b.acks, time.Now())
+		now := time.Now()
+		c.queue.putAcks(b.acks, now)
+		c.queue.putEnds(b.ends, now)
 	default:
-		// Nobody waits for this answer. What stands too long only means that a second identical mail is taken for a resend.
-		c.log.Error("a dedupe key could not be retired", "error", err)
+		// A key that stands too long only means that a second identical mail is taken for a resend; a count that stands,
+		// that its mail is parsed with more care.
+		c.log.Error("a dedupe key could not be retired, or a parse count not taken back", "error", err)
 	}
 }
 

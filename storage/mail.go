@@ -14,7 +14,7 @@ type Mail struct {
 	Size       int64
 	SHA256     [32]byte
 	Envelope   inbound.Envelope // with the recipients of this account alone
-	ParseCount int              // how often a parse of it was begun from disk and not followed by a recorded attempt
+	ParseCount int              // parses from disk that were begun and did not come back
 	Summary    *Summary         // nil until the first attempt was recorded
 
 	raw rawRef

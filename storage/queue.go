@@ -14,7 +14,7 @@ const (
 	maxCompletions   = 256
 	completionsReady = 64
 	completionWait   = 10 * time.Millisecond
-	ackWait          = time.Second
+	quietWait        = time.Second // for what nobody waits for
 )
 
 // acceptance is one mail on its way to the disk: one or more messages that become durable together or not at all.
@@ -95,7 +95,8 @@ type queue struct {
 	since       time.Time // when the first of completions came
 	begins      []*beginning
 	acks        retired
-	acksSince   time.Time
+	ends        []string  // ids of messages whose parse came back
+	quietSince  time.Time // when the first of acks and ends came
 	tasks       []*task
 	closed      bool
 	wake        chan struct{} // capacity 1
@@ -153,13 +154,28 @@ func (q *queue) putTask(t *task) bool {
 // putAcks queues dedupe keys that retire.
 func (q *queue) putAcks(r retired, now time.Time) {
 	q.put(func() bool {
-		first := q.acks.len() == 0
-		if first {
-			q.acksSince = now
-		}
+		first := q.beginQuiet(now)
 		q.acks.add(r)
 		return first
 	})
+}
+
+// putEnds queues the ends of parses.
+func (q *queue) putEnds(messages []string, now time.Time) {
+	q.put(func() bool {
+		first := q.beginQuiet(now)
+		q.ends = append(q.ends, messages...)
+		return first
+	})
+}
+
+// beginQuiet starts the clock of what nobody waits for, unless it runs. Called under the lock.
+func (q *queue) beginQuiet(now time.Time) bool {
+	if q.acks.len() > 0 || len(q.ends) > 0 {
+		return false
+	}
+	q.quietSince = now
+	return true
 }
 
 func (q *queue) signal() {
@@ -196,10 +212,11 @@ func (q *queue) take() (b *batch, wait time.Duration, last bool) {
 			}
 		}
 	}
-	if q.acks.len() > 0 {
-		left := ackWait - time.Since(q.acksSince)
+	if q.acks.len() > 0 || len(q.ends) > 0 {
+		left := quietWait - time.Since(q.quietSince)
 		if going || left <= 0 {
 			b.acks, q.acks = q.acks, retired{}
+			b.ends, q.ends = q.ends, nil
 		} else if wait == 0 || left < wait {
 			wait = left
 		}
@@ -211,6 +228,16 @@ func (q *queue) withdraw(a *acceptance) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.accepts.withdraw(a)
+}
+
+func (q *queue) withdrawBeginning(p *beginning) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	i := slices.Index(q.begins, p)
+	if i >= 0 {
+		q.begins = slices.Delete(q.begins, i, i+1)
+	}
+	return i >= 0
 }
 
 func (q *queue) withdrawTask(t *task) bool {

@@ -52,8 +52,9 @@ func scanMail(scan func(...any) error) (*Mail, error) {
 	return m, nil
 }
 
-// BeginParse counts, durably, that a parse of the message begins. The count starts again at zero when a [Completion] with
-// Parsed is recorded. So a count of two or more tells of a parse that took the program down.
+// BeginParse counts, durably, that a parse of the message begins. Whoever comes back from that parse, with a result or
+// not, calls [Store.EndParse]; so a count of two or more tells of a parse that took the program down. The count starts
+// again at zero when a [Completion] with Parsed is recorded. After an error nothing is counted.
 func (s *Store) BeginParse(ctx context.Context, messageID string) (count int, err error) {
 	p := &beginning{message: messageID, done: make(chan error, 1)}
 	if !s.queue.putBeginning(p) {
@@ -63,9 +64,17 @@ func (s *Store) BeginParse(ctx context.Context, messageID string) (count int, er
 	case err := <-p.done:
 		return p.count, err
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		if s.queue.withdrawBeginning(p) {
+			return 0, ctx.Err()
+		}
+		err := <-p.done
+		return p.count, err
 	}
 }
+
+// EndParse takes one count of [Store.BeginParse] back. It does not wait: the count is taken back durably with one of the
+// next transactions, within a second, and before any later BeginParse of the message counts.
+func (s *Store) EndParse(messageID string) { s.queue.putEnds([]string{messageID}, time.Now()) }
 
 // Raw is the content of a message as it was received. Close it after use.
 type Raw struct {

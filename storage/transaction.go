@@ -59,7 +59,10 @@ const (
 		ON CONFLICT (key) DO UPDATE SET live = live + excluded.live WHERE doomed_at IS NULL`
 	selectKey  = "SELECT message FROM dedupe WHERE key = ?"
 	beginParse = "INSERT INTO parsing (message, count) SELECT id, 1 FROM message WHERE id = ? ON CONFLICT (message) DO UPDATE SET count = count + 1 RETURNING count"
-	reschedule = "UPDATE delivery SET attempts = attempts + 1, due_at = ? WHERE message = ? AND id = ? AND attempts = ?"
+	// The last count goes with its row.
+	forgetParse = "DELETE FROM parsing WHERE message = ? AND count <= 1"
+	endParse    = "UPDATE parsing SET count = count - 1 WHERE message = ?"
+	reschedule  = "UPDATE delivery SET attempts = attempts + 1, due_at = ? WHERE message = ? AND id = ? AND attempts = ?"
 )
 
 // values collects the arguments of the statements of a batch; its arrays are used again.
@@ -90,6 +93,11 @@ func (t *transaction) write(b *batch) error {
 	if err := t.completions(b.completions); err != nil {
 		return fmt.Errorf("record attempts: %w", err)
 	}
+	for _, message := range b.ends {
+		if err := t.endParse(message); err != nil {
+			return fmt.Errorf("take back parse count: %w", err)
+		}
+	}
 	for _, p := range b.begins {
 		n, err := t.queryInt(beginParse, p.message)
 		if err != nil {
@@ -98,6 +106,14 @@ func (t *transaction) write(b *batch) error {
 		p.count = int(n)
 	}
 	return nil
+}
+
+func (t *transaction) endParse(message string) error {
+	changed, err := t.exec(forgetParse, message)
+	if err == nil && changed == 0 {
+		_, err = t.exec(endParse, message)
+	}
+	return err
 }
 
 func (t *transaction) acks(r retired) error {

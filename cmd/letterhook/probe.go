@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/letterhook/letterhook/dispatch"
 	"github.com/letterhook/letterhook/parser"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -40,6 +41,9 @@ func probeParse(ctx context.Context, raw *storage.Raw) error {
 	cmd.Stdin = io.NewSectionReader(raw, 0, raw.Size())
 	cmd.WaitDelay = time.Second
 	if err := cmd.Run(); err != nil {
+		if _, ran := errors.AsType[*exec.ExitError](err); ran {
+			err = fmt.Errorf("%w: %w", dispatch.ErrProbeDied, err)
+		}
 		return fmt.Errorf("the child process: %w", errors.Join(err, ctx.Err()))
 	}
 	return nil
