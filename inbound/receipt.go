@@ -1,5 +1,7 @@
 package inbound
 
+import "slices"
+
 // receipt keeps the ids of messages that were answered 250, until it is proven that the peer has read that.
 //
 // The proof is a command that came by a read begun after the 250 was written. A command that was there before proves
@@ -48,4 +50,17 @@ func (r *receipt) take() []string {
 	ids := r.ids
 	*r = receipt{}
 	return ids
+}
+
+// drop forgets those of ids that are kept here, and returns them.
+func (r *receipt) drop(ids []string) []string {
+	var dropped []string
+	r.ids = slices.DeleteFunc(r.ids, func(id string) bool {
+		if !slices.Contains(ids, id) {
+			return false
+		}
+		dropped = append(dropped, id)
+		return true
+	})
+	return dropped
 }

@@ -149,6 +149,28 @@ func TestAcknowledgedByContent(t *testing.T) {
 	}
 }
 
+// TestTwinsInOnePipeline: two identical mails that come by BDAT in one write are two messages. A third one, sent by
+// another connection before the peer has shown that it knows, is a resend.
+func TestTwinsInOnePipeline(t *testing.T) {
+	e := serve(t, func(c *inbound.Config) { c.Spool.(*spool).resends = true })
+	p := ways[0].connect(t, e)
+	const twin = "MAIL FROM:<a@b>\r\nRCPT TO:<bob@in.example.com>\r\nBDAT 4 LAST\r\nsame"
+	p.send(twin + twin)
+	for _, id := range []string{"msg_1", "msg_2"} {
+		p.expect("250 2.1.0")
+		p.expect("250 2.1.5")
+		p.expect("250 2.0.0 OK queued as " + id)
+	}
+	other := ways[0].connect(t, e)
+	other.transaction()
+	other.send("BDAT 4 LAST\r\nsame")
+	other.expect("250 2.0.0 OK queued as msg_2")
+	p.do("QUIT", "221")
+	if got := []string{<-e.spool.acks, <-e.spool.acks}; !slices.Equal(got, []string{"msg_1", "msg_2"}) {
+		t.Errorf("acknowledged %v", got)
+	}
+}
+
 // TestSteps: the named steps of a message, in order, and "replied" only when the 250 is out.
 func TestSteps(t *testing.T) {
 	steps := make(chan string, 100)

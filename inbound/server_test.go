@@ -14,6 +14,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -32,7 +33,8 @@ type stored struct {
 
 // spool keeps messages in memory. It is what a Store would be without a disk.
 type spool struct {
-	accept func(context.Context, *inbound.Envelope, inbound.Body) error // nil: all is well
+	accept  func(context.Context, *inbound.Envelope, inbound.Body) error // nil: all is well
+	resends bool                                                         // content that was not acknowledged is a resend
 
 	mu    sync.Mutex
 	mails []stored
@@ -60,6 +62,13 @@ func (s *spool) Accept(ctx context.Context, env *inbound.Envelope, body inbound.
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.resends {
+		for _, m := range s.mails {
+			if m.body == string(raw) && !slices.Contains(s.acked, m.id) {
+				return []string{m.id}, nil
+			}
+		}
+	}
 	id := fmt.Sprintf("msg_%d", len(s.mails)+1)
 	s.mails = append(s.mails, stored{id, *env, string(raw), body.Bytes() == nil})
 	return []string{id}, nil

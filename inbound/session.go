@@ -119,6 +119,11 @@ func (s session) accept(message *content) error {
 	}
 	began := time.Now()
 	ids, err := s.srv.cfg.Spool.Accept(s.ctx, env, message.body)
+	if again := s.unproven.drop(ids); err == nil && len(again) > 0 {
+		// The same mail twice in one pipeline of BDAT: no resend, for this connection had the first one accepted.
+		s.srv.cfg.Spool.Acknowledged(again)
+		ids, err = s.srv.cfg.Spool.Accept(s.ctx, env, message.body)
+	}
 	if err != nil {
 		return s.answer(refusalOf(err), err)
 	}
