@@ -20,7 +20,7 @@ type Config struct {
 	Recipients func(Path) Decision
 	// Spool takes the messages. Required.
 	Spool Spool
-	// TLS is for STARTTLS and for implicit TLS. Nil: STARTTLS is not offered.
+	// TLS is what listeners of the modes TLSStartTLS and TLSImplicit need; nil where there are none.
 	TLS *tls.Config
 
 	// MaxMessageSize is the size in octets up to which a message is accepted, as received and dot-unstuffed. 25 MiB.

@@ -28,6 +28,7 @@ type conn struct {
 
 	wire     net.Conn // raw, or TLS over it, metered
 	read     int64    // octets read from raw
+	mode     TLSMode  // of the listener
 	tls      *TLS     // nil while in clear
 	implicit bool     // the TLS handshake is still to be made
 

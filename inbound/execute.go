@@ -179,7 +179,7 @@ func (c *conn) editHello(out, line []byte) []byte {
 	}
 	if line[3] == ' ' {
 		c.greeted = true
-		if c.srv.cfg.TLS != nil && c.tls == nil {
+		if c.mode == TLSStartTLS && c.tls == nil {
 			out = append(out, "250-STARTTLS\r\n"...)
 		}
 	}

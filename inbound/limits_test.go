@@ -230,12 +230,14 @@ func TestNoTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := server.Serve(context.Background(), l, "smtps", true); err == nil {
-		t.Error("implicit TLS without a certificate was served")
+	for _, mode := range []inbound.TLSMode{inbound.TLSStartTLS, inbound.TLSImplicit} {
+		if err := server.Serve(context.Background(), l, "mx", mode); err == nil {
+			t.Errorf("TLS mode %v without a certificate was served", mode)
+		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
-	go func() { done <- server.Serve(ctx, l, "mx", false) }()
+	go func() { done <- server.Serve(ctx, l, "mx", inbound.TLSNone) }()
 	e := &edge{Server: server, spool: sp, addr: l.Addr().String()}
 	p := e.dial(t)
 	if reply := p.do("EHLO client.example", "250-"); strings.Contains(reply, "STARTTLS") {
@@ -249,9 +251,28 @@ func TestNoTLS(t *testing.T) {
 	p.do("QUIT", "221")
 	p.closed()
 	e.drain(t)
-	if err := server.Serve(context.Background(), l, "mx", false); err != inbound.ErrServerClosed {
+	if err := server.Serve(context.Background(), l, "mx", inbound.TLSNone); err != inbound.ErrServerClosed {
 		t.Errorf("Serve after Shutdown: %v", err)
 	}
+}
+
+// TestListenerWithoutTLS: a certificate for other listeners changes nothing for one that is to speak no TLS.
+func TestListenerWithoutTLS(t *testing.T) {
+	e := newEdge(t, nil)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.listen(t, l, "inside", inbound.TLSNone)
+	e.addr = l.Addr().String()
+	p := e.dial(t)
+	if reply := p.do("EHLO client.example", "250-"); strings.Contains(reply, "STARTTLS") {
+		t.Errorf("offered: %s", reply)
+	}
+	p.do("STARTTLS", "502 5.5.1")
+	p.begin()
+	p.send("x\r\n.\r\n")
+	p.expect("250 2.0.0 OK")
 }
 
 func TestConfigFaults(t *testing.T) {

@@ -48,7 +48,7 @@ func TestMemoryComesBack(t *testing.T) {
 				t.Fatal(err)
 			}
 			served := make(chan error)
-			go func() { served <- s.Serve(context.Background(), l, "mx", false) }()
+			go func() { served <- s.Serve(context.Background(), l, "mx", TLSNone) }()
 			c, err := net.Dial("tcp", l.Addr().String())
 			if err != nil {
 				t.Fatal(err)

@@ -74,11 +74,11 @@ func NewServer(cfg Config) (*Server, error) {
 }
 
 // Serve accepts connections on l until ctx ends or Shutdown is called, closes l and returns nil then; an error means that
-// the listener failed. name tells listeners apart in envelopes, logs and metrics. With implicitTLS the connections begin
-// with a TLS handshake (RFC 8314 section 3). Connections outlive Serve: only Shutdown waits for them.
-func (s *Server) Serve(ctx context.Context, l net.Listener, name string, implicitTLS bool) error {
-	if implicitTLS && s.cfg.TLS == nil {
-		return fmt.Errorf("inbound: listener %s has implicit TLS but there is no TLS configuration", name)
+// the listener failed. name tells listeners apart in envelopes, logs and metrics. mode says when they
+// speak TLS; without a TLS configuration it must be TLSNone. Connections outlive Serve: only Shutdown waits for them.
+func (s *Server) Serve(ctx context.Context, l net.Listener, name string, mode TLSMode) error {
+	if mode != TLSNone && s.cfg.TLS == nil {
+		return fmt.Errorf("inbound: listener %s is to speak TLS but there is no TLS configuration", name)
 	}
 	s.mu.Lock()
 	if s.stopping {
@@ -91,7 +91,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, name string, implici
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 
-	err := s.smtp.Serve(&edge{Listener: l, srv: s, name: name, implicitTLS: implicitTLS})
+	err := s.smtp.Serve(&edge{Listener: l, srv: s, name: name, mode: mode})
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,9 +140,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // edge is a listener as go-smtp sees it: what it accepts has passed the caps.
 type edge struct {
 	net.Listener
-	srv         *Server
-	name        string
-	implicitTLS bool
+	srv  *Server
+	name string
+	mode TLSMode
 }
 
 // Accept implements [net.Listener].
@@ -153,7 +153,7 @@ func (e *edge) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		c := &conn{
-			srv: e.srv, listener: e.name, raw: raw, implicit: e.implicitTLS,
+			srv: e.srv, listener: e.name, raw: raw, mode: e.mode, implicit: e.mode == TLSImplicit,
 			remote: addrOf(raw), opened: time.Now(), ctx: e.srv.ctx,
 		}
 		c.wire = metered{raw, &c.read}
@@ -162,7 +162,7 @@ func (e *edge) Accept() (net.Conn, error) {
 			return c, nil
 		}
 		c.logRefused(refusal, nil)
-		if !e.implicitTLS {
+		if e.mode != TLSImplicit {
 			raw.SetWriteDeadline(time.Now().Add(time.Second)) // a fresh socket takes a line without waiting
 			_, _ = raw.Write(refusal.appendTo(nil))           // a peer that is gone needs no reply
 		}

@@ -126,15 +126,15 @@ type edge struct {
 func serve(t testing.TB, change func(*inbound.Config)) *edge {
 	t.Helper()
 	e := newEdge(t, change)
-	listen := func(name string, implicit bool) string {
+	listen := func(name string, mode inbound.TLSMode) string {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.listen(t, l, name, implicit)
+		e.listen(t, l, name, mode)
 		return l.Addr().String()
 	}
-	e.addr, e.addrTLS = listen("mx", false), listen("smtps", true)
+	e.addr, e.addrTLS = listen("mx", inbound.TLSStartTLS), listen("smtps", inbound.TLSImplicit)
 	return e
 }
 
@@ -166,9 +166,9 @@ func newEdge(t testing.TB, change func(*inbound.Config)) *edge {
 }
 
 // listen serves l until the test ends.
-func (e *edge) listen(t testing.TB, l net.Listener, name string, implicit bool) {
+func (e *edge) listen(t testing.TB, l net.Listener, name string, mode inbound.TLSMode) {
 	e.running.Go(func() {
-		if err := e.Serve(context.Background(), l, name, implicit); err != nil {
+		if err := e.Serve(context.Background(), l, name, mode); err != nil {
 			t.Errorf("Serve: %v", err)
 		}
 	})

@@ -8,14 +8,24 @@ import (
 	"time"
 )
 
+// TLSMode says when the connections of a listener speak TLS.
+type TLSMode int
+
+// The TLS modes of a listener.
+const (
+	TLSNone     TLSMode = iota // never; STARTTLS is not offered
+	TLSStartTLS                // once the peer says STARTTLS (RFC 3207)
+	TLSImplicit                // from the first octet (RFC 8314 section 3)
+)
+
 // startTLSCommand answers STARTTLS (RFC 3207). Octets that came in clear behind the command are an attempt to smuggle
 // commands into the protected session, or a client that is beyond help: the connection ends.
 func (c *conn) startTLSCommand(arg string) *refusal {
 	switch {
-	case c.srv.cfg.TLS == nil:
-		return refuseTLSOff
 	case c.tls != nil:
 		return refuseTLSRunning
+	case c.mode != TLSStartTLS:
+		return refuseTLSOff
 	case arg != "":
 		return refuseArgument
 	case !c.greeted:

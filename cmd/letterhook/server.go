@@ -229,7 +229,7 @@ func (s *server) Run(ctx context.Context) error {
 	for i, l := range s.smtpListeners {
 		declared := s.cfg.SMTP.Listeners[i]
 		start(&taking, stopping, func(ctx context.Context) error {
-			return s.smtp.Serve(ctx, l, declared.Name, declared.TLS == config.TLSImplicit)
+			return s.smtp.Serve(ctx, l, declared.Name, tlsMode(declared.TLS))
 		})
 	}
 	start(&taking, stopping, s.housekeep)
