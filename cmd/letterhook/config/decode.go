@@ -105,9 +105,19 @@ func (d *decoder) sequence(node ast.Node, v reflect.Value, at position, key stri
 	}
 	list := reflect.MakeSlice(v.Type(), len(sequence.Values), len(sequence.Values))
 	for i, item := range sequence.Values {
-		d.decode(item, list.Index(i), fmt.Sprintf("%s[%d]", key, i))
+		d.item(item, list.Index(i), fmt.Sprintf("%s[%d]", key, i))
 	}
 	v.Set(list)
+}
+
+// item is decode for what stands in a list or behind a free name, where nothing has a default to keep.
+func (d *decoder) item(node ast.Node, v reflect.Value, key string) {
+	if _, null := d.resolve(node).(*ast.NullNode); null {
+		d.positions[key] = d.at(node)
+		d.faults.addf(d.at(node), key, "is empty")
+		return
+	}
+	d.decode(node, v, key)
 }
 
 func (d *decoder) dictionary(node ast.Node, v reflect.Value, at position, key string) {
@@ -120,7 +130,7 @@ func (d *decoder) dictionary(node ast.Node, v reflect.Value, at position, key st
 	for _, entry := range mapping.Values {
 		name := entry.Key.GetToken().Value
 		value := reflect.New(v.Type().Elem()).Elem()
-		d.decode(entry.Value, value, join(key, name))
+		d.item(entry.Value, value, join(key, name))
 		v.SetMapIndex(reflect.ValueOf(name), value)
 	}
 }

@@ -42,6 +42,7 @@ func (v *validator) endpoints() {
 		if len(e.Secrets) == 0 && e.SecretFile == "" {
 			v.faultf(key+".secrets", "at least one is required: every request is signed")
 		}
+		v.schedule(key+".schedule", e.Schedule)
 		if e.Timeout != 0 {
 			v.between(key+".timeout", int64(e.Timeout), int64(Duration(1e9)), int64(5*minute))
 		}

@@ -195,6 +195,7 @@ func (v *validator) delivery() {
 	if len(d.Schedule) == 0 {
 		v.faultf("delivery.schedule", "at least one wait is required")
 	}
+	v.schedule("delivery.schedule", d.Schedule)
 	v.between("delivery.timeout", int64(d.Timeout), int64(Duration(1e9)), int64(5*minute))
 	v.positive("delivery.max_age", d.MaxAge)
 	v.between("delivery.concurrency", int64(d.Concurrency), 1, 10_000)
@@ -271,6 +272,13 @@ func (v *validator) show(key string, n int64) string {
 func (v *validator) positive(key string, d Duration) {
 	if d <= 0 {
 		v.faultf(key, "must be longer than 0")
+	}
+}
+
+// schedule checks that every retry waits.
+func (v *validator) schedule(key string, waits []Duration) {
+	for i, wait := range waits {
+		v.positive(fmt.Sprintf("%s[%d]", key, i), wait)
 	}
 }
 
