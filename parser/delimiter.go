@@ -34,7 +34,7 @@ func (s *scanner) toDelimiter() delimiter {
 		return delimiter{level: endOfMessage, end: s.pos()}
 	}
 	for {
-		if d, ok := s.atDelimiter(); ok {
+		if d, ok := s.delimiterAt(0); ok {
 			s.skipLine()
 			return d
 		}
@@ -59,35 +59,36 @@ func (s *scanner) toDashes() bool {
 	}
 }
 
-// atDelimiter reports whether the line at the current position is a delimiter.
-func (s *scanner) atDelimiter() (delimiter, bool) {
-	for len(s.rest()) < 3 && s.fill() {
+// delimiterAt reports whether the line that begins rel octets behind the current position is a delimiter. It looks ahead
+// only: nothing is consumed, so that nothing from the current position on is lost.
+func (s *scanner) delimiterAt(rel int) (delimiter, bool) {
+	for len(s.rest()) < rel+3 && s.fill() {
 	}
-	if rest := s.rest(); len(rest) < 3 || rest[0] != '-' || rest[1] != '-' {
+	if rest := s.rest()[rel:]; len(rest) < 3 || rest[0] != '-' || rest[1] != '-' {
 		return delimiter{}, false
 	}
 	limit := delimiterPadding
 	for _, b := range s.open {
 		limit = max(limit, len(b)+delimiterPadding)
 	}
-	n, whole := s.line(0, limit)
+	n, whole := s.line(rel, limit)
 	if !whole {
 		return delimiter{}, false
 	}
-	line := bytes.TrimRight(s.rest()[2:n], " \t\r\n")
+	line := bytes.TrimRight(s.rest()[rel+2:rel+n], " \t\r\n")
 	for level, boundary := range slices.Backward(s.open) {
 		rest, ok := bytes.CutPrefix(line, []byte(boundary))
 		if !ok || len(rest) != 0 && string(rest) != "--" {
 			continue
 		}
-		return delimiter{level: level, closing: len(rest) != 0, end: s.lineEndBefore()}, true
+		return delimiter{level: level, closing: len(rest) != 0, end: s.lineEndBefore(rel)}, true
 	}
 	return delimiter{}, false
 }
 
-// lineEndBefore is the offset of the line end in front of the current position.
-func (s *scanner) lineEndBefore() int64 {
-	at := s.at
+// lineEndBefore is the offset of the line end in front of the line that begins rel octets behind the current position.
+func (s *scanner) lineEndBefore(rel int) int64 {
+	at := s.at + rel
 	if at > 0 && s.buf[at-1] == '\n' {
 		at--
 		if at > 0 && s.buf[at-1] == '\r' {

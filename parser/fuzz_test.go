@@ -31,7 +31,10 @@ func addMail(f *testing.F) {
 // FuzzParse holds any bytes against what is promised of any message, and against the same bytes read in windows.
 func FuzzParse(f *testing.F) {
 	addMail(f)
-	f.Fuzz(func(t *testing.T, raw []byte) { checkMessage(t, "fuzz", raw) })
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		checkMessage(t, "fuzz", raw)
+		checkWindows(t, "fuzz", raw, parser.Limits{})
+	})
 }
 
 // FuzzHeader fuzzes one field's value: as text, as date, as addresses and ids, as type and disposition.
@@ -95,6 +98,7 @@ func FuzzLimits(f *testing.F) {
 			t.Fatal(err)
 		}
 		checkTree(t, "fuzz", m, int64(len(raw)))
+		checkWindows(t, "fuzz", raw, lim)
 		if lim.BodyBytes > 0 && len(deref(m.Text)) > lim.BodyBytes {
 			t.Errorf("text of %d, limit %d", len(*m.Text), lim.BodyBytes)
 		}

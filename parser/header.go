@@ -54,15 +54,14 @@ func (s *scanner) readHeader(limit int) headerBlock {
 			h.truncated = true
 			break
 		}
-		line := s.rest()[n : n+length]
-		kind := s.headerLine(line, n)
+		kind := s.headerLine(n, length)
 		if kind == lineSeparator {
 			h.text = string(s.rest()[:n])
 			s.at += n + length
 			return h
 		}
 		if kind == lineBody {
-			if !s.delimiterAt(n) {
+			if _, ok := s.delimiterAt(n); !ok {
 				h.defects = append(h.defects, DefectHeaderSeparator)
 			}
 			break
@@ -98,39 +97,37 @@ func (s *scanner) skipHeader() {
 			s.skipLine()
 			return
 		}
-		if _, ok := s.atDelimiter(); ok {
+		if _, ok := s.delimiterAt(0); ok {
 			return
 		}
 		s.skipLine()
 	}
 }
 
-// headerLine says what the line is that stands rel octets behind the current position, where the header began.
-func (s *scanner) headerLine(line []byte, rel int) int {
+// headerLine says what the line of length octets is that stands rel octets behind the current position, where the header
+// began.
+func (s *scanner) headerLine(rel, length int) int {
+	if s.rest()[rel] == '-' {
+		if _, ok := s.delimiterAt(rel); ok {
+			return lineBody
+		}
+	}
+	line := s.rest()[rel : rel+length]
 	switch {
 	case line[0] == '\n' || len(line) == 2 && line[0] == '\r' && line[1] == '\n':
 		return lineSeparator
 	case line[0] == ' ' || line[0] == '\t':
 		return lineFolded
-	case line[0] == '-' && s.delimiterAt(rel):
-		return lineBody
 	case fieldName(line) > 0:
 		return lineField
 	case line[0] == ':':
 		return lineFolded // a field without a name: no better place than the field before it
 	case rel == 0 && (bytes.HasPrefix(line, []byte("From ")) || bytes.HasPrefix(line, []byte(">From "))):
 		return lineJunk
-	case rel > 0 && s.fieldFollows(rel+len(line)):
+	case rel > 0 && s.fieldFollows(rel+length):
 		return lineUnindent
 	}
 	return lineBody
-}
-
-func (s *scanner) delimiterAt(rel int) bool {
-	s.at += rel
-	_, ok := s.atDelimiter()
-	s.at -= rel
-	return ok
 }
 
 // fieldFollows reports whether the header clearly goes on rel octets behind the current position: with a field that no

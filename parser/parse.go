@@ -11,10 +11,18 @@ import (
 // a Message. Small messages are held in memory once; of large ones only headers and the text of the bodies are. r must
 // stay readable for [Part.Open]; Parse itself keeps nothing running.
 func Parse(r io.ReaderAt, size int64, lim Limits) (*Message, error) {
+	window := windowSize
+	if size <= wholeSize {
+		window = int(size)
+	}
+	return parse(newSource(r, size, window), lim)
+}
+
+// parse is Parse of a source whose window may be of any size: what comes of it is the same.
+func parse(src *source, lim Limits) (*Message, error) {
 	p := &parsing{lim: lim.withDefaults(), leaves: newLeafReader()}
 	p.headerBudget = 4 * p.lim.HeaderBytes
 	p.decodeBudget = mostEncoded
-	src := newSource(r, size)
 	m := &Message{}
 	p.top = m
 	p.root(&scanner{source: src}, m, "", 0)

@@ -44,13 +44,9 @@ func (o *octets) count(b []byte) {
 	o.crlf += bytes.Count(b, []byte{'\r', '\n'})
 }
 
-func newSource(r io.ReaderAt, size int64) *source {
-	s := &source{r: r, size: size}
-	if size > wholeSize {
-		s.buf = make([]byte, 0, windowSize)
-	} else {
-		s.buf = make([]byte, 0, size)
-	}
+// newSource reads the first size octets of r through a window, which grows when a header or a line does not fit into it.
+func newSource(r io.ReaderAt, size int64, window int) *source {
+	s := &source{r: r, size: size, buf: make([]byte, 0, window)}
 	s.fill()
 	if s.whole() {
 		// Whoever opens a part later is served from memory.
@@ -67,8 +63,8 @@ func (s *source) pos() int64 { return s.base + int64(s.at) }
 // rest is what lies in memory from the current position on.
 func (s *source) rest() []byte { return s.buf[s.at:] }
 
-// fill reads on behind what is in memory, dropping what was consumed, growing only when nothing was. It returns false at
-// the end.
+// fill reads on behind what is in memory, dropping what was consumed, growing only when nothing was. It moves buf, base and
+// at; an offset from the current position stays good, a slice of buf does not. It returns false at the end.
 func (s *source) fill() bool {
 	end := s.base + int64(len(s.buf))
 	if end >= s.size || s.err != nil {
@@ -97,16 +93,17 @@ func (s *source) fill() bool {
 	return n > 0
 }
 
-// line returns the length of the line that begins rel octets behind the current position, its line end included, reading
-// on as far as limit octets. whole is false when the line is longer than that.
+// line returns the length of the line that begins rel octets behind the current position, its line end included, or limit
+// when it is longer; whole is false then. It may call fill, after which what rest returned before is void: take it again.
 func (s *source) line(rel, limit int) (n int, whole bool) {
 	from := 0
 	for {
 		rest := s.rest()[rel:]
+		rest = rest[:min(len(rest), limit)] // what the window happens to hold beyond it must not count
 		if i := bytes.IndexByte(rest[from:], '\n'); i >= 0 {
 			return from + i + 1, true
 		}
-		if from = len(rest); from >= limit {
+		if from = len(rest); from == limit {
 			return from, false
 		}
 		if !s.fill() {
