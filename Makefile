@@ -12,7 +12,7 @@ RELEASE ?= $(shell git describe --tags --dirty --always 2>/dev/null)
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-v2.15.0
 VERSITYGW     := $(TOOLS)/versitygw-v1.8.0
 
-FUZZTIME ?= 10s
+FUZZTIME ?= 20000x
 KILLS    ?= 10
 
 # Fuzzing builds everything that a package imports once more, with counters in it; for SQLite and the S3 client that takes
@@ -42,7 +42,7 @@ e2e: services ## the whole program: real peers, kills, faults of disk and bucket
 	PATH="$(TOOLS)/current:$$PATH" LETTERHOOK_KILLS=$(KILLS) go test -timeout 30m ./cmd/letterhook/e2e/...
 
 .PHONY: fuzz
-fuzz: ## every fuzz target of inbound and parser for FUZZTIME
+fuzz: ## every fuzz target of inbound and parser for FUZZTIME, a time or a number of tries like 20000x
 	.ci/fuzz $(FUZZTIME) $(FUZZED)
 
 .PHONY: services
