@@ -53,23 +53,17 @@ func serve(ctx context.Context, path string, logTo io.Writer) error {
 	if err != nil {
 		return err
 	}
-	running, stop := context.WithCancel(ctx)
-	reloading := make(chan struct{})
-	go func() {
-		defer close(reloading)
+	s.follow = func(ctx context.Context) error {
 		for {
 			select {
 			case <-hangUp:
-				s.reload(running, path)
-			case <-running.Done():
-				return
+				s.reload(ctx, path)
+			case <-ctx.Done():
+				return nil
 			}
 		}
-	}()
-	err = s.Run(ctx)
-	stop()
-	<-reloading
-	return err
+	}
+	return s.Run(ctx)
 }
 
 // reload reads the configuration again. A fault anywhere changes nothing.
@@ -93,16 +87,13 @@ func (s *server) reload(ctx context.Context, path string) {
 
 // take applies what of a valid configuration can change in a running server.
 func (s *server) take(ctx context.Context, next *config.Config) error {
-	frozen := config.Frozen(s.cfg, next)
-	next = config.Keep(s.cfg, next)
-	if err := s.loadIdentity(next); err != nil {
-		return err
-	}
+	frozen := config.Frozen(s.current, next)
+	next = config.Keep(s.current, next)
 	if err := s.apply(ctx, next, declare(next)); err != nil {
 		return err
 	}
 	setLevel(s.level, next.Log.Level)
-	s.cfg = next
+	s.current = next
 	s.dispatcher.Wake()
 	for _, warning := range next.Warnings {
 		s.log.Warn("configuration", "warning", warning)

@@ -26,7 +26,8 @@ import (
 // server is the composition root: it wires the rooms, starts them in order and stops them in order. serve and dev run
 // the same one.
 type server struct {
-	cfg      *config.Config // what runs; changed by reload alone
+	cfg      *config.Config // what it was started with
+	current  *config.Config // cfg with what reloads have changed; theirs alone
 	log      *slog.Logger
 	level    *slog.LevelVar
 	loopback bool
@@ -42,6 +43,8 @@ type server struct {
 	identity  atomic.Pointer[tls.Config] // nil: no certificate
 	retention atomic.Pointer[storage.Retention]
 	stopping  atomic.Bool
+
+	follow func(context.Context) error // reloads until its context ends; nil: nothing does
 
 	smtpListeners []net.Listener // in the order of the configuration
 	public        net.Listener
@@ -60,16 +63,13 @@ type serverOptions struct {
 // openServer binds the listeners, opens the store and wires the rooms. Nothing is accepted before Run. Whoever does
 // not run it closes it.
 func openServer(ctx context.Context, o serverOptions) (_ *server, err error) {
-	s := &server{cfg: o.config, log: o.log, level: o.level, loopback: o.loopback, registry: prometheus.NewRegistry()}
+	s := &server{cfg: o.config, current: o.config, log: o.log, level: o.level, loopback: o.loopback, registry: prometheus.NewRegistry()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
 		}
 	}()
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if err := s.loadIdentity(o.config); err != nil {
-		return nil, err
-	}
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
@@ -124,12 +124,18 @@ func (s *server) openStorage(ctx context.Context) error {
 	return nil
 }
 
-// apply makes a declaration the current one, in the store and in memory.
+// apply makes a configuration the current one, in the store and in memory: all of what can change, or nothing. Handshakes
+// that run keep their certificate.
 func (s *server) apply(ctx context.Context, c *config.Config, d storage.Declaration) error {
+	identity, err := readIdentity(c)
+	if err != nil {
+		return err
+	}
 	directory, err := s.store.Apply(ctx, d)
 	if err != nil {
 		return fmt.Errorf("applying accounts, domains and endpoints: %w", err)
 	}
+	s.identity.Store(identity)
 	s.directory.Store(directory)
 	s.retention.Store(retention(c))
 	return nil
@@ -233,6 +239,9 @@ func (s *server) Run(ctx context.Context) error {
 		})
 	}
 	start(&taking, stopping, s.housekeep)
+	if s.follow != nil {
+		start(&taking, stopping, s.follow)
+	}
 	s.log.Info("started", "version", version(), "hostname", s.cfg.Hostname, "smtp", s.smtpAddresses(), "public_http", s.public.Addr().String())
 
 	<-stopping.Done()

@@ -9,10 +9,10 @@ import (
 	"github.com/letterhook/letterhook/inbound"
 )
 
-// loadIdentity reads the certificates of a configuration and makes them the server's. Handshakes that run keep theirs.
-func (s *server) loadIdentity(c *config.Config) error {
+// readIdentity reads the certificates of a configuration; nil without any.
+func readIdentity(c *config.Config) (*tls.Config, error) {
 	if len(c.TLS.Certificates) == 0 {
-		return nil
+		return nil, nil
 	}
 	identity := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.TLS.MinVersion == "1.3" {
@@ -21,12 +21,11 @@ func (s *server) loadIdentity(c *config.Config) error {
 	for _, files := range c.TLS.Certificates {
 		certificate, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
 		if err != nil {
-			return fmt.Errorf("loading the certificate: %w", err)
+			return nil, fmt.Errorf("loading the certificate: %w", err)
 		}
 		identity.Certificates = append(identity.Certificates, certificate)
 	}
-	s.identity.Store(identity)
-	return nil
+	return identity, nil
 }
 
 // tlsConfig hands every handshake the certificates of its moment; nil without any.

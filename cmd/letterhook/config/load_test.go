@@ -224,6 +224,33 @@ endpoints: [{name: app, url: "https://app.example.com", secrets: ["` + testSecre
 	}
 }
 
+// TestReloadOfTLS: certificates change while the server runs, but TLS itself does not come or go.
+func TestReloadOfTLS(t *testing.T) {
+	with := func(certs ...string) *Config {
+		c := Default()
+		for _, cert := range certs {
+			c.TLS.Certificates = append(c.TLS.Certificates, Certificate{cert, cert})
+		}
+		return c
+	}
+	for _, c := range []struct {
+		running, next, kept *Config
+		frozen              []string
+	}{
+		{with("old"), with("new"), with("new"), nil},
+		{with("old"), with("old", "new"), with("old", "new"), nil},
+		{with(), with("new"), with(), []string{"tls.certificates"}},
+		{with("old"), with(), with("old"), []string{"tls.certificates"}},
+	} {
+		if got := Frozen(c.running, c.next); !slices.Equal(got, c.frozen) {
+			t.Errorf("frozen %q, want %q", got, c.frozen)
+		}
+		if got := Keep(c.running, c.next).TLS; !reflect.DeepEqual(got, c.kept.TLS) {
+			t.Errorf("kept %+v, want %+v", got, c.kept.TLS)
+		}
+	}
+}
+
 func TestValues(t *testing.T) {
 	for text, want := range map[string]time.Duration{"30s": 30 * time.Second, "1h30m": 90 * time.Minute, "7d": 168 * time.Hour, "1d12h": 36 * time.Hour, "250ms": 250 * time.Millisecond, "0s": 0} {
 		var d Duration

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// liveKeys can change while the server runs; every other key needs a restart.
+// liveKeys can change while the server runs; every other key needs a restart. The first certificate is no change of one:
+// listeners begin to speak TLS, or cease to, at a start alone.
 var liveKeys = []string{"accounts", "endpoints", "domains", "tls.certificates", "storage.retention", "log.level"}
 
 // Frozen names the keys that differ between two configurations and that a running server cannot change, sorted.
@@ -16,8 +17,16 @@ func Frozen(running, next *Config) []string {
 	keys = slices.DeleteFunc(keys, func(key string) bool {
 		return slices.ContainsFunc(liveKeys, func(live string) bool { return key == live || strings.HasPrefix(key, live+".") })
 	})
+	if startsTLS(running, next) {
+		keys = append(keys, "tls.certificates")
+	}
 	slices.Sort(keys)
 	return keys
+}
+
+// startsTLS says whether next has certificates where running has none, or the other way round.
+func startsTLS(running, next *Config) bool {
+	return (len(running.TLS.Certificates) == 0) != (len(next.TLS.Certificates) == 0)
 }
 
 // diff gathers the keys whose values differ. A list counts as one value.
@@ -38,7 +47,9 @@ func diff(a, b reflect.Value, key string, keys *[]string) {
 func Keep(running, next *Config) *Config {
 	kept := *running
 	kept.Accounts, kept.Endpoints, kept.Domains = next.Accounts, next.Endpoints, next.Domains
-	kept.TLS.Certificates = next.TLS.Certificates
+	if !startsTLS(running, next) {
+		kept.TLS.Certificates = next.TLS.Certificates
+	}
 	kept.Storage.Retention = next.Storage.Retention
 	kept.Log.Level = next.Log.Level
 	kept.Warnings, kept.positions = next.Warnings, next.positions
