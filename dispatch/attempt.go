@@ -14,9 +14,6 @@ import (
 	"github.com/letterhook/letterhook/storage"
 )
 
-// troublePause is the wait before a delivery is tried again that trouble of our own kept from being attempted.
-const troublePause = 5 * time.Second
-
 // attempt makes one attempt and has it recorded, or puts the delivery off when it cannot be made.
 func (d *Dispatcher) attempt(ctx context.Context, j *job) {
 	ep := d.cfg.Directory().Endpoints[j.lane.endpoint]
@@ -41,7 +38,7 @@ func (d *Dispatcher) attempt(ctx context.Context, j *job) {
 
 	res := d.sender.Send(ctx, post)
 	if res.Outcome == outcomeCut {
-		d.board.unmade(j, time.Now(), time.Now())
+		d.board.unmade(j, false, time.Now())
 		return
 	}
 	d.step("posted")
@@ -113,10 +110,12 @@ func completion(j *job, res *Result) storage.Completion {
 func (d *Dispatcher) unmade(ctx context.Context, j *job, ep *storage.Endpoint, cause error) {
 	now := time.Now()
 	if ctx.Err() != nil || errors.Is(cause, errNoEndpoint) {
-		d.board.unmade(j, now.Add(troublePause), now)
+		d.board.unmade(j, false, now)
 		return
 	}
 	d.metrics.troubles.Inc()
+	j.troubles++
+	ofMail := errors.Is(cause, storage.ErrNotFound) || errors.Is(cause, storage.ErrDamaged)
 	maxAge := ep.MaxAge
 	if maxAge <= 0 {
 		maxAge = defaultMaxAge
@@ -124,7 +123,7 @@ func (d *Dispatcher) unmade(ctx context.Context, j *job, ep *storage.Endpoint, c
 	if now.Sub(j.delivery.CreatedAt) <= maxAge {
 		d.log.Error("a delivery could not be made ready; trying again", "message", j.delivery.Message,
 			"delivery", j.delivery.ID, "endpoint", ep.ID, "error", cause)
-		d.board.unmade(j, now.Add(troublePause), now)
+		d.board.unmade(j, ofMail, now)
 		return
 	}
 	res := Result{At: now, Outcome: OutcomeUnreadable, Err: cause}

@@ -70,10 +70,7 @@ func (b *board) lane(endpoint string) *lane {
 // review puts the lane where its state belongs after any change: among those that wait for a turn, for a read, for the
 // clock, or nowhere.
 func (b *board) review(l *lane, now time.Time) {
-	for l.putOff.len() > 0 && !now.Before(l.putOff.first().until) {
-		delete(l.held, l.putOff.pop().id)
-		l.lookAt(now)
-	}
+	l.resume(now)
 	if l.doubtful && len(l.held) == 0 && !l.more && !l.reading {
 		l.doubtful = false // the lane has drained: look at it once more from the beginning
 		l.lookAt(now)
@@ -259,17 +256,14 @@ func (b *board) recorded(j *job, retryAt, now time.Time) {
 	b.signal()
 }
 
-// unmade says that no attempt was made, for trouble of our own, and that none is to be tried before a time.
-func (b *board) unmade(j *job, until, now time.Time) {
+// unmade says that no attempt was made, for trouble of our own or, with ofMail, because the mail itself cannot be read; it
+// is to be tried again later.
+func (b *board) unmade(j *job, ofMail bool, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	l := j.lane
 	b.freeSlot(j)
-	l.putOff.push(deferral{j.delivery.ID, until})
-	if l.putOff.len() >= maxDeferred && until.After(l.pausedUntil) {
-		l.pausedUntil = until
-	}
-	b.review(l, now)
+	j.lane.postpone(j, ofMail, now)
+	b.review(j.lane, now)
 	b.signal()
 }
 

@@ -97,7 +97,7 @@ func (w *world) finish() {
 	switch rapid.IntRange(0, 5).Draw(w.t, "how") {
 	case 0:
 		w.started[j.delivery.ID]--
-		w.b.unmade(j, w.now.Add(troublePause), w.now)
+		w.b.unmade(j, rapid.Bool().Draw(w.t, "of the mail"), w.now)
 	case 1:
 		w.b.posted(j, &Result{Outcome: OutcomeTimeout}, w.now)
 		w.unsaved = append(w.unsaved, unsaved{j, w.now.Add(2 * time.Second)})

@@ -12,9 +12,19 @@ const (
 	// lookAhead is how far into the future a read looks for the next due time; longer than the pause between sweeps, so
 	// that a lane is always told in time.
 	lookAhead = sweepEvery + 5*time.Second
-	// maxDeferred is how many deliveries of a lane may be put off for trouble of our own before the lane itself waits.
+	// maxDeferred is how many deliveries of a lane may be put off for trouble of our own before its backlog waits.
 	maxDeferred = 64
+	// maxDamaged is how many deliveries of a lane may be put off because their own mail cannot be read, before it is
+	// taken for trouble of ours.
+	maxDamaged = 64 << 10
 )
+
+// troublePause is the wait before a delivery is tried again that trouble of our own kept from being attempted.
+const troublePause = 5 * time.Second
+
+// troublePauses are the waits by the trouble: the first for ours, which may be over at any time; the others for a mail
+// that cannot be read while others can, the first time, the second time, and from then on.
+var troublePauses = [...]time.Duration{troublePause, 30 * time.Second, 5 * time.Minute, time.Hour}
 
 // A job is a delivery that is being attempted or waits in memory for its attempt.
 type job struct {
@@ -22,6 +32,8 @@ type job struct {
 	delivery storage.Delivery
 	letter   *letter // nil until it is attempted, for one that was read from the store
 	suspect  bool    // counts in the suspects' share while it is attempted
+
+	troubles int // how often something kept it from being attempted
 }
 
 // lane is the queue of one endpoint. Its fields are the board's, under the board's lock.
@@ -35,10 +47,10 @@ type lane struct {
 	pace     pace
 	inFlight int
 
-	fresh      queue[*job]             // handed over by the store
-	freshBytes int64                   // what their letters cost
-	stored     queue[storage.Delivery] // read from the store, all due
-	storedTurn bool                    // fresh and stored take turns
+	fresh      queue[*job] // handed over by the store
+	freshBytes int64       // what their letters cost
+	stored     queue[*job] // read from the store, all due
+	storedTurn bool        // fresh and stored take turns
 	held       map[string]struct{}
 
 	cursor   storage.Cursor // what stands before it was read
@@ -50,7 +62,7 @@ type lane struct {
 	scanned  time.Time // when that was last begun
 
 	pausedUntil time.Time // the endpoint asked for it
-	putOff      queue[deferral]
+	putOff      [len(troublePauses)]queue[deferral]
 
 	listed bool // waits for its turn
 	queued bool // waits for a read
@@ -58,9 +70,9 @@ type lane struct {
 	wakeAt time.Time
 }
 
-// deferral is a delivery that was put off for trouble of our own.
+// deferral is a delivery that was put off because it could not be made ready.
 type deferral struct {
-	id    string
+	job   *job
 	until time.Time
 }
 
@@ -92,16 +104,45 @@ func (q *queue[T]) pop() T {
 
 // startable says whether an attempt of the lane may begin now.
 func (l *lane) startable(now time.Time) bool {
-	return l.open && l.inFlight < l.pace.limit && !now.Before(l.pausedUntil) && (l.fresh.len() > 0 || l.stored.len() > 0)
+	return l.open && l.inFlight < l.pace.limit && !now.Before(l.pausedUntil) &&
+		(l.fresh.len() > 0 || (l.stored.len() > 0 && !l.rests()))
+}
+
+// rests says that the backlog waits because too many deliveries were put off for trouble of our own. Fresh mail is still
+// tried: the trouble may not concern it.
+func (l *lane) rests() bool { return l.putOff[0].len() >= maxDeferred }
+
+// postpone puts a delivery off, for trouble that ofMail says to be of its mail alone, or forgets it when the lane rests; then
+// its row is read again in time. What is put off stays held, so that a read walks past it and finds what stands behind.
+func (l *lane) postpone(j *job, ofMail bool, now time.Time) {
+	step := 0
+	if last := len(troublePauses) - 1; ofMail && l.putOff[last].len() < maxDamaged {
+		step = min(max(j.troubles, 1), last)
+	}
+	if step == 0 && l.rests() {
+		delete(l.held, j.delivery.ID)
+		l.more, l.doubtful = true, true
+		return
+	}
+	l.putOff[step].push(deferral{j, now.Add(troublePauses[step])})
+}
+
+// resume takes up again what was put off until now.
+func (l *lane) resume(now time.Time) {
+	for i := range l.putOff {
+		for q := &l.putOff[i]; q.len() > 0 && !now.Before(q.first().until); {
+			l.stored.push(q.pop().job)
+		}
+	}
 }
 
 // take removes the next delivery. Fresh ones and those read from the store take turns, so that a backlog does not keep
 // fresh mail waiting, nor fresh mail the backlog.
 func (l *lane) take() *job {
-	fromStored := l.fresh.len() == 0 || (l.stored.len() > 0 && l.storedTurn)
+	fromStored := l.fresh.len() == 0 || (l.stored.len() > 0 && l.storedTurn && !l.rests())
 	l.storedTurn = !fromStored
 	if fromStored {
-		return &job{lane: l, delivery: l.stored.pop()}
+		return l.stored.pop()
 	}
 	j := l.fresh.pop()
 	l.freshBytes -= j.letter.cost
@@ -113,7 +154,7 @@ func (l *lane) page() int { return min(max(8*l.pace.limit, 16), 256) }
 
 // wantsRead says whether the store should be read for the lane now.
 func (l *lane) wantsRead(now time.Time) bool {
-	if !l.open || l.reading || now.Before(l.pausedUntil) || l.stored.len() >= l.page()/2 {
+	if !l.open || l.reading || now.Before(l.pausedUntil) || l.rests() || l.stored.len() >= l.page()/2 {
 		return false
 	}
 	return l.more || (!l.scanAt.IsZero() && !now.Before(l.scanTime()))
@@ -148,8 +189,10 @@ func (l *lane) nextWake(now time.Time) time.Time {
 		}
 	}
 	consider(l.pausedUntil)
-	if l.putOff.len() > 0 {
-		consider(l.putOff.first().until)
+	for i := range l.putOff {
+		if l.putOff[i].len() > 0 {
+			consider(l.putOff[i].first().until)
+		}
 	}
 	if !l.scanAt.IsZero() && l.open {
 		consider(l.scanTime())

@@ -65,7 +65,7 @@ func (b *board) readDone(r *read, rows []storage.Delivery, err error, now time.T
 				continue
 			}
 			l.held[d.ID] = struct{}{}
-			l.stored.push(d)
+			l.stored.push(&job{lane: l, delivery: d})
 			taken++
 		}
 		if !r.scans && !l.more {
@@ -112,7 +112,7 @@ func (b *board) oldestDue(now time.Time) (lag time.Duration) {
 			continue
 		}
 		if l.stored.len() > 0 {
-			lag = max(lag, now.Sub(l.stored.first().DueAt))
+			lag = max(lag, now.Sub(l.stored.first().delivery.DueAt))
 		}
 		if l.fresh.len() > 0 {
 			lag = max(lag, now.Sub(l.fresh.first().delivery.DueAt))

@@ -115,7 +115,7 @@ func (s *Store) openRaw(ctx context.Context, m *Mail) (*Raw, error) {
 	}
 	sealed, err := openSealed(key, src, m.raw.length)
 	if err == nil && sealed.Size() != m.Size {
-		err = fmt.Errorf("%w: %d octets instead of %d", errSealBroken, sealed.Size(), m.Size)
+		err = fmt.Errorf("%w: %d octets instead of %d", ErrDamaged, sealed.Size(), m.Size)
 	}
 	if err != nil {
 		return nil, errors.Join(err, closer.Close())

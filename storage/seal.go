@@ -24,8 +24,8 @@ const (
 	chunkSealed = chunkPlain + sealTag
 )
 
-// errSealBroken says that sealed bytes are not what was written: damaged, cut, reordered or opened with a wrong key.
-var errSealBroken = errors.New("sealed bytes are damaged or the key is wrong")
+// ErrDamaged says that sealed bytes are not what was written: damaged, cut, reordered or opened with a wrong key.
+var ErrDamaged = errors.New("sealed bytes are damaged or the key is wrong")
 
 // messageKey seals one content, and never another one.
 type messageKey [32]byte
@@ -106,7 +106,7 @@ func seal(key messageKey, plain []byte) []byte { return appendSealed(nil, key, p
 // unseal opens sealed bytes that lie in memory, in place: the result shares the memory of sealed, which is lost on an error.
 func unseal(key messageKey, sealed []byte) ([]byte, error) {
 	if _, ok := plainSize(int64(len(sealed))); !ok {
-		return nil, errSealBroken
+		return nil, ErrDamaged
 	}
 	var nonce [12]byte
 	aead := key.aead()
@@ -117,7 +117,7 @@ func unseal(key messageKey, sealed []byte) ([]byte, error) {
 		last := len(sealed) == 0
 		opened, err := aead.Open(chunk[:0], chunkNonce(&nonce, n, last), chunk, nil)
 		if err != nil {
-			return nil, errSealBroken
+			return nil, ErrDamaged
 		}
 		plain = append(plain, opened...) // moves to the left over the tags of the chunks before
 		if last {
@@ -142,11 +142,11 @@ type sealedReader struct {
 
 // openSealed opens size octets of sealed bytes in src. It opens the last chunk at once, so that Size is proved when it
 // returns: bytes that were cut or prolonged fail here, all other damage at the read that meets it. Errors of src are
-// passed on wrapped; anything else is errSealBroken.
+// passed on wrapped; anything else is ErrDamaged.
 func openSealed(key messageKey, src io.ReaderAt, size int64) (*sealedReader, error) {
 	plain, ok := plainSize(size)
 	if !ok {
-		return nil, fmt.Errorf("%w: %d octets is no sealed size", errSealBroken, size)
+		return nil, fmt.Errorf("%w: %d octets is no sealed size", ErrDamaged, size)
 	}
 	r := &sealedReader{src: src, aead: key.aead(), sealed: size, size: plain, chunk: -1}
 	if err := r.open(chunks(plain, chunkPlain) - 1); err != nil {
@@ -194,14 +194,14 @@ func (r *sealedReader) open(n int64) error {
 	// ReadAt may report io.EOF beside a full read.
 	if k, err := r.src.ReadAt(buf, start); int64(k) < length {
 		if errors.Is(err, io.EOF) {
-			return fmt.Errorf("%w: they end after %d of %d octets", errSealBroken, start+int64(k), r.sealed)
+			return fmt.Errorf("%w: they end after %d of %d octets", ErrDamaged, start+int64(k), r.sealed)
 		}
 		return fmt.Errorf("read sealed bytes: %w", err)
 	}
 	var nonce [12]byte
 	plain, err := r.aead.Open(buf[:0], chunkNonce(&nonce, n, start+length == r.sealed), buf, nil)
 	if err != nil {
-		return fmt.Errorf("%w: chunk %d", errSealBroken, n)
+		return fmt.Errorf("%w: chunk %d", ErrDamaged, n)
 	}
 	r.plain, r.chunk = plain, n
 	return nil

@@ -121,10 +121,10 @@ func TestSealTampering(t *testing.T) {
 			if err == nil {
 				_, err = io.ReadAll(io.NewSectionReader(r, 0, r.Size()))
 			}
-			if !errors.Is(err, errSealBroken) {
+			if !errors.Is(err, ErrDamaged) {
 				t.Errorf("reader: %v", err)
 			}
-			if _, err := unseal(tt.key, sealed); !errors.Is(err, errSealBroken) {
+			if _, err := unseal(tt.key, sealed); !errors.Is(err, ErrDamaged) {
 				t.Errorf("unseal: %v", err)
 			}
 		})
@@ -142,7 +142,7 @@ func TestSealNeverHandsOutUnprovedBytes(t *testing.T) {
 	}
 	p := make([]byte, 20)
 	for range 2 {
-		if n, err := r.ReadAt(p, 5); n != 0 || !errors.Is(err, errSealBroken) {
+		if n, err := r.ReadAt(p, 5); n != 0 || !errors.Is(err, ErrDamaged) {
 			t.Errorf("damaged chunk: %d, %v", n, err)
 		}
 		if n, err := r.ReadAt(p, chunkPlain); n != len(p) || err != nil || !bytes.Equal(p, plain[chunkPlain:chunkPlain+20]) {
@@ -160,7 +160,7 @@ func TestSealedReaderPassesOnErrorsOfTheSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	src.err = io.ErrClosedPipe
-	if _, err := r.ReadAt(make([]byte, 1), 0); !errors.Is(err, io.ErrClosedPipe) || errors.Is(err, errSealBroken) {
+	if _, err := r.ReadAt(make([]byte, 1), 0); !errors.Is(err, io.ErrClosedPipe) || errors.Is(err, ErrDamaged) {
 		t.Errorf("ReadAt = %v", err)
 	}
 	if _, err := openSealed(key, src, int64(len(sealed))); !errors.Is(err, io.ErrClosedPipe) {
@@ -174,7 +174,7 @@ func TestSealedReaderPassesOnErrorsOfTheSource(t *testing.T) {
 		t.Error("a negative offset was read")
 	}
 	// The row says more than the file holds: a torn tail.
-	if _, err := openSealed(key, bytes.NewReader(sealed[:chunkSealed]), int64(len(sealed))); !errors.Is(err, errSealBroken) {
+	if _, err := openSealed(key, bytes.NewReader(sealed[:chunkSealed]), int64(len(sealed))); !errors.Is(err, ErrDamaged) {
 		t.Errorf("torn: %v", err)
 	}
 }
