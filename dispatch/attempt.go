@@ -105,24 +105,30 @@ func completion(j *job, res *Result) storage.Completion {
 	}}
 }
 
-// unmade puts a delivery off that trouble of our own kept from being attempted; it costs no attempt. When that lasts
-// beyond the maximum age the delivery is dead: what cannot be read for so long will not come back.
+// minTroubles is how often a delivery must have been kept from its attempt before it is given up.
+const minTroubles = 4
+
+// unmade puts a delivery off that trouble of our own kept from being attempted; it costs no attempt. When the trouble has
+// lasted for the maximum age, as far as this run knows, the delivery is dead: what cannot be read for so long will not
+// come back. The age of the delivery itself does not matter.
 func (d *Dispatcher) unmade(ctx context.Context, j *job, ep *storage.Endpoint, cause error) {
 	now := time.Now()
 	if ctx.Err() != nil || errors.Is(cause, errNoEndpoint) {
+		j.troubles = 0
 		d.board.unmade(j, false, now)
 		return
 	}
 	d.metrics.troubles.Inc()
-	j.troubles++
-	ofMail := errors.Is(cause, storage.ErrNotFound) || errors.Is(cause, storage.ErrDamaged)
-	maxAge := ep.MaxAge
-	if maxAge <= 0 {
-		maxAge = defaultMaxAge
+	if j.troubles++; j.troubles == 1 {
+		j.troubleSince = now
 	}
-	if now.Sub(j.delivery.CreatedAt) <= maxAge {
-		d.log.Error("a delivery could not be made ready; trying again", "message", j.delivery.Message,
-			"delivery", j.delivery.ID, "endpoint", ep.ID, "error", cause)
+	maxAge := maxAgeOf(ep)
+	if j.troubles < minTroubles || now.Sub(j.troubleSince) < maxAge {
+		ofMail := errors.Is(cause, storage.ErrNotFound) || errors.Is(cause, storage.ErrDamaged)
+		if ofMail || j.troubles == 1 { // trouble of ours may last, and is tried every few seconds
+			d.log.Error("a delivery could not be made ready; trying again", "message", j.delivery.Message,
+				"delivery", j.delivery.ID, "endpoint", ep.ID, "error", cause)
+		}
 		d.board.unmade(j, ofMail, now)
 		return
 	}

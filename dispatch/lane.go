@@ -33,7 +33,9 @@ type job struct {
 	letter   *letter // nil until it is attempted, for one that was read from the store
 	suspect  bool    // counts in the suspects' share while it is attempted
 
-	troubles int // how often something kept it from being attempted
+	// What kept it from being attempted, up to now: how often, and since when.
+	troubles     int
+	troubleSince time.Time
 }
 
 // lane is the queue of one endpoint. Its fields are the board's, under the board's lock.

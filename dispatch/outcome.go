@@ -28,7 +28,7 @@ const (
 	OutcomeBlocked     = "blocked"     // the guard refused the address
 	OutcomeProtocol    = "protocol"    // the answer is not HTTP, or its header is too large
 	OutcomeURL         = "url"         // the endpoint's URL cannot be used
-	OutcomeUnreadable  = "unreadable"  // the stored mail could not be read until its maximum age; no request was made
+	OutcomeUnreadable  = "unreadable"  // the stored mail could not be made ready for as long as its maximum age; no request was made
 
 	// outcomeCut is an attempt that our own stop ended. It is not recorded: the delivery stays as it was.
 	outcomeCut = "cut"

@@ -47,14 +47,19 @@ func judge(ep *storage.Endpoint, fallback []time.Duration, d storage.Delivery, n
 	wait := schedule[n-1]
 	wait += time.Duration(float64(wait) * jitterShare * (2*random - 1))
 	wait = max(wait, retryAfter)
-	maxAge := ep.MaxAge
-	if maxAge == 0 {
-		maxAge = defaultMaxAge
-	}
+	maxAge := maxAgeOf(ep)
 	if now.Add(wait).Sub(d.CreatedAt) > maxAge {
 		return verdict{reason: fmt.Sprintf("attempt %d failed and the next would be older than %s", n, maxAge)}
 	}
 	return verdict{retryAt: now.Add(wait)}
+}
+
+// maxAgeOf is how old a delivery to the endpoint may become.
+func maxAgeOf(ep *storage.Endpoint) time.Duration {
+	if ep.MaxAge <= 0 {
+		return defaultMaxAge
+	}
+	return ep.MaxAge
 }
 
 // parseRetryAfter reads the Retry-After field (RFC 9110 section 10.2.3), delta-seconds or a date, and clamps it to

@@ -140,6 +140,29 @@ func TestUnreadableDiesOfAge(t *testing.T) {
 	})
 }
 
+// Trouble that is over after a second kills no delivery, however old that is.
+func TestShortTroubleKillsNothingOld(t *testing.T) {
+	inBubble(t, []string{"one"}, nil, nil, func(h *house, n *network, _ *Dispatcher) {
+		one := n.host("one", nil)
+		h.accept(withAttachment, "one")
+		<-time.After(2 * defaultMaxAge) // the server was off
+		var down atomic.Bool
+		down.Store(true)
+		d := h.dispatcher(func(c *Config) { c.Blobs = brokenBlobs{c.Blobs, down.Load} })
+		d.sender.dial = n.dial
+		stop := h.start(d)
+		defer stop()
+		<-time.After(time.Second)
+		down.Store(false)
+		<-time.After(2 * troublePause)
+		synctest.Wait()
+		if len(one.seen()) != 1 {
+			t.Error("it was never sent")
+		}
+		stop()
+	})
+}
+
 // A stop waits for what is in flight and begins nothing new.
 func TestDrain(t *testing.T) {
 	inBubble(t, []string{"slow", "stuck"}, func(c *Config) { c.DrainTimeout = 5 * time.Second }, nil, func(h *house, n *network, d *Dispatcher) {
