@@ -143,7 +143,9 @@ func (d *Dispatcher) unmade(ctx context.Context, j *job, ep *storage.Endpoint, c
 
 // report writes the one line about the attempt.
 func (d *Dispatcher) report(j *job, ep *storage.Endpoint, res *Result, c *storage.Completion) {
-	d.metrics.attempt(res)
+	if res.Outcome != OutcomeUnreadable {
+		d.metrics.attempt(res)
+	}
 	attrs := []slog.Attr{
 		slog.String("message", j.delivery.Message), slog.String("delivery", j.delivery.ID), slog.String("endpoint", ep.ID),
 		slog.Int("attempt", c.Attempt.N), slog.String("outcome", res.Outcome), slog.Int("status", res.Status),

@@ -32,6 +32,7 @@ func (p *pace) learn(r *Result) {
 	case r.Outcome == OutcomeStatus && r.Status < 500 && r.Status != 429:
 		p.suspect = false // it is there and quick to say no
 	case r.Outcome == OutcomeRedirect, r.Outcome == OutcomeURL:
+	case r.Outcome == OutcomeUnreadable: // the endpoint was not asked
 	default:
 		p.suspect = true
 		p.limit = max(p.limit/2, 1)

@@ -136,6 +136,10 @@ func TestUnreadableDiesOfAge(t *testing.T) {
 		if len(one.seen()) != 0 {
 			t.Error("something was sent")
 		}
+		counted := make(chan prometheus.Metric, 10)
+		if d.metrics.attempts.Collect(counted); len(counted) != 0 {
+			t.Errorf("%d kinds of attempts are counted; none was made", len(counted))
+		}
 		stop()
 	})
 }
