@@ -29,7 +29,7 @@ func encodeCompletion(c Completion, done func(error)) (*completing, error) {
 	}
 	item.detail = string(detail)
 	if c.Summary == nil || c.Summary.Attachments == nil || len(c.Summary.Attachments) > 0 {
-		item.attachments = 1
+		item.attachments = attachmentsStored
 	}
 	if c.Summary != nil {
 		summary, err := json.Marshal(c.Summary)

@@ -12,6 +12,8 @@ var (
 	ErrBeside = errors.New("the store was opened beside a server")
 	// ErrLocked says that another process serves from the same folder.
 	ErrLocked = errors.New("another server uses this data folder")
+	// ErrSweeping says that attachments of the message are being removed; when that is done the call will do.
+	ErrSweeping = errors.New("attachments of the message are being removed; try again later")
 	// ErrSchema says that the database was written by a newer version of the program, or not yet brought to this one.
 	ErrSchema = errors.New("the database has another schema")
 )

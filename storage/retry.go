@@ -9,7 +9,8 @@ import (
 // Retry makes a delivery due now. A finished one stays in the log and gets a new, pending delivery of the same message to
 // the same endpoint, marked as a replay, whose attempts and age count from now; it has the same webhook-id because that
 // is the message's. When the endpoint is owed the message already, that delivery becomes due instead of a second one. An
-// unknown id, or one whose message is no longer kept, gives an error that Is [ErrNotFound].
+// unknown id, or one whose message is no longer kept, gives an error that Is [ErrNotFound], and one that the sweeper is at
+// work on an error that Is [ErrSweeping].
 func (s *Store) Retry(ctx context.Context, deliveryID string) error {
 	low, high, ok := messageRange(deliveryID)
 	if !ok {
@@ -29,6 +30,13 @@ func (s *Store) Retry(ctx context.Context, deliveryID string) error {
 		changed, err = w.exec("UPDATE delivery SET due_at = ? WHERE message = ? AND endpoint = ?", now, message, endpoint)
 		if err != nil || changed > 0 {
 			return err
+		}
+		state, err := w.queryInt("SELECT attachments FROM summary WHERE message = ?", message)
+		if err != nil {
+			return err
+		}
+		if state == attachmentsGoing {
+			return ErrSweeping // else it would remove what this replay is about to store
 		}
 		id := deliveryIDOf(message)
 		_, err = w.exec("INSERT INTO delivery (message, id, endpoint, due_at, attempts, replay, created_at) VALUES (?,?,?,?,0,1,?)",

@@ -61,27 +61,62 @@ func (s *Store) Sweep(ctx context.Context, r Retention) (swept Swept, err error)
 // stored is a message whose attachments may lie in Blobs.
 type stored struct{ id, account string }
 
-// sweepAttachments removes the attachments of messages that stay.
+// What summary.attachments says of a message; 0: none are in Blobs.
+const (
+	attachmentsStored = 1 // there may be some in Blobs
+	attachmentsGoing  = 2 // the sweeper is removing them; no replay may begin
+)
+
+// sweepAttachments removes the attachments of messages that stay. It claims them first: the claim and a replay exclude each
+// other, so nothing is removed that a replay has just stored.
 func (s *Store) sweepAttachments(ctx context.Context, now time.Time, age time.Duration) (removed int, err error) {
-	if age <= 0 {
-		return 0, nil
-	}
 	for {
-		list, err := s.storedList(ctx, `SELECT m.id, m.account FROM summary AS s JOIN message AS m ON m.id = s.message
-			WHERE s.attachments = 1 AND s.finished_at < ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = m.id) LIMIT ?`,
-			now.Add(-age).UnixMilli(), sweepRows)
+		// Also what an earlier sweep claimed and did not come to.
+		n, err := s.removeClaimed(ctx)
+		if removed += n; err != nil || age <= 0 {
+			return removed, err
+		}
+		list, err := s.storedList(ctx, selectOldAttachments, now.Add(-age).UnixMilli(), sweepRows)
+		if err != nil || len(list) == 0 {
+			return removed, err
+		}
+		if err := s.claimAttachments(ctx, list); err != nil {
+			return removed, err
+		}
+	}
+}
+
+const (
+	selectOldAttachments = `SELECT m.id, m.account FROM summary AS s JOIN message AS m ON m.id = s.message
+		WHERE s.attachments = 1 AND s.finished_at < ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = m.id) LIMIT ?`
+	selectClaimed = `SELECT m.id, m.account FROM summary AS s JOIN message AS m ON m.id = s.message WHERE s.attachments = 2 LIMIT ?`
+)
+
+// claimAttachments commits that the attachments of those messages go that no delivery names. From then on the summary
+// lists none, so the next replay stores them again.
+func (s *Store) claimAttachments(ctx context.Context, list []stored) error {
+	return s.do(ctx, func(w *writer) error {
+		_, err := w.exec("UPDATE summary SET attachments = 2, summary = json_remove(summary, '$.attachments') WHERE message IN ("+
+			placeholders(len(list))+`) AND attachments = 1
+			AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.message = summary.message)`, ids(list)...)
+		return err
+	})
+}
+
+// removeClaimed removes all attachments that are claimed.
+func (s *Store) removeClaimed(ctx context.Context) (removed int, err error) {
+	for {
+		list, err := s.storedList(ctx, selectClaimed, sweepRows)
 		if err != nil || len(list) == 0 {
 			return removed, err
 		}
 		for _, m := range list {
 			n, err := s.removeAttachments(ctx, m)
-			removed += n
-			if err != nil {
+			if removed += n; err != nil {
 				return removed, err
 			}
 		}
 		err = s.do(ctx, func(w *writer) error {
-			// A replay that was begun in between stores its attachments again, and says so with its result.
 			_, err := w.exec("UPDATE summary SET attachments = 0 WHERE message IN ("+placeholders(len(list))+")", ids(list)...)
 			return err
 		})
@@ -143,15 +178,12 @@ func (s *Store) sweepMessages(ctx context.Context, now time.Time, age time.Durat
 			return removed, err
 		}
 		after = list[len(list)-1].id
-		with, err := s.storedList(ctx, "SELECT m.id, m.account "+old+" AND s.attachments = 1 ORDER BY m.id LIMIT ?", args...)
-		if err != nil {
+		if err := s.claimAttachments(ctx, list); err != nil {
 			return removed, err
 		}
-		for _, m := range with {
-			n, err := s.removeAttachments(ctx, m)
-			if swept.Attachments += n; err != nil {
-				return removed, err
-			}
+		n, err := s.removeClaimed(ctx)
+		if swept.Attachments += n; err != nil {
+			return removed, err
 		}
 		err = s.do(ctx, func(w *writer) error {
 			n, err := removeMessages(w, ids(list))
@@ -164,8 +196,8 @@ func (s *Store) sweepMessages(ctx context.Context, now time.Time, age time.Durat
 	}
 }
 
-// removeMessages deletes the rows of those messages that no delivery names, and counts them out of their packs. The
-// results stay in the log.
+// removeMessages deletes the rows of those messages that no delivery names, and counts them out of their packs. A message
+// with attachments was replayed since they were removed. The results stay in the log.
 func removeMessages(w *writer, list []driver.Value) (removed int, err error) {
 	var gone []driver.Value
 	left := map[string]int64{}
@@ -174,7 +206,8 @@ func removeMessages(w *writer, list []driver.Value) (removed int, err error) {
 		left[row[1].(string)]++
 		return nil
 	}, "DELETE FROM message WHERE id IN ("+placeholders(len(list))+`)
-		AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.message = message.id) RETURNING id, pack`, list...)
+		AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.message = message.id)
+		AND NOT EXISTS (SELECT 1 FROM summary WHERE summary.message = message.id AND attachments <> 0) RETURNING id, pack`, list...)
 	if err != nil || len(gone) == 0 {
 		return 0, err
 	}

@@ -46,10 +46,12 @@ var (
 	deleteDeliveries = &rowStatement{
 		head: "DELETE FROM delivery WHERE ", row: "message = ? AND id = ?", or: true, columns: 2,
 	}
+	// A summary stays as it is, but for one without a list of attachments: the sweeper takes the list away with the blobs.
 	upsertSummaries = &rowStatement{
 		head: "INSERT INTO summary (message, finished_at, summary, attachments) VALUES ", row: "(?,?,?,?)",
 		tail: ` ON CONFLICT (message) DO UPDATE SET finished_at = coalesce(excluded.finished_at, finished_at),
-			summary = coalesce(summary, excluded.summary), attachments = max(attachments, excluded.attachments)`, columns: 4,
+			summary = CASE WHEN summary ->> '$.attachments' IS NULL THEN coalesce(excluded.summary, summary) ELSE summary END,
+			attachments = max(attachments, excluded.attachments)`, columns: 4,
 	}
 	deleteParsings = &rowStatement{head: "DELETE FROM parsing WHERE message IN (", row: "?", tail: ")", columns: 1}
 )

@@ -71,9 +71,10 @@ CREATE TABLE summary (
     message     TEXT PRIMARY KEY,
     finished_at INTEGER,               -- last terminal result; retention counts from it
     summary     TEXT,                  -- JSON
-    attachments INTEGER NOT NULL       -- 1: there may be some in Blobs
+    attachments INTEGER NOT NULL       -- 0: none in Blobs; 1: there may be some; 2: the sweeper is removing them
 ) WITHOUT ROWID;
 CREATE INDEX summary_attachments ON summary (finished_at) WHERE attachments = 1;
+CREATE INDEX summary_going ON summary (message) WHERE attachments = 2;
 
 -- Unfinished work only. The time in the id of a delivery is that of its message's id, so that the message is found by it.
 CREATE TABLE delivery (
