@@ -10,7 +10,8 @@ type Address struct {
 }
 
 // addressParser reads an address list as it is sent: obsolete forms (RFC 5322 section 4.4), comments, missing commas and
-// brackets, semicolons for commas, raw UTF-8 (RFC 6532). One pass, no going back.
+// brackets, semicolons for commas, raw UTF-8 (RFC 6532). The work is linear: what looks ahead either consumes what it saw or
+// notes that looking again is of no use (noQuote, noParen, noWord), and nothing looks back.
 type addressParser struct {
 	s         string
 	at        int
@@ -20,6 +21,7 @@ type addressParser struct {
 	malformed bool
 
 	words   []addressWord // of the mailbox being read
+	hasAt   bool          // one of them, not quoted, holds "@"
 	angle   string        // what stood in angle brackets
 	angled  bool
 	comment string
@@ -27,6 +29,9 @@ type addressParser struct {
 	inGroup bool
 	noQuote bool // no quote closes from here on
 	noParen bool // no comment closes from here on
+	noWord  int  // no encoded-word that begins before this position ends
+
+	looked int // octets looked at ahead of at; the tests hold it against len(s)
 }
 
 // addressWord is a run of text without space before it, or with.
@@ -39,11 +44,15 @@ type addressWord struct {
 // parseAddresses reads at most limit mailboxes; more says that there were others.
 func parseAddresses(s string, limit int) (list []Address, malformed, more bool) {
 	p := addressParser{s: s, limit: limit}
+	p.read()
+	return p.list, p.malformed, p.more
+}
+
+func (p *addressParser) read() {
 	for p.at < len(p.s) && !p.more {
 		p.next()
 	}
 	p.finish()
-	return p.list, p.malformed, p.more
 }
 
 // next reads one token.
@@ -64,7 +73,7 @@ func (p *addressParser) next() {
 		p.at++
 		p.finish()
 		p.group, p.inGroup = "", false
-	case c == ':' && !p.inGroup && !p.angled && !p.hasAt():
+	case c == ':' && !p.inGroup && !p.angled && !p.hasAt:
 		p.at++
 		p.startGroup()
 	case c == '<':
@@ -78,18 +87,9 @@ func (p *addressParser) next() {
 	}
 }
 
-func (p *addressParser) hasAt() bool {
-	for _, w := range p.words {
-		if !w.quoted && strings.Contains(w.text, "@") {
-			return true
-		}
-	}
-	return false
-}
-
 func (p *addressParser) startGroup() {
 	name := p.phrase(p.words)
-	p.words, p.comment = nil, ""
+	p.words, p.hasAt, p.comment = nil, false, ""
 	if strings.EqualFold(name, "mailto") {
 		return
 	}
@@ -103,7 +103,7 @@ func (p *addressParser) readAngle() {
 		p.malformed = true
 	}
 	p.at++
-	start := p.at
+	start, hasAt := p.at, false
 	p.angled = true
 	for p.at < len(p.s) {
 		switch c := p.s[p.at]; {
@@ -115,8 +115,10 @@ func (p *addressParser) readAngle() {
 			p.at++
 			return
 		case c == '<':
-			start = p.at + 1 // "<<a@b>>"
-		case c == ',' && p.s[start] != '@' && strings.Contains(p.s[start:p.at], "@"):
+			start, hasAt = p.at+1, false // "<<a@b>>"
+		case c == '@':
+			hasAt = true
+		case c == ',' && p.s[start] != '@' && hasAt:
 			p.angle, p.malformed = p.s[start:p.at], true
 			return
 		}
@@ -129,6 +131,7 @@ func (p *addressParser) readAngle() {
 // from here on, and the position behind this one is returned.
 func (p *addressParser) quotedEnd() int {
 	for i := p.at + 1; i < len(p.s); i++ {
+		p.looked++
 		switch p.s[i] {
 		case '\\':
 			i++
@@ -152,6 +155,7 @@ func (p *addressParser) readQuoted(space bool) {
 func (p *addressParser) readComment(space bool) {
 	depth := 0
 	for i := p.at; i < len(p.s); i++ {
+		p.looked++
 		switch p.s[i] {
 		case '\\':
 			i++
@@ -178,38 +182,56 @@ func (p *addressParser) readWord(space bool) {
 	if start == len(p.s) {
 		return
 	}
-	if strings.HasPrefix(p.s[start:], "=?") {
-		if w, ok := cutWord(p.s[start:]); ok && !strings.ContainsAny(p.s[start:start+w.length], "<>\"") {
-			p.at += w.length
-		}
-	}
-	if p.at == start {
+	if p.at = p.wordEnd(); p.at == start {
 		p.at++ // whatever it is that no case of next wanted
 	}
 	for p.at < len(p.s) {
 		c := p.s[p.at]
-		if strings.IndexByte(" \t,;<", c) >= 0 || c == '(' && !p.noParen || c == '"' && !p.noQuote || c == ':' && !p.inGroup && !p.hasAt() {
+		if strings.IndexByte(" \t,;<", c) >= 0 || c == '(' && !p.noParen || c == '"' && !p.noQuote || c == ':' && !p.inGroup && !p.hasAt {
 			break
 		}
 		p.at++
 	}
 	word := p.s[start:p.at]
+	hasAt := strings.Contains(word, "@")
 	if p.angled {
 		if word = strings.TrimLeft(word, ">"); word == "" {
 			return
 		}
-		if strings.Contains(word, "@") {
+		if hasAt {
 			p.finish() // a comma was forgotten
 			p.malformed = true
 		}
 	}
 	p.words = append(p.words, addressWord{text: word, space: space})
+	p.hasAt = p.hasAt || hasAt
+}
+
+// wordEnd returns the position behind the encoded-word that begins here, or this position when none does. Quotes and
+// brackets end the search: they stand in no encoded-word of a phrase (RFC 2047 section 5), but around addresses.
+func (p *addressParser) wordEnd() int {
+	if p.at < p.noWord {
+		return p.at
+	}
+	head := encodedWordHead(p.s[p.at:])
+	if head == 0 {
+		return p.at
+	}
+	i := p.at + head
+	for ; i < len(p.s) && strings.IndexByte(`<>"`, p.s[i]) < 0; i++ {
+		p.looked++
+		if strings.HasPrefix(p.s[i:], "?=") {
+			return i + len("?=")
+		}
+	}
+	p.noWord = i
+	return p.at
 }
 
 // finish adds the mailbox that was read, if there is one.
 func (p *addressParser) finish() {
 	words, angle, angled, comment := p.words, p.angle, p.angled, p.comment
-	p.words, p.angle, p.angled, p.comment = nil, "", false, ""
+	p.words, p.hasAt, p.angle, p.angled, p.comment = nil, false, "", false, ""
 	if len(words) == 0 && !angled {
 		return
 	}

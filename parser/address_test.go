@@ -1,6 +1,7 @@
 package parser_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,5 +61,33 @@ func TestAddresses(t *testing.T) {
 				t.Errorf("defects %v", m.Defects)
 			}
 		})
+	}
+}
+
+// TestAddressWork: whatever the list, looking ahead and back costs no more than a few times its length.
+func TestAddressWork(t *testing.T) {
+	const n = 2000
+	for name, list := range map[string]string{
+		"colons behind words":         strings.Repeat("a ", n) + "@ " + strings.Repeat(": ", n),
+		"colons within words":         strings.Repeat("a ", n) + "@ " + strings.Repeat("b:", n),
+		"encoded-words with quotes":   strings.Repeat(`=?a?Q?"" `, n) + "?=",
+		"encoded-words, then quote":   strings.Repeat("=?a?Q? ", n) + `"`,
+		"encoded-words, then bracket": strings.Repeat("=?a?Q? ", n) + "<a@b>",
+		"encoded-words without end":   strings.Repeat("=?a?B? ", n),
+		"encoded-words of no letter":  strings.Repeat("=?a?X? ", n) + "?=",
+		"commas in brackets":          "<" + strings.Repeat(",", n),
+		"commas behind a route":       "<@a" + strings.Repeat(",@b", n),
+		"brackets":                    strings.Repeat("<a@b,", n),
+		"brackets in brackets":        strings.Repeat("<", n),
+		"quotes":                      strings.Repeat(`"`, 2*n+1),
+		"escaped quotes":              strings.Repeat(`"\`, n),
+		"quotes in brackets":          strings.Repeat(`<"a" `, n),
+		"comments":                    strings.Repeat("(", n) + strings.Repeat(")", n-1),
+		"comments and quotes":         strings.Repeat(`(")`, n) + "(",
+		"escaped comments":            strings.Repeat(`(\)`, n),
+	} {
+		if work := parser.AddressWork(list); work > 4*len(list) {
+			t.Errorf("%s: %d looked at for %d octets", name, work, len(list))
+		}
 	}
 }

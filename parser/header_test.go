@@ -46,6 +46,18 @@ func TestDecodedValue(t *testing.T) {
 	}
 }
 
+// TestEncodedWordHead: what no encoded-word can begin with is known before anybody looks for its end.
+func TestEncodedWordHead(t *testing.T) {
+	for s, want := range map[string]int{
+		"=?utf-8?Q?": 10, "=?a?b?x": 6, "=?a?X? ": 0, "=?a?Qx?=": 0, "=??Q?": 0, "=?a b?Q?": 0, "=?a?": 0, "a=?a?Q?": 0,
+		"=?" + strings.Repeat("a", 64) + "?Q?": 0,
+	} {
+		if got := parser.EncodedWordHead(s); got != want {
+			t.Errorf("%q: %d, want %d", s, got, want)
+		}
+	}
+}
+
 func checkDefect(t *testing.T, m *parser.Message, code string) {
 	t.Helper()
 	var codes []string

@@ -96,6 +96,12 @@ var hostile = []struct {
 	{"encoded-words", func() string { return "Subject: " + strings.Repeat("=?utf-8?Q?a?= ", 18_000) + "\r\n\r\nx" }, 1, ""},
 	{"encoded-words that never end", func() string { return "Subject: " + strings.Repeat("=?utf-8?Q?", 25_000) + "\r\n\r\nx" }, 1, ""},
 	{"encoded-words of rubbish", func() string { return "Subject: " + strings.Repeat("=?x?B?", 40_000) + "?=\r\n\r\nx" }, 1, ""},
+	{"encoded-words of no letter", func() string { return "Subject: " + strings.Repeat("=?a?X? ", 36_000) + "?=\r\n\r\nx" }, 1, ""},
+	{"encoded-words with quotes", func() string { return "To: " + strings.Repeat(`=?a?Q?"" `, 28_000) + "?=\r\n\r\nx" }, 1, ""},
+	{"colons behind words", func() string {
+		return "To: " + strings.Repeat("a ", 60_000) + "@ " + strings.Repeat(": ", 60_000) + "\r\n\r\nx"
+	}, 1, ""},
+	{"commas in brackets", func() string { return "To: <" + strings.Repeat(",", 250_000) + "\r\n\r\nx" }, 1, ""},
 	{"many addresses", func() string { return "To: " + strings.Repeat("a@b,", 60_000) + "\r\n\r\nx" }, 1, parser.LimitAddresses},
 	{"open quotes", func() string { return "To: " + strings.Repeat(`"a `, 80_000) + "\r\n\r\nx" }, 1, ""},
 	{"open comments", func() string { return "To: " + strings.Repeat("(", 250_000) + "\r\n\r\nx" }, 1, ""},

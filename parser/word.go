@@ -15,7 +15,7 @@ type encodedWord struct {
 // decodeWords decodes the encoded-words of a header value wherever they stand: in quoted strings and in the middle of a word
 // too, since mailers put them there and mail clients read them. Neighbours of one charset are joined before their octets
 // are decoded: many mailers split a character in two. What cannot be decoded stays as it was sent, and broken says so.
-// Every octet is looked at a bounded number of times.
+// The work is linear: whatever is searched for the end of a word is consumed with it, or is the last that is searched.
 func decodeWords(s string) (text string, broken bool) {
 	var b strings.Builder
 	b.Grow(len(s))
@@ -55,34 +55,43 @@ func decodeWords(s string) (text string, broken bool) {
 	return cleanText(b.String()), broken
 }
 
+// encodedWordHead returns the length of the "=?charset?Q?" that s begins with, or 0.
+func encodedWordHead(s string) int {
+	const longestCharset = 64
+	if !strings.HasPrefix(s, "=?") {
+		return 0
+	}
+	label := s[2:min(len(s), 2+longestCharset)]
+	q := strings.IndexByte(label, '?')
+	if q <= 0 || strings.ContainsAny(label[:q], " \t<>@\",;") {
+		return 0
+	}
+	head := 2 + q + len("?Q?")
+	if len(s) < head || s[head-1] != '?' || strings.IndexByte("QqBb", s[head-2]) < 0 {
+		return 0
+	}
+	return head
+}
+
 // cutWord reads the encoded-word that s begins with. When it is none, length says how much of s to leave as it is.
 func cutWord(s string) (encodedWord, bool) {
-	const longestCharset = 64
-	none := encodedWord{length: len("=?")}
-	head := s[2:min(len(s), 2+longestCharset)]
-	q := strings.IndexByte(head, '?')
-	if q <= 0 || strings.ContainsAny(head[:q], " \t<>@\",;") {
-		return none, false
-	}
-	body := 2 + q + len("?Q?")
-	if len(s) < body || s[body-1] != '?' {
-		return none, false
+	body := encodedWordHead(s)
+	if body == 0 {
+		return encodedWord{length: len("=?")}, false
 	}
 	size := strings.Index(s[body:], "?=")
 	if size < 0 {
 		// Nothing closes any word from here on; the rest is text.
 		return encodedWord{length: len(s)}, false
 	}
-	w := encodedWord{charset: s[2 : 2+q], length: body + size + len("?=")}
+	w := encodedWord{charset: s[len("=?") : body-len("?Q?")], length: body + size + len("?=")}
 	text := s[body : body+size]
 	ok := true
 	switch s[body-2] {
 	case 'q', 'Q':
 		w.octets = decodeQ(text)
-	case 'b', 'B':
-		w.octets, ok = decodeB(text)
 	default:
-		return none, false
+		w.octets, ok = decodeB(text)
 	}
 	return w, ok
 }
