@@ -5,6 +5,10 @@ import (
 	"fmt"
 )
 
+// smallChunk is how many octets a chunk must have for the budget in octets to bound the number of chunks. A smaller one
+// counts as a command.
+const smallChunk = 512
+
 // bdat answers BDAT (RFC 3030). The chunk follows the command whatever the answer, so it is read whatever the answer.
 // go-smtp hears of none of it until the last chunk is here, and then is given a DATA whose content was read already: its own
 // BDAT runs the session in a second goroutine and shares the verdict channel between an aborted message and the next
@@ -14,6 +18,11 @@ func (c *conn) bdat(arg string) *refusal {
 	if !known {
 		c.dead, c.linger = true, true // octets of unknown number follow
 		return refusal
+	}
+	if chunk.size < smallChunk {
+		if c.commands++; over(c.commands, c.srv.cfg.MaxCommands) {
+			return refuseCommands
+		}
 	}
 	if refusal == nil {
 		refusal = c.ready()

@@ -36,7 +36,8 @@ type Config struct {
 	// MemoryPerMessage is how many octets of a message are held in memory before it goes to a temporary file. 1 MiB.
 	MemoryPerMessage int64
 	// MemoryTotal bounds the octets of all messages held in memory while they are received and accepted; beyond it
-	// messages go to temporary files at once. 64 MiB.
+	// messages go to temporary files at once. 64 MiB. The buffers of a connection come on top: 32 KiB while it reads,
+	// 64 KiB while its message goes to a file.
 	MemoryTotal int64
 	// TempDir is where temporary files lie, under no name. Empty: [os.TempDir].
 	TempDir string
@@ -54,8 +55,8 @@ type Config struct {
 	// MaxUnknownRecipients is the number of recipients refused with 5yz on a connection: one more closes it. 20;
 	// negative: no limit.
 	MaxUnknownRecipients int
-	// MaxCommands is the number of commands on a connection since its last accepted message. 1000; negative: no
-	// limit.
+	// MaxCommands is the number of commands on a connection since its last accepted message. A BDAT counts if its
+	// chunk has fewer than 512 octets. 1000; negative: no limit.
 	MaxCommands int
 	// MaxMessages is the number of messages on a connection. 1000; negative: no limit.
 	MaxMessages int

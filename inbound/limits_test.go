@@ -219,6 +219,23 @@ func TestStartTLSForgets(t *testing.T) {
 	}
 }
 
+// TestSmallChunks: chunks with next to nothing in them are commands.
+func TestSmallChunks(t *testing.T) {
+	e := serve(t, func(c *inbound.Config) { c.MaxCommands = 10 })
+	p := ways[0].connect(t, e)
+	p.transaction() // three commands with EHLO
+	large := strings.Repeat("x", 510) + "\r\n"
+	for range 20 {
+		p.send("BDAT 512\r\n" + large)
+		p.expect("250 2.0.0 512")
+	}
+	for range 7 {
+		p.do("BDAT 0", "250 2.0.0 0")
+	}
+	p.do("BDAT 0", "421 4.7.0")
+	p.closed()
+}
+
 // TestNoTLS: without a certificate STARTTLS is neither offered nor run.
 func TestNoTLS(t *testing.T) {
 	sp := newSpool()
