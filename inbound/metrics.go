@@ -26,7 +26,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Name: "letterhook_smtp_connections_open", Help: "SMTP connections open now.",
 		}),
 		accepted: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "letterhook_smtp_messages_accepted_total", Help: "SMTP messages answered 250.",
+			Name: "letterhook_smtp_messages_accepted_total", Help: "SMTP messages made durable, whether or not the peer could be told.",
 		}),
 		octets: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "letterhook_smtp_accepted_bytes_total", Help: "Octets of the accepted messages.",
