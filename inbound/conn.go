@@ -44,6 +44,7 @@ type conn struct {
 	mute bool   // its reply is not for the peer
 
 	helo    string // argument of the last HELO or EHLO
+	esmtp   bool   // it was EHLO
 	greeted bool   // HELO or EHLO succeeded since the connection or TLS began
 	mail    mailCommand
 	rcpt    Path

@@ -11,6 +11,7 @@ type Envelope struct {
 	ReversePath Path        `json:"reverse_path"` // zero: the null reverse-path
 	Recipients  []Recipient `json:"recipients"`   // in the order of the RCPT commands, no forward-path twice
 	Helo        string      `json:"helo"`         // argument of HELO or EHLO, sanitised
+	ESMTP       bool        `json:"esmtp"`        // it was EHLO that the peer said
 	RemoteIP    netip.Addr  `json:"remote_ip"`    // address of the peer, never an IPv4-mapped IPv6 one
 	RemoteHost  string      `json:"remote_host"`  // PTR name that resolves back to RemoteIP; empty if unknown
 	TLS         *TLS        `json:"tls"`          // nil: the data came in clear

@@ -14,7 +14,7 @@ func (c *conn) execute(line string) {
 		return
 	}
 	cmd := parseCommand(line)
-	if cmd.verb != "BDAT" { // chunks have a budget in octets
+	if cmd.verb != "BDAT" { // counts its small chunks itself
 		c.commands++
 	}
 	if over(c.commands, c.srv.cfg.MaxCommands) {
@@ -66,7 +66,7 @@ func (c *conn) hello(cmd command) *refusal {
 	if cmd.arg == "" {
 		return refuseNoArgument
 	}
-	c.helo = sanitiseHelo(cmd.arg)
+	c.helo, c.esmtp = sanitiseHelo(cmd.arg), cmd.verb == "EHLO"
 	c.pass(cmd.verb, c.helo)
 	return nil
 }

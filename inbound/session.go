@@ -141,6 +141,7 @@ func (s session) envelope() *Envelope {
 		ReversePath: s.tx.mail.path,
 		Recipients:  s.tx.recipients,
 		Helo:        s.helo,
+		ESMTP:       s.esmtp,
 		RemoteIP:    s.remote,
 		TLS:         s.tls,
 		SMTPUTF8:    s.tx.mail.smtputf8,

@@ -48,8 +48,11 @@ func tcpInfo(env *Envelope) string {
 // protocol is the word of RFC 3848 and RFC 6531 section 4.3.
 func protocol(env *Envelope) string {
 	word := "ESMTP"
-	if env.SMTPUTF8 {
+	switch {
+	case env.SMTPUTF8:
 		word = "UTF8SMTP"
+	case !env.ESMTP:
+		return "SMTP" // has no word for TLS or AUTH
 	}
 	if env.TLS != nil {
 		word += "S"

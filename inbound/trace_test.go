@@ -15,6 +15,7 @@ func TestTraceFields(t *testing.T) {
 		ReversePath: inbound.Path{LocalPart: "odd one", Domain: "sender.example"},
 		Recipients:  []inbound.Recipient{{Path: inbound.Path{LocalPart: "bob", Domain: "in.example.com"}}},
 		Helo:        "mail.sender.example",
+		ESMTP:       true,
 		RemoteIP:    netip.MustParseAddr("203.0.113.7"),
 		RemoteHost:  "out.sender.example",
 		TLS:         &inbound.TLS{Version: "TLS 1.3", CipherSuite: "TLS_AES_128_GCM_SHA256"},
@@ -47,5 +48,20 @@ func TestTraceFields(t *testing.T) {
 	}
 	if m, err := mail.ReadMessage(strings.NewReader(got + "Subject: x\r\n\r\nbody")); err != nil || m.Header.Get("Subject") != "x" {
 		t.Errorf("the fields do not stand before a message: %v", err)
+	}
+}
+
+// TestTraceProtocol: the word of RFC 3848 is that of the session.
+func TestTraceProtocol(t *testing.T) {
+	for hello, want := range map[string]string{"HELO": " with SMTP id ", "EHLO": " with ESMTP id "} {
+		e := serve(t, nil)
+		p := e.dial(t)
+		p.do(hello+" client.example", "250")
+		p.begin()
+		p.send("x\r\n.\r\n")
+		p.expect("250 2.0.0 OK")
+		if fields := string(inbound.TraceFields(&e.spool.all()[0].env, "mx.example.com", "msg_1")); !strings.Contains(fields, want) {
+			t.Errorf("after %s: %s", hello, fields)
+		}
 	}
 }
