@@ -150,7 +150,7 @@ func isASCII(s string) bool {
 
 // reset takes a refused transaction back. The refusal stays the error.
 func (c *client) reset(refusal error) error {
-	if _, ok := errors.AsType[*reply](refusal); !ok {
+	if r, ok := errors.AsType[*reply](refusal); !ok || r.Code == closingCode {
 		return refusal
 	}
 	if _, err := c.command(250, "RSET"); err != nil {

@@ -162,14 +162,7 @@ func (o *sendOptions) sendAll(ctx context.Context, work <-chan outgoing, results
 		if err == nil {
 			result.OK, result.Reply, result.ID = true, r.Error(), queueID.FindString(r.Text)
 		} else {
-			var refusal *reply
-			refused := errors.As(err, &refusal)
-			result.temporary = !refused && c == nil || refused && refusal.temporary()
-			result.Error = err.Error()
-			if !refused && c != nil {
-				_ = c.conn.Close() // the session is out of step; its error has been kept
-				c = nil
-			}
+			result.temporary, result.Error = isTemporary(err), err.Error()
 		}
 		results <- result
 	}
@@ -181,18 +174,49 @@ func (o *sendOptions) sendAll(ctx context.Context, work <-chan outgoing, results
 // queueID finds our id in a reply.
 var queueID = regexp.MustCompile(`\bmsg_[0-9a-z]{26}\b`) //nolint:gochecknoglobals // a pattern
 
+// sendOne sends a message over *c, which it opens where there is none and closes where it is of no use any more. A session
+// that the server ends with 421, as after so many messages, costs no message: it is sent again over a new one.
 func (o *sendOptions) sendOne(ctx context.Context, c **client, m outgoing) (*reply, error) {
 	message, err := m.make()
 	if err != nil {
 		return nil, err
 	}
-	if *c == nil {
-		if *c, err = dialSMTP(ctx, o.server, o.helo, tlsPolicy(o.tls)); err != nil {
+	for {
+		fresh := *c == nil
+		if fresh {
+			if *c, err = dialSMTP(ctx, o.server, o.helo, tlsPolicy(o.tls)); err != nil {
+				*c = nil
+				return nil, &unreachableError{err}
+			}
+		}
+		r, err := (*c).send(o.from, o.to, message)
+		refusal, refused := errors.AsType[*reply](err)
+		closing := refused && refusal.Code == closingCode
+		if err != nil && (!refused || closing) {
+			_ = (*c).conn.Close() // the session is over or out of step; its error is kept
 			*c = nil
-			return nil, err
+		}
+		if fresh || !closing {
+			return r, err
 		}
 	}
-	return (*c).send(o.from, o.to, message)
+}
+
+// closingCode says that the server closes the connection (RFC 5321 section 3.8). The message before it was not taken.
+const closingCode = 421
+
+// unreachableError says that there was no session to send in.
+type unreachableError struct{ error }
+
+func (e *unreachableError) Unwrap() error { return e.error }
+
+// isTemporary says whether the same message may get through later.
+func isTemporary(err error) bool {
+	if refusal, ok := errors.AsType[*reply](err); ok {
+		return refusal.temporary()
+	}
+	_, unreachable := errors.AsType[*unreachableError](err)
+	return unreachable
 }
 
 // report prints the results as they come and turns them into the exit code.

@@ -162,6 +162,40 @@ func TestSendNobodyThere(t *testing.T) {
 	}
 }
 
+// TestSendOverNewSession: a server that ends a session after so many messages loses none of them.
+func TestSendOverNewSession(t *testing.T) {
+	s := serveFile(t, strings.Replace(strings.ReplaceAll(served, "URL", "http://127.0.0.1:1/"), "smtp: {", "smtp: {max_messages: 2, ", 1))
+	o := sendOptions{server: s.smtpListeners[0].Addr().String(), helo: "me", from: "a@b.example", to: []string{"ann@in.example.com"}, count: 5, connections: 1, tls: "auto", json: true, text: "x"}
+	var out bytes.Buffer
+	if err := o.run(t.Context(), nil, nil, &out); err != nil {
+		t.Error(err)
+	}
+	if got := strings.Count(out.String(), `"ok":true`); got != 5 {
+		t.Errorf("%d of 5 messages got through:\n%s", got, out.String())
+	}
+}
+
+// TestSendClosedAtOnce: a server that answers 421 to every session is asked to no end by nobody.
+func TestSendClosedAtOnce(t *testing.T) {
+	server := newScriptedServer(t, map[string]string{"MAIL": "421 4.3.2 shutting down"})
+	o := sendOptions{server: server.Addr().String(), helo: "me", from: "a@b.example", to: []string{"c@d.example"}, count: 2, connections: 1, tls: "auto", text: "x"}
+	if code := codeOf(o.run(t.Context(), nil, nil, &bytes.Buffer{})); code != exitTemporary {
+		t.Errorf("exit code %d, want %d", code, exitTemporary)
+	}
+	if got := strings.Count(server.heard(), "MAIL"); got != 2 {
+		t.Errorf("it was asked %d times", got)
+	}
+}
+
+// TestSendLocalFault: what is wrong on this side does not get better by waiting.
+func TestSendLocalFault(t *testing.T) {
+	server := newScriptedServer(t, nil)
+	o := sendOptions{server: server.Addr().String(), helo: "me", to: []string{"c@d.example"}, attach: []string{"/nonexistent"}, count: 1, connections: 1, tls: "auto"}
+	if code := codeOf(o.run(t.Context(), nil, nil, &bytes.Buffer{})); code != exitFailed {
+		t.Errorf("exit code %d, want %d", code, exitFailed)
+	}
+}
+
 func TestSendDialogue(t *testing.T) {
 	server := newScriptedServer(t, map[string]string{"EHLO": "250-there\r\n250-SIZE\r\n250-8BITMIME\r\n250 SMTPUTF8"})
 	o := sendOptions{server: server.Addr().String(), helo: "me", from: "", to: []string{"ü@d.example", "e@d.example"}, count: 1, connections: 3, tls: "never"}
