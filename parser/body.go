@@ -88,15 +88,18 @@ func (p *parsing) bodies(m *Message, src *source) error {
 	if err := p.textBody(m, found, used, src); err != nil {
 		return err
 	}
-	shown := m.shownIDs()
-	return p.attach(m, m.Root, used, shown)
+	if err := p.attach(m, m.Root, used); err != nil {
+		return err
+	}
+	m.markInline()
+	return nil
 }
 
 // attach lists the leaves that are no body, in the order of the message.
-func (p *parsing) attach(m *Message, part *Part, used map[*Part]bool, shown map[string]bool) error {
+func (p *parsing) attach(m *Message, part *Part, used map[*Part]bool) error {
 	if _, ok := part.multipart(); ok && len(part.Parts) > 0 {
 		for _, child := range part.Parts {
-			if err := p.attach(m, child, used, shown); err != nil {
+			if err := p.attach(m, child, used); err != nil {
 				return err
 			}
 		}
@@ -105,7 +108,6 @@ func (p *parsing) attach(m *Message, part *Part, used map[*Part]bool, shown map[
 	if used[part] {
 		return nil
 	}
-	part.Inline = part.ContentID != "" && shown[part.ContentID]
 	m.Attachments = append(m.Attachments, part)
 	if part.Message != nil {
 		return p.bodies(part.Message, nil)
@@ -253,26 +255,36 @@ func (p *parsing) addHTMLAsText(b *bodyBuilder, part *Part, src *source) error {
 	return nil
 }
 
-// shownIDs lists the content ids that the HTML refers to (RFC 2392).
-func (m *Message) shownIDs() map[string]bool {
+// markInline marks the attachments whose content id the HTML refers to (RFC 2392). Every octet is looked at once: an id
+// that no attachment has, or that does not end, is passed over whole and kept nowhere.
+func (m *Message) markInline() {
 	if m.HTML == nil {
-		return nil
+		return
 	}
-	shown := map[string]bool{}
-	for rest := *m.HTML; ; {
-		i := strings.Index(rest, "cid:")
-		if i < 0 {
-			return shown
+	byID := map[string][]*Part{}
+	for _, part := range m.Attachments {
+		if part.ContentID != "" {
+			byID[part.ContentID] = append(byID[part.ContentID], part)
 		}
-		rest = rest[i+len("cid:"):]
-		end := strings.IndexAny(rest[:min(len(rest), longestMediaType)], "\"' \t\r\n)<>&")
-		if end <= 0 {
-			continue
+	}
+	mark := func(id string) {
+		for _, part := range byID[id] {
+			part.Inline = true
 		}
-		id := rest[:end]
-		shown[id] = true
-		if plain, err := url.PathUnescape(id); err == nil {
-			shown[plain] = true
+	}
+	for rest := *m.HTML; len(byID) > 0; {
+		_, after, ok := strings.Cut(rest, "cid:")
+		if !ok {
+			return
+		}
+		id := after[:min(len(after), longestMediaType)]
+		rest = after[len(id):]
+		if end := strings.IndexAny(id, "\"' \t\r\n)<>&"); end >= 0 {
+			id, rest = id[:end], after[end:]
+			mark(id)
+			if plain, err := url.PathUnescape(id); err == nil && plain != id {
+				mark(plain)
+			}
 		}
 	}
 }

@@ -102,6 +102,14 @@ var hostile = []struct {
 		return "To: " + strings.Repeat("a ", 60_000) + "@ " + strings.Repeat(": ", 60_000) + "\r\n\r\nx"
 	}, 1, ""},
 	{"commas in brackets", func() string { return "To: <" + strings.Repeat(",", 250_000) + "\r\n\r\nx" }, 1, ""},
+	{"content ids", func() string {
+		var b strings.Builder
+		b.WriteString("Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n")
+		for i := range 950 {
+			fmt.Fprintf(&b, "%s%d\"", strings.Repeat("cid:%41", 289), i)
+		}
+		return b.String() + "\r\n--b\r\nContent-Type: image/png\r\nContent-ID: <a>\r\n\r\nx\r\n--b--\r\n"
+	}, 3, ""},
 	{"many addresses", func() string { return "To: " + strings.Repeat("a@b,", 60_000) + "\r\n\r\nx" }, 1, parser.LimitAddresses},
 	{"open quotes", func() string { return "To: " + strings.Repeat(`"a `, 80_000) + "\r\n\r\nx" }, 1, ""},
 	{"open comments", func() string { return "To: " + strings.Repeat("(", 250_000) + "\r\n\r\nx" }, 1, ""},
