@@ -97,7 +97,7 @@ func (d *base64Decoder) line(dst, line []byte) []byte {
 // footer reports whether a line is prose behind the data: a ruler or a sentence, or, after the padding, anything that is
 // no whole base64 line.
 func (d *base64Decoder) footer(text []byte) bool {
-	if bytes.HasPrefix(text, []byte("__")) || bytes.HasPrefix(text, []byte("--")) || bytes.Count(text, []byte{' '}) > 2 {
+	if bytes.HasPrefix(text, []byte("__")) || bytes.HasPrefix(text, []byte("--")) || isSentence(text) {
 		return true
 	}
 	if !d.padded {
@@ -109,6 +109,28 @@ func (d *base64Decoder) footer(text []byte) bool {
 		}
 	}
 	return len(text)%4 != 0
+}
+
+// isSentence tells a line of words from base64 in groups, which may have spaces between them (RFC 2045 section 6.8 has all
+// octets outside of the alphabet ignored): groups hold base64 only, and are of one length but for the first and the last.
+func isSentence(text []byte) bool {
+	if bytes.Count(text, []byte{' '}) < 3 {
+		return false
+	}
+	groups := bytes.Fields(text)
+	for i, group := range groups {
+		longest := len(groups[min(1, len(groups)-1)])
+		inner := i > 0 && i < len(groups)-1
+		if len(group) > longest || inner && len(group) < longest {
+			return true
+		}
+		for _, c := range group {
+			if base64Value[c] > 64 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (d *base64Decoder) octet(dst []byte, c byte) []byte {
