@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/letterhook/letterhook/storage"
 )
 
@@ -21,21 +19,17 @@ func (d *Dispatcher) attempt(ctx context.Context, j *job) {
 		d.unmade(ctx, j, ep, errNoEndpoint)
 		return
 	}
-	share, err := d.reserve(ctx, j, ep)
+	flight, err := d.reserve(ctx, j, ep)
 	if err != nil {
 		d.unmade(ctx, j, ep, err)
 		return
 	}
-	defer share.release()
-	post, content, err := d.compose(ctx, j, ep)
+	defer flight.release()
+	post, content, err := d.ready(ctx, j, ep, flight)
 	if err != nil {
 		d.unmade(ctx, j, ep, err)
 		return
 	}
-	d.step("rendered")
-	d.board.letGo(j)
-	share.shrink(len(post.Body))
-
 	res := d.sender.Send(ctx, post)
 	if res.Outcome == outcomeCut {
 		d.board.unmade(j, false, time.Now())
@@ -59,9 +53,23 @@ func (d *Dispatcher) attempt(ctx context.Context, j *job) {
 	d.record(j, c)
 }
 
+// ready makes the request and waits until its octets may be in flight. Its place at the desk is kept until then, so that
+// what is ready and waits is bounded too.
+func (d *Dispatcher) ready(ctx context.Context, j *job, ep *storage.Endpoint, flight *share) (*Post, *content, error) {
+	desk := &share{from: d.desk}
+	defer desk.release()
+	post, content, err := d.compose(ctx, j, ep, desk)
+	if err != nil {
+		return nil, nil, err
+	}
+	d.step("rendered")
+	d.board.letGo(j)
+	return post, content, flight.take(ctx, int64(len(post.Body))+attemptCost)
+}
+
 // compose makes the request.
-func (d *Dispatcher) compose(ctx context.Context, j *job, ep *storage.Endpoint) (*Post, *content, error) {
-	mail, content, err := d.prepare(ctx, j.letter)
+func (d *Dispatcher) compose(ctx context.Context, j *job, ep *storage.Endpoint, desk *share) (*Post, *content, error) {
+	mail, content, err := d.prepare(ctx, j.letter, desk)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -113,7 +121,7 @@ const minTroubles = 4
 // come back. The age of the delivery itself does not matter.
 func (d *Dispatcher) unmade(ctx context.Context, j *job, ep *storage.Endpoint, cause error) {
 	now := time.Now()
-	if ctx.Err() != nil || errors.Is(cause, errNoEndpoint) {
+	if ctx.Err() != nil || errors.Is(cause, errNoEndpoint) || errors.Is(cause, errUploadsBusy) {
 		j.troubles = 0
 		d.board.unmade(j, false, now)
 		return
@@ -176,35 +184,17 @@ func (d *Dispatcher) report(j *job, ep *storage.Endpoint, res *Result, c *storag
 // attemptCost is what an attempt holds in memory beside its body, in octets: buffers, the stacks of its goroutines.
 const attemptCost = 16 << 10
 
-// share is a part of the octets that may be in flight.
-type share struct {
-	of   *semaphore.Weighted
-	size int64
-}
-
-// reserve takes what the attempt may need at most. Suspect lanes have a part of their own, so that however many endpoints
-// hang, what they hold leaves room for the others.
+// reserve gives the share of the octets in flight for an attempt. Suspect lanes have an allowance of their own, so that however
+// many endpoints hang, what they hold leaves room for the others. They wait for it at once and for all that the body may
+// need, because whoever waits later holds a mail in memory that was made ready.
 func (d *Dispatcher) reserve(ctx context.Context, j *job, ep *storage.Endpoint) (*share, error) {
+	if !j.suspect {
+		return &share{from: d.healthy}, nil
+	}
 	size := int64(ep.MaxBody)
 	if size <= 0 {
 		size = defaultMaxBody
 	}
-	s := &share{of: d.healthy, size: min(size+attemptCost, d.cfg.BytesInFlight-d.cfg.BytesInFlight/4)}
-	if j.suspect {
-		s.of, s.size = d.suspects, min(s.size, d.cfg.BytesInFlight/4)
-	}
-	if err := s.of.Acquire(ctx, s.size); err != nil {
-		return nil, err
-	}
-	return s, nil
+	s := &share{from: d.suspects}
+	return s, s.take(ctx, size+attemptCost)
 }
-
-// shrink gives back what a body of n octets does not need.
-func (s *share) shrink(n int) {
-	if rest := int64(n) + attemptCost; rest < s.size {
-		s.of.Release(s.size - rest)
-		s.size = rest
-	}
-}
-
-func (s *share) release() { s.of.Release(s.size) }

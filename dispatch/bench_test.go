@@ -41,7 +41,7 @@ func BenchmarkRenderAndSign(b *testing.B) {
 	d := h.dispatcher(nil)
 	raw := tenKB()
 	m := sampleMail(raw)
-	c, err := d.open(b.Context(), m, bytes.NewReader(raw), int64(len(raw)))
+	c, err := d.open(b.Context(), m, bytes.NewReader(raw), int64(len(raw)), &share{from: d.desk})
 	if err != nil {
 		b.Fatal(err)
 	}

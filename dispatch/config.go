@@ -28,7 +28,8 @@ type Config struct {
 	// Workers is how many attempts may be in flight at once, hanging ones included; 0: 2,048. A slot costs little but
 	// what it holds in memory, which BytesInFlight bounds.
 	Workers int
-	// BytesInFlight bounds the memory of attempts in flight, by estimate, in octets; 0: 64 MiB.
+	// BytesInFlight bounds the memory of attempts, by estimate, in octets; 0: 64 MiB. An eighth is for mails that are
+	// made ready, a quarter for attempts at endpoints that hang or fail, the rest for the others.
 	BytesInFlight int64
 	// MemoryBudget bounds the mails that are kept in memory between their acceptance and their first attempt, in octets;
 	// 0: 8 MiB. The others are read from the store.

@@ -41,7 +41,7 @@ func TestCorpusKeepsTheContract(t *testing.T) {
 		n++
 		raw := readFile(t, path)
 		m := sampleMail(raw)
-		c, err := d.open(t.Context(), m, bytes.NewReader(raw), int64(len(raw)))
+		c, err := d.open(t.Context(), m, bytes.NewReader(raw), int64(len(raw)), &share{from: d.desk})
 		if err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}

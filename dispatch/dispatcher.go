@@ -49,8 +49,10 @@ type Dispatcher struct {
 
 	cpu      chan struct{}       // rights to do work that keeps a processor busy
 	uploads  *semaphore.Weighted // mails whose attachments are being stored
-	healthy  *semaphore.Weighted // octets in flight
-	suspects *semaphore.Weighted // octets in flight of suspect lanes
+	waiting  *semaphore.Weighted // mails that wait for that
+	desk     *allowance          // octets of mails that are parsed and rendered
+	healthy  *allowance          // octets in flight
+	suspects *allowance          // octets in flight of suspect lanes
 	look     chan struct{}       // capacity 1: look at the store's lanes now
 
 	mu         sync.Mutex
@@ -72,8 +74,10 @@ func New(cfg Config) (*Dispatcher, error) {
 		parse:    cfg.Parse,
 		cpu:      make(chan struct{}, max(runtime.GOMAXPROCS(0), 2)),
 		uploads:  semaphore.NewWeighted(maxUploads),
-		healthy:  semaphore.NewWeighted(cfg.BytesInFlight - cfg.BytesInFlight/4),
-		suspects: semaphore.NewWeighted(cfg.BytesInFlight / 4),
+		waiting:  semaphore.NewWeighted(int64(max(cfg.Workers/4, 1))),
+		desk:     newAllowance(cfg.BytesInFlight / 8),
+		healthy:  newAllowance(cfg.BytesInFlight * 5 / 8),
+		suspects: newAllowance(cfg.BytesInFlight / 4),
 		look:     make(chan struct{}, 1),
 	}
 	d.board = newBoard(cfg.Workers, cfg.MemoryBudget, d.lookUp)

@@ -88,7 +88,7 @@ func TestEventGolden(t *testing.T) {
 	d := h.dispatcher(nil)
 	raw := readFile(t, "testdata/invoice.eml")
 	m := sampleMail(raw)
-	c, err := d.open(t.Context(), m, bytes.NewReader(raw), int64(len(raw)))
+	c, err := d.open(t.Context(), m, bytes.NewReader(raw), int64(len(raw)), &share{from: d.desk})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestEventOfNothing(t *testing.T) {
 	d := h.dispatcher(nil)
 	m := sampleMail(nil)
 	m.Envelope = inbound.Envelope{RemoteIP: m.Envelope.RemoteIP, Recipients: m.Envelope.Recipients[1:2]}
-	c, err := d.open(t.Context(), m, bytes.NewReader(nil), 0)
+	c, err := d.open(t.Context(), m, bytes.NewReader(nil), 0, &share{from: d.desk})
 	if err != nil {
 		t.Fatal(err)
 	}

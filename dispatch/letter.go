@@ -42,34 +42,53 @@ func newLetter(id string) *letter { return &letter{id: id, turn: make(chan struc
 
 // prepare reads, parses and stores the attachments of the letter, unless that was done before. An error means that nothing
 // can be sent now and that it is no fault of the mail: it is to be tried again later.
-func (d *Dispatcher) prepare(ctx context.Context, l *letter) (*storage.Mail, *content, error) {
+//
+// desk gets a share for the letter while that is worked on, to be released when its event is rendered and on its way.
+func (d *Dispatcher) prepare(ctx context.Context, l *letter, desk *share) (*storage.Mail, *content, error) {
 	select {
 	case l.turn <- struct{}{}:
-		defer func() { <-l.turn }()
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
 	}
+	err := d.fill(ctx, l, desk)
+	mail, content := l.mail, l.content
+	<-l.turn
+	if err == nil {
+		err = desk.take(ctx, deskCost(mail.Size)) // unless it was filled just now
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return mail, content, nil
+}
+
+// fill does the work of prepare, in the letter's turn.
+func (d *Dispatcher) fill(ctx context.Context, l *letter, desk *share) error {
 	if l.content != nil {
-		return l.mail, l.content, nil
+		return nil
 	}
 	if l.mail == nil {
 		mail, err := d.cfg.Store.Mail(ctx, l.id)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
 		l.mail = mail
 	}
-	c, err := d.read(ctx, l)
+	c, err := d.read(ctx, l, desk)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	l.content, l.raw = c, nil
-	return l.mail, c, nil
+	return nil
 }
 
-func (d *Dispatcher) read(ctx context.Context, l *letter) (*content, error) {
+// deskCost estimates what a mail of size octets needs in memory while it is parsed and rendered: its texts, which have a
+// bound, as they are and as JSON.
+func deskCost(size int64) int64 { return min(2*size, 4<<20) + attemptCost }
+
+func (d *Dispatcher) read(ctx context.Context, l *letter, desk *share) (*content, error) {
 	if l.raw != nil {
-		return d.open(ctx, l.mail, bytes.NewReader(l.raw), int64(len(l.raw)))
+		return d.open(ctx, l.mail, bytes.NewReader(l.raw), int64(len(l.raw)), desk)
 	}
 	raw, err := d.cfg.Store.OpenRaw(ctx, l.mail)
 	if err != nil {
@@ -77,15 +96,15 @@ func (d *Dispatcher) read(ctx context.Context, l *letter) (*content, error) {
 	}
 	defer raw.Close()
 	if l.mail.ParseCount == 0 && !l.mail.ReceivedAt.Before(d.started) {
-		return d.open(ctx, l.mail, raw, raw.Size()) // a mail of this run never met a crash
+		return d.open(ctx, l.mail, raw, raw.Size(), desk) // a mail of this run never met a crash
 	}
-	return d.openCounted(ctx, l.mail, raw)
+	return d.openCounted(ctx, l.mail, raw, desk)
 }
 
 // openCounted opens a mail that may have taken the program down before: one that an earlier run of the program accepted.
 // The parse counts until it comes back, with whatever result. So what is counted are crashes and not, say, the hours for
 // which no attachment could be stored.
-func (d *Dispatcher) openCounted(ctx context.Context, mail *storage.Mail, raw *storage.Raw) (*content, error) {
+func (d *Dispatcher) openCounted(ctx context.Context, mail *storage.Mail, raw *storage.Raw, desk *share) (*content, error) {
 	count, err := d.cfg.Store.BeginParse(ctx, mail.ID)
 	if err != nil {
 		return nil, fmt.Errorf("counting the parse of message %s: %w", mail.ID, err)
@@ -102,7 +121,7 @@ func (d *Dispatcher) openCounted(ctx context.Context, mail *storage.Mail, raw *s
 		}
 	}
 	defer d.cfg.Store.EndParse(mail.ID)
-	c, err := d.open(ctx, mail, raw, raw.Size())
+	c, err := d.open(ctx, mail, raw, raw.Size(), desk)
 	if err == nil {
 		c.counted = true
 	}
@@ -122,7 +141,7 @@ func (d *Dispatcher) giveUp(mail *storage.Mail, raw io.ReaderAt) (*content, erro
 }
 
 // open parses the mail and stores its attachments. A parser that panics makes the mail go out unparsed.
-func (d *Dispatcher) open(ctx context.Context, mail *storage.Mail, raw io.ReaderAt, size int64) (c *content, err error) {
+func (d *Dispatcher) open(ctx context.Context, mail *storage.Mail, raw io.ReaderAt, size int64, desk *share) (c *content, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			d.metrics.panics.Inc()
@@ -130,14 +149,24 @@ func (d *Dispatcher) open(ctx context.Context, mail *storage.Mail, raw io.Reader
 			c, err = d.giveUp(mail, raw)
 		}
 	}()
-	msg, err := d.parseInTurn(ctx, raw, size)
+	msg, err := d.parseAtDesk(ctx, raw, size, desk)
 	if err != nil {
 		return nil, fmt.Errorf("parsing message %s: %w", mail.ID, err)
 	}
 	d.step("parsed")
 	c = &content{}
-	if err := d.storeAttachments(ctx, mail, msg, c); err != nil {
-		return nil, err
+	if len(msg.Attachments) > 0 {
+		if !d.uploads.TryAcquire(1) {
+			msg = nil // not to be kept for as long as that takes
+			desk.release()
+			if err := d.awaitUpload(ctx); err != nil {
+				return nil, err
+			}
+		}
+		defer d.uploads.Release(1)
+		if msg, err = d.upload(ctx, mail, msg, raw, size, desk, c); err != nil {
+			return nil, err
+		}
 	}
 	d.step("attachments-stored")
 	c.data = contentOf(msg, c.found, d.cfg.Version)
@@ -148,8 +177,11 @@ func (d *Dispatcher) open(ctx context.Context, mail *storage.Mail, raw io.Reader
 	return c, nil
 }
 
-// parseInTurn parses when it has the right to keep a processor busy.
-func (d *Dispatcher) parseInTurn(ctx context.Context, raw io.ReaderAt, size int64) (*parser.Message, error) {
+// parseAtDesk parses when there is room for it and the right to keep a processor busy.
+func (d *Dispatcher) parseAtDesk(ctx context.Context, raw io.ReaderAt, size int64, desk *share) (*parser.Message, error) {
+	if err := desk.take(ctx, deskCost(size)); err != nil {
+		return nil, err
+	}
 	release, err := d.claimCPU(ctx)
 	if err != nil {
 		return nil, err
@@ -158,25 +190,36 @@ func (d *Dispatcher) parseInTurn(ctx context.Context, raw io.ReaderAt, size int6
 	return d.parse(raw, size, parser.Limits{})
 }
 
-// storeAttachments puts all attachments of the message into blobs.
-func (d *Dispatcher) storeAttachments(ctx context.Context, mail *storage.Mail, msg *parser.Message, c *content) error {
-	if len(msg.Attachments) == 0 {
-		return nil
+// awaitUpload waits for the right to store attachments. However slow the blobs are, no more than a part of all attempts
+// waits here; the others are put off.
+func (d *Dispatcher) awaitUpload(ctx context.Context) error {
+	if !d.waiting.TryAcquire(1) {
+		return errUploadsBusy
 	}
-	if err := d.uploads.Acquire(ctx, 1); err != nil {
-		return err
+	defer d.waiting.Release(1)
+	return d.uploads.Acquire(ctx, 1)
+}
+
+// upload stores the attachments of a mail, which it parses again when msg is nil. The desk is left to others meanwhile: what
+// is in memory is bounded by the number of uploads.
+func (d *Dispatcher) upload(ctx context.Context, mail *storage.Mail, msg *parser.Message, raw io.ReaderAt, size int64, desk *share, c *content) (*parser.Message, error) {
+	if msg == nil {
+		var err error
+		if msg, err = d.parseAtDesk(ctx, raw, size, desk); err != nil {
+			return nil, fmt.Errorf("parsing message %s: %w", mail.ID, err)
+		}
 	}
-	defer d.uploads.Release(1)
+	desk.release()
 	var kept bytes.Buffer
 	for _, part := range msg.Attachments {
 		a, err := storeAttachment(ctx, d.cfg.Blobs, mail, part, &kept)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		c.found = append(c.found, *a)
 		c.links = append(c.links, storage.Link{Filename: part.Filename, ContentType: part.ContentType})
 	}
-	return nil
+	return msg, desk.take(ctx, deskCost(size))
 }
 
 // event makes the event of the mail for one endpoint, with links that are fresh at the time now.
@@ -223,3 +266,6 @@ var ErrProbeDied = errors.New("the process that parsed the mail died")
 
 // errNoEndpoint says that a lane's endpoint is not in the directory, or disabled: the delivery waits.
 var errNoEndpoint = errors.New("the endpoint is not declared")
+
+// errUploadsBusy says that as many attempts as may wait for their attachments do.
+var errUploadsBusy = errors.New("too many mails wait for their attachments to be stored")

@@ -53,7 +53,7 @@ func TestPoison(t *testing.T) {
 		return msg, err
 	}
 	for range maxParses - 1 {
-		if _, _, err := d.prepare(t.Context(), newLetter(l.id)); !errors.Is(err, died) {
+		if _, _, err := d.prepare(t.Context(), newLetter(l.id), &share{from: d.desk}); !errors.Is(err, died) {
 			t.Fatalf("prepared: %v", err)
 		}
 	}
@@ -133,7 +133,7 @@ func outageAfterRestart(t *testing.T, breaking func(*Config, func() bool)) {
 		d.sender.dial = n.dial
 		stop := h.start(d)
 		defer stop()
-		<-time.After(time.Hour)
+		<-time.After(time.Hour + troublePause/2) // between two tries
 		m, err := h.store.Mail(context.Background(), id)
 		if err != nil || m.ParseCount != 1 || len(one.seen()) != 0 {
 			t.Errorf("after an hour: parse count %d, sent %d, %v", m.ParseCount, len(one.seen()), err)

@@ -49,7 +49,7 @@ func (r *renderer) render(ev *Event, limit int, smallest bool) ([]byte, error) {
 		}
 	}
 	if buf.Cap() > keptBuffer {
-		return bytes.Clone(buf.Bytes()), nil // the buffer is too large to be kept
+		return buf.Bytes(), nil // the buffer is too large to be kept
 	}
 	defer r.buffers.Put(buf)
 	// A copy, because the transport may read the body after it has given up on a request.

@@ -206,7 +206,7 @@ func TestCrashRepeats(t *testing.T) {
 	for range 2 { // two lives that post and die before they record
 		d := h.dispatcher(nil)
 		j := &job{lane: &lane{endpoint: h.ids["one"]}, delivery: row, letter: newLetter(id)}
-		post, _, err := d.compose(t.Context(), j, h.directory.Endpoints[h.ids["one"]])
+		post, _, err := d.compose(t.Context(), j, h.directory.Endpoints[h.ids["one"]], &share{from: d.desk})
 		if err != nil {
 			t.Fatal(err)
 		}
