@@ -24,9 +24,12 @@ func (d *decoder) environment(v reflect.Value, key string) map[string]bool {
 			}
 		}
 		variable := environmentPrefix + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
+		if !overridable(field) {
+			continue
+		}
 		known[variable] = true
 		text, ok := d.lookup(variable)
-		if !ok || !overridable(field) {
+		if !ok {
 			continue
 		}
 		at := position{file: "environment"}

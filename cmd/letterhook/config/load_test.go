@@ -177,6 +177,7 @@ func TestEnvironment(t *testing.T) {
 		"LETTERHOOK_DELIVERY_ALLOW_NETWORKS=10.0.0.0/8",
 		"LETTERHOOK_HTTP_PRIVATE_ADDRESS=127.0.0.1:1234",
 		"LETTERHOOK_PORT_25_TCP=tcp://10.0.0.1:25",
+		"LETTERHOOK_DOMAINS=in.example.com",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -188,7 +189,7 @@ func TestEnvironment(t *testing.T) {
 	want := []any{
 		"mx2.example.com", Size(10_000_000), true, []Duration{Duration(time.Second), Duration(2 * time.Second)},
 		"10.0.0.0/8", "127.0.0.1:1234",
-		[]string{"environment: LETTERHOOK_PORT_25_TCP: overrides no key", "domains: none is declared, so every recipient is refused"},
+		[]string{"environment: LETTERHOOK_DOMAINS: overrides no key", "environment: LETTERHOOK_PORT_25_TCP: overrides no key", "domains: none is declared, so every recipient is refused"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -21,7 +21,7 @@ const (
 
 // validate finds what a wrong combination of well-formed values is. It never stops at the first.
 func (c *Config) validate(f *faults) {
-	v := &validator{Config: c, faults: f, unread: map[string]bool{}}
+	v := &validator{Config: c, faults: f, unread: map[string]bool{}, addresses: map[string]bool{}}
 	for _, fault := range f.list {
 		v.unread[fault.Key] = true
 	}
@@ -40,6 +40,8 @@ type validator struct {
 	*Config
 	faults *faults
 	unread map[string]bool // keys that could not be read, so that their value says nothing
+
+	addresses map[string]bool // that a listener has taken
 }
 
 // faultf reports key where it was set. Of a key that could not be read that fault is enough.
@@ -85,11 +87,11 @@ func (v *validator) smtp() {
 	if len(v.SMTP.Listeners) == 0 {
 		v.faultf("smtp.listeners", "at least one is required")
 	}
-	names, addresses := map[string]bool{}, map[string]bool{}
+	names := map[string]bool{}
 	for i, l := range v.SMTP.Listeners {
 		key := fmt.Sprintf("smtp.listeners[%d]", i)
 		v.name(key+".name", l.Name, names)
-		v.address(key+".address", l.Address, addresses)
+		v.address(key+".address", l.Address)
 		mode := TLSMode(cmp.Or(string(l.TLS), string(TLSNone)))
 		v.SMTP.Listeners[i].TLS = mode
 		if !v.word(key+".tls", string(mode), string(TLSNone), string(TLSStartTLS), string(TLSImplicit)) {
@@ -131,11 +133,13 @@ func (v *validator) tls() {
 }
 
 func (v *validator) http() {
-	v.address("http.private.address", v.HTTP.Private.Address, nil)
-	if v.HTTP.Public.Address == "" {
+	v.address("http.private.address", v.HTTP.Private.Address)
+	switch v.HTTP.Public.Address {
+	case "":
 		v.faultf("http.public.address", "is required: links lead to it")
-	} else {
-		v.address("http.public.address", v.HTTP.Public.Address, nil)
+	case v.HTTP.Private.Address: // one listener for both
+	default:
+		v.address("http.public.address", v.HTTP.Public.Address)
 	}
 	for key, l := range map[string]HTTPListener{"http.public": v.HTTP.Public, "http.private": v.HTTP.Private} {
 		if l.TLS && len(v.TLS.Certificates) == 0 {
@@ -201,7 +205,7 @@ func (v *validator) delivery() {
 	v.between("delivery.concurrency", int64(d.Concurrency), 1, 10_000)
 	v.between("delivery.workers", int64(d.Workers), 1, 100_000)
 	v.between("delivery.bytes_in_flight", int64(d.BytesInFlight), 1<<20, 1<<40)
-	v.between("delivery.memory_budget", int64(d.MemoryBudget), 0, 1<<40)
+	v.between("delivery.memory_budget", int64(d.MemoryBudget), 1, 1<<40)
 	v.between("delivery.max_body", int64(d.MaxBody), 16<<10, 25<<20)
 	v.positive("delivery.drain_timeout", d.DrainTimeout)
 }
@@ -219,8 +223,8 @@ func (v *validator) name(key, name string, seen map[string]bool) {
 	seen[name] = true
 }
 
-// address checks a listening address. Port 0 lets the system choose.
-func (v *validator) address(key, address string, seen map[string]bool) {
+// address checks a listening address that no other listener may have. Port 0 lets the system choose.
+func (v *validator) address(key, address string) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		v.faultf(key, "%q is not host:port", address)
@@ -232,13 +236,13 @@ func (v *validator) address(key, address string, seen map[string]bool) {
 	if host != "" && net.ParseIP(strings.Split(host, "%")[0]) == nil && !isHostname(host) {
 		v.faultf(key, "%q is neither an IP address nor a host name", host)
 	}
-	if seen == nil || port == "0" {
+	if port == "0" {
 		return
 	}
-	if seen[address] {
+	if v.addresses[address] {
 		v.faultf(key, "%q is used twice", address)
 	}
-	seen[address] = true
+	v.addresses[address] = true
 }
 
 // word checks a word against a list and says whether it stands there.
