@@ -2,16 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -51,7 +47,7 @@ what it has accepted survives a restart.`,
 	f.StringVar(&o.http, "http", "127.0.0.1:8080", "`address` of links, metrics and health")
 	f.StringVar(&o.data, "data", devData, "`folder` for everything that is kept")
 	f.StringVar(&o.secret, "secret", "", "signing secret, whsec_...; default: one of its own, kept in the data folder")
-	f.BoolVar(&o.json, "json", false, "print events as JSON, one a line")
+	f.BoolVar(&o.json, "json", false, "print events as JSON, one a line, and everything else on standard error")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "log every message, refusal and attempt")
 	return cmd
 }
@@ -66,17 +62,21 @@ func (o *devOptions) run(ctx context.Context, out, logTo io.Writer) error {
 	if err != nil {
 		return err
 	}
+	key, err := dispatch.ParseSecret(secret)
+	if err != nil {
+		return &exitError{exitUsage, fmt.Errorf("--secret: %w", err)}
+	}
 	url := o.forward
-	var printer *receiver
 	if url == "" {
+		printer, err := newReceiver(secret, out)
+		if err != nil {
+			return err
+		}
+		printer.json = o.json
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return fmt.Errorf("listening for the built-in receiver: %w", err)
 		}
-		if printer, err = newReceiver(secret, out); err != nil {
-			return err
-		}
-		printer.json = o.json
 		url = "http://" + l.Addr().String() + "/"
 		receiving, stop := context.WithCancel(context.WithoutCancel(ctx))
 		received := make(chan error, 1)
@@ -91,22 +91,19 @@ func (o *devOptions) run(ctx context.Context, out, logTo io.Writer) error {
 	if err := dispatch.CheckURL(url); err != nil {
 		return &exitError{exitUsage, fmt.Errorf("--forward: %w", err)}
 	}
-	s, err := o.open(ctx, url, secret, logTo)
+	s, err := o.open(ctx, url, key, logTo)
 	if err != nil {
 		return err
 	}
-	if !o.json {
-		o.greet(out, s, secret)
+	if o.json {
+		out = logTo // there, it is not in the way of the events
 	}
+	o.greet(out, s, secret)
 	return s.Run(ctx)
 }
 
 // open makes the server that a configuration with these flags would be.
-func (o *devOptions) open(ctx context.Context, url, secret string, logTo io.Writer) (*server, error) {
-	key, err := dispatch.ParseSecret(secret)
-	if err != nil {
-		return nil, &exitError{exitUsage, fmt.Errorf("--secret: %w", err)}
-	}
+func (o *devOptions) open(ctx context.Context, url string, key config.Secret, logTo io.Writer) (*server, error) {
 	c := devConfig(o.data)
 	c.SMTP.Listeners = []config.Listener{{Name: devName, Address: o.smtp, TLS: config.TLSNone}}
 	c.HTTP.Public.Address, c.HTTP.Private.Address = o.http, o.http
@@ -149,24 +146,14 @@ func (o *devOptions) ensureSecret() (string, error) {
 	if o.secret != "" {
 		return o.secret, nil
 	}
-	path := filepath.Join(o.data, "dev.secret")
-	text, err := os.ReadFile(path)
-	if err == nil {
-		return strings.TrimSpace(string(text)), nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("reading the secret: %w", err)
-	}
-	key := make([]byte, 32)
-	rand.Read(key) // never fails
-	secret := dispatch.FormatSecret(key)
 	if err := os.MkdirAll(o.data, 0o700); err != nil {
 		return "", fmt.Errorf("making the data folder: %w", err)
 	}
-	if err := os.WriteFile(path, []byte(secret+"\n"), 0o600); err != nil {
+	keys, err := storage.EnsureKeys(filepath.Join(o.data, "dev.key"))
+	if err != nil {
 		return "", fmt.Errorf("keeping the secret: %w", err)
 	}
-	return secret, nil
+	return dispatch.FormatSecret(keys[0]), nil
 }
 
 // greet says where everything is. Scripts wait for the line that begins with "Ready".

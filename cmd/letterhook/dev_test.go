@@ -54,7 +54,12 @@ func startDev(t *testing.T, o devOptions) *running {
 			t.Logf("the log:\n%s", r.log.String())
 		}
 	})
-	r.smtp = r.await(`at (127\.0\.0\.1:\d+)`)[1]
+	if o.json {
+		r.log.await(t, "secret ")
+		r.smtp = regexp.MustCompile(`^Ready\. .* at (127\.0\.0\.1:\d+)`).FindStringSubmatch(r.log.String())[1]
+	} else {
+		r.smtp = r.await(`at (127\.0\.0\.1:\d+)`)[1]
+	}
 	return r
 }
 
@@ -174,6 +179,16 @@ func TestDevForwards(t *testing.T) {
 	dev.end()
 }
 
+// TestDevJSON: standard output holds events and nothing else; where it listens stands on standard error.
+func TestDevJSON(t *testing.T) {
+	dev := startDev(t, devOptions{data: t.TempDir(), json: true})
+	id := send(t, dev.smtp, sendOptions{from: "a@b.example"})
+	if line := <-dev.lines; !strings.HasPrefix(line, "{") || !strings.Contains(line, id) {
+		t.Errorf("the first line is %s", line)
+	}
+	dev.end()
+}
+
 // TestDevSurvivesRestart loses its receiver, restarts, and delivers what was accepted before, with the secret kept.
 func TestDevSurvivesRestart(t *testing.T) {
 	data := t.TempDir()
@@ -235,6 +250,7 @@ func TestDevRefusesWrongFlags(t *testing.T) {
 		{forward: "ftp://host/", secret: testSecret},
 		{forward: "http://127.0.0.1:1/", secret: "secret"},
 		{secret: "whsec_c2hvcnQ="},
+		{secret: "whsec_!!"},
 	} {
 		o.data, o.smtp, o.http = t.TempDir(), "127.0.0.1:0", "127.0.0.1:0"
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
