@@ -183,7 +183,7 @@ func TestListenersAreApart(t *testing.T) {
 	}
 	get(t, private+"/healthz")
 	get(t, private+"/readyz")
-	if err := askHealth(t.Context(), s.private.Addr().String(), "/readyz"); err != nil {
+	if err := askHealth(t.Context(), s.private.Addr().String(), "/readyz", false); err != nil {
 		t.Errorf("letterhook health: %v", err)
 	}
 	for _, path := range []string{"/metrics", "/debug/pprof/", "/readyz"} {

@@ -86,3 +86,17 @@ func TestReloadOfCertificates(t *testing.T) {
 		t.Errorf("after the certificates were taken away it is %d", got)
 	}
 }
+
+// TestHealthOverTLS asks a private listener that speaks TLS.
+func TestHealthOverTLS(t *testing.T) {
+	identity := filepath.Join(t.TempDir(), "identity.pem")
+	writeIdentity(t, identity, 1)
+	s := serveFile(t, strings.NewReplacer("URL", "http://127.0.0.1:1/", `"localhost:0"`, `"localhost:0", tls: true`).Replace(served)+
+		"tls: {certificates: [{cert_file: "+identity+", key_file: "+identity+"}]}\n")
+	if err := askHealth(t.Context(), s.private.Addr().String(), "/readyz", true); err != nil {
+		t.Error(err)
+	}
+	if err := askHealth(t.Context(), s.private.Addr().String(), "/readyz", false); err == nil {
+		t.Error("it was healthy in clear")
+	}
+}
