@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,11 +20,12 @@ import (
 )
 
 // A message that may have taken the program down is parsed in a child process first. These are the child's limits; an
-// honest message of the largest size needs a fraction of them.
+// honest message needs a fraction of them.
 const (
-	probeMemory = 2 << 30 // octets of address space, most of which the runtime only reserves
-	probeCPU    = 20      // seconds
-	probeTime   = time.Minute
+	probeMemory  = 2 << 30 // octets of address space beside the message, most of which the runtime only reserves
+	probeCPU     = 20      // seconds
+	probeTime    = time.Minute
+	probeLargest = 1 << 40 // octets of a message; far beyond the largest smtp.max_message_size
 )
 
 const probeCommand = "parse-probe"
@@ -37,7 +39,7 @@ func probeParse(ctx context.Context, raw *storage.Raw) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, probeCommand)
+	cmd := exec.CommandContext(ctx, program, probeCommand, strconv.FormatInt(raw.Size(), 10))
 	cmd.Stdin = io.NewSectionReader(raw, 0, raw.Size())
 	cmd.WaitDelay = time.Second
 	if err := cmd.Run(); err != nil {
@@ -52,28 +54,32 @@ func probeParse(ctx context.Context, raw *storage.Raw) error {
 // newProbeCommand is the child's side of probeParse.
 func newProbeCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:    probeCommand,
-		Short:  "Parse standard input under hard limits (used by the server itself)",
+		Use:    probeCommand + " SIZE",
+		Short:  "Parse SIZE octets of standard input under hard limits (used by the server itself)",
 		Hidden: true,
-		Args:   cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return probe(cmd.InOrStdin())
+		Args:   cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			size, err := strconv.ParseInt(args[0], 10, 64)
+			if err != nil || size < 0 || size > probeLargest {
+				return &exitError{exitUsage, fmt.Errorf("%q is not the size of a message", args[0])}
+			}
+			return probe(cmd.InOrStdin(), size)
 		},
 	}
 }
 
 // probe does with a message what the delivery will do with it: parse it and read every attachment.
-func probe(in io.Reader) error {
-	for resource, limit := range map[int]uint64{unix.RLIMIT_AS: probeMemory, unix.RLIMIT_CPU: probeCPU, unix.RLIMIT_CORE: 0} {
+func probe(in io.Reader, size int64) error {
+	for resource, limit := range map[int]uint64{unix.RLIMIT_AS: probeMemory + uint64(size), unix.RLIMIT_CPU: probeCPU, unix.RLIMIT_CORE: 0} {
 		if err := unix.Setrlimit(resource, &unix.Rlimit{Cur: limit, Max: limit}); err != nil {
 			return fmt.Errorf("setting a limit: %w", err)
 		}
 	}
-	message, err := io.ReadAll(in)
-	if err != nil {
+	message := make([]byte, size)
+	if _, err := io.ReadFull(in, message); err != nil {
 		return fmt.Errorf("reading the message: %w", err)
 	}
-	parsed, err := parseMail(bytes.NewReader(message), int64(len(message)), parser.Limits{})
+	parsed, err := parseMail(bytes.NewReader(message), size, parser.Limits{})
 	if err != nil {
 		return fmt.Errorf("parsing: %w", err)
 	}
