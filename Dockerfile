@@ -4,7 +4,9 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-ARG RELEASE=
+# The history is not in the context, so the release must be told: --build-arg RELEASE="$(git describe --tags --always)"
+ARG RELEASE
+RUN test -n "${RELEASE}" || { echo "build with --build-arg RELEASE=..." >&2; exit 1; }
 RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=${RELEASE}" -o /out/letterhook ./cmd/letterhook
 # An empty image has no folders of its own.
 RUN install -d -m 0700 /out/data /out/tmp
