@@ -284,7 +284,7 @@ func (b *board) handOver(accepted []storage.Accepted, now time.Time) (kept, drop
 	defer b.mu.Unlock()
 	for i := range accepted {
 		a := &accepted[i]
-		size := int64(len(a.Raw))
+		size := keptCost(a)
 		room := a.Raw != nil && b.memory+size <= b.budget && !b.stopped
 		for _, d := range a.Deliveries {
 			l := b.lane(d.Endpoint)
@@ -306,7 +306,7 @@ func (b *board) keep(l *lane, a *storage.Accepted, d storage.Delivery) {
 	letter := b.letters[a.Mail.ID]
 	if letter == nil {
 		letter = newLetter(a.Mail.ID)
-		letter.mail, letter.raw, letter.cost = a.Mail, a.Raw, int64(len(a.Raw))
+		letter.mail, letter.raw, letter.cost = a.Mail, a.Raw, keptCost(a)
 		b.letters[a.Mail.ID] = letter
 		b.memory += letter.cost
 	}
@@ -314,6 +314,19 @@ func (b *board) keep(l *lane, a *storage.Accepted, d storage.Delivery) {
 	l.fresh.push(&job{lane: l, delivery: d, letter: letter})
 	l.freshBytes += letter.cost
 	l.held[d.ID] = struct{}{}
+}
+
+// What is kept of a mail beside its content, in octets: its envelope and places in maps; and that of each recipient and each
+// delivery.
+const (
+	letterCost    = 2 << 10
+	recipientCost = 512
+	jobCost       = 512
+)
+
+// keptCost estimates what a mail takes of the memory budget. An empty one is not free: anybody may send many of them.
+func keptCost(a *storage.Accepted) int64 {
+	return int64(len(a.Raw) + letterCost + recipientCost*len(a.Mail.Envelope.Recipients) + jobCost*len(a.Deliveries))
 }
 
 // stop makes next give nothing any more.

@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/letterhook/letterhook/inbound"
 	"github.com/letterhook/letterhook/storage"
 )
 
@@ -28,6 +29,9 @@ type world struct {
 	finished map[string]bool
 }
 
+// worldBudget has room for eight mails of 1,000 octets.
+const worldBudget = 8 * (1000 + letterCost + jobCost)
+
 type readUnderWay struct {
 	read *read
 	rows []storage.Delivery
@@ -41,7 +45,7 @@ type unsaved struct {
 func newWorld(t *rapid.T) *world {
 	look := func(string) (int, bool) { return 4, true }
 	return &world{
-		t: t, b: newBoard(8, 8000, look), now: epoch, rows: map[string]storage.Delivery{},
+		t: t, b: newBoard(8, worldBudget, look), now: epoch, rows: map[string]storage.Delivery{},
 		started: map[string]int{}, finished: map[string]bool{},
 	}
 }
@@ -82,7 +86,7 @@ func (w *world) start() {
 	}
 	w.started[row.ID]++
 	w.inFlight = append(w.inFlight, j)
-	if n := w.b.counts(); n.inFlight != len(w.inFlight) || n.inFlight > 8 || n.suspects > 2 || n.memory > 8000 {
+	if n := w.b.counts(); n.inFlight != len(w.inFlight) || n.inFlight > 8 || n.suspects > 2 || n.memory > worldBudget {
 		w.t.Fatalf("%+v with %d in flight", n, len(w.inFlight))
 	}
 }
@@ -240,6 +244,24 @@ func TestBoardHolds(t *testing.T) {
 			t.Fatalf("left behind: %+v, %d letters, %d timers", n, len(w.b.letters), len(w.b.timers))
 		}
 	})
+}
+
+// Mails without content fill the memory budget too.
+func TestEmptyMailsAreNotFree(t *testing.T) {
+	const budget = 1 << 20
+	b := newBoard(1, budget, func(string) (int, bool) { return 1, true })
+	kept := 0
+	for i := range 10_000 {
+		id := fmt.Sprintf("m%d", i)
+		m := &storage.Mail{ID: id, Envelope: inbound.Envelope{Recipients: make([]inbound.Recipient, 100)}}
+		n, _ := b.handOver([]storage.Accepted{{Mail: m, Raw: []byte{}, Deliveries: []storage.Delivery{
+			{ID: id, Message: id, Endpoint: fmt.Sprintf("e%d", i%8), DueAt: epoch},
+		}}}, epoch)
+		kept += n
+	}
+	if most := budget / (100 * recipientCost); kept == 0 || kept > most {
+		t.Errorf("%d are kept, at most %d have room", kept, most)
+	}
 }
 
 // Lanes take turns: no lane waits for more than one delivery of each other.

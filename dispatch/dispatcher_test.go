@@ -62,7 +62,7 @@ func TestDeliversBeyondTheBudget(t *testing.T) {
 	url, hits := receiver(t, nil)
 	h := build(t, storage.Endpoint{Name: "one", URL: url})
 	defer h.close()
-	stop := h.start(h.dispatcher(func(c *Config) { c.MemoryBudget = 1000 }))
+	stop := h.start(h.dispatcher(func(c *Config) { c.MemoryBudget = 40_000 }))
 	defer stop()
 	seen := map[string]int{}
 	for range 500 {
