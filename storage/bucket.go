@@ -112,6 +112,11 @@ func NewBucket(ctx context.Context, cfg BucketConfig) (*Bucket, error) {
 	return &Bucket{client: client, cfg: cfg, threshold: 64 << 20, partSize: 16 << 20, now: time.Now}, nil
 }
 
+// String names bucket and prefix, for messages.
+func (b *Bucket) String() string {
+	return fmt.Sprintf("bucket %q, prefix %q", b.cfg.Bucket, b.cfg.Prefix)
+}
+
 // complete checks the configuration and fills in the defaults.
 func (c *BucketConfig) complete() error {
 	if c.Bucket == "" {

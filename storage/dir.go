@@ -49,6 +49,9 @@ func NewDir(root string, links *Links) (*Dir, error) {
 	return d, nil
 }
 
+// String names the folder, for messages.
+func (d *Dir) String() string { return "folder " + d.root }
+
 // makeRoot makes the folder, and syncs those that got a new entry by it.
 func (d *Dir) makeRoot() error {
 	old := d.root // the lowest folder that exists

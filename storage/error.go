@@ -14,6 +14,8 @@ var (
 	ErrLocked = errors.New("another server uses this data folder")
 	// ErrSweeping says that attachments of the message are being removed; when that is done the call will do.
 	ErrSweeping = errors.New("attachments of the message are being removed; try again later")
+	// ErrForeign says that the blobs belong to another store.
+	ErrForeign = errors.New("the blobs belong to another store")
 	// ErrSchema says that the database was written by a newer version of the program, or not yet brought to this one.
 	ErrSchema = errors.New("the database has another schema")
 )

@@ -68,6 +68,8 @@ type Store struct {
 	unacked   unacknowledged
 	buffers   buffers
 	disk      disk
+	id        string    // of the store, for ever; empty beside a server
+	started   time.Time // names the span of this run
 	// orphansSwept is when Blobs was last listed as a whole; it belongs to the one goroutine that sweeps.
 	orphansSwept time.Time
 
@@ -118,6 +120,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err := migrate(w, s.cfg.Now(), s.cfg.Beside); err != nil {
 		return err
 	}
+	if err := s.begin(ctx, w); err != nil {
+		return err
+	}
 	pending, err := w.queryInt("SELECT count(*) FROM delivery")
 	if err != nil {
 		return err
@@ -141,6 +146,21 @@ func (s *Store) open(ctx context.Context) (err error) {
 	s.committer.metrics = s.metrics
 	s.disk = disk{path: s.cfg.Dir, min: s.cfg.MinFree}
 	return nil
+}
+
+// begin notes what a run that writes has to: whose the blobs are, and since when it writes.
+func (s *Store) begin(ctx context.Context, w *writer) (err error) {
+	if s.cfg.Beside {
+		return nil
+	}
+	s.started = s.cfg.Now()
+	if s.id, err = identify(w, s.started); err != nil {
+		return err
+	}
+	if err := s.ownAtStart(ctx); err != nil {
+		return err
+	}
+	return beginSpan(w, s.started)
 }
 
 func (s *Store) databasePath() string { return filepath.Join(s.cfg.Dir, "letterhook.db") }

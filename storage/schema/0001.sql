@@ -1,5 +1,17 @@
 -- Times are milliseconds of the Unix epoch. Ids are made by this program alone: a prefix and a ULID in lower case.
 
+-- The one row that tells this store from all others.
+CREATE TABLE store (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    id  TEXT NOT NULL
+);
+
+-- The times in which this database was the one written to. A copy that is restored ends where it was made.
+CREATE TABLE span (
+    started_at INTEGER PRIMARY KEY,
+    seen_at    INTEGER NOT NULL
+);
+
 CREATE TABLE account (
     id       TEXT PRIMARY KEY,
     name     TEXT NOT NULL UNIQUE,
