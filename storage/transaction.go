@@ -50,7 +50,7 @@ var (
 	upsertSummaries = &rowStatement{
 		head: "INSERT INTO summary (message, finished_at, summary, attachments) VALUES ", row: "(?,?,?,?)",
 		tail: ` ON CONFLICT (message) DO UPDATE SET finished_at = coalesce(excluded.finished_at, finished_at),
-			summary = CASE WHEN summary ->> '$.attachments' IS NULL THEN coalesce(excluded.summary, summary) ELSE summary END,
+			summary = CASE WHEN json_type(summary, '$.attachments') IS NULL THEN coalesce(excluded.summary, summary) ELSE summary END,
 			attachments = max(attachments, excluded.attachments)`, columns: 4,
 	}
 	deleteParsings = &rowStatement{head: "DELETE FROM parsing WHERE message IN (", row: "?", tail: ")", columns: 1}
