@@ -110,6 +110,7 @@ var hostile = []struct {
 		}
 		return b.String() + "\r\n--b\r\nContent-Type: image/png\r\nContent-ID: <a>\r\n\r\nx\r\n--b--\r\n"
 	}, 3, ""},
+	{"quoted words of one address", func() string { return "To: " + strings.Repeat(`"\\"`, 60_000) + "@\r\n\r\nx" }, 1, ""},
 	{"many addresses", func() string { return "To: " + strings.Repeat("a@b,", 60_000) + "\r\n\r\nx" }, 1, parser.LimitAddresses},
 	{"open quotes", func() string { return "To: " + strings.Repeat(`"a `, 80_000) + "\r\n\r\nx" }, 1, ""},
 	{"open comments", func() string { return "To: " + strings.Repeat("(", 250_000) + "\r\n\r\nx" }, 1, ""},
