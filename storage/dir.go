@@ -52,29 +52,9 @@ func NewDir(root string, links *Links) (*Dir, error) {
 // String names the folder, for messages.
 func (d *Dir) String() string { return "folder " + d.root }
 
-// makeRoot makes the folder, and syncs those that got a new entry by it.
+// makeRoot makes the folder.
 func (d *Dir) makeRoot() error {
-	old := d.root // the lowest folder that exists
-	for {
-		_, err := os.Stat(old)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		old = filepath.Dir(old)
-	}
-	if err := os.MkdirAll(filepath.Join(d.root, dirTemp), 0o700); err != nil {
-		return err
-	}
-	for dir := d.root; dir != old; {
-		dir = filepath.Dir(dir)
-		if err := d.syncDir(dir); err != nil {
-			return err
-		}
-	}
-	return nil
+	return makeFolder(filepath.Join(d.root, dirTemp), d.syncDir)
 }
 
 func (d *Dir) removeStale() error {

@@ -36,6 +36,8 @@ type Config struct {
 	Registerer prometheus.Registerer // nil: no metrics
 	Step       func(string)          // called after each named step of a write; nil: not
 	Now        func() time.Time      // nil: time.Now
+
+	syncFolder func(path string) error // tests look at it; nil: fsync
 }
 
 func (c *Config) setDefaults() {
@@ -50,6 +52,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.syncFolder == nil {
+		c.syncFolder = syncFolder
 	}
 }
 
@@ -100,8 +105,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context) (err error) {
+	if s.cfg.Dir, err = filepath.Abs(s.cfg.Dir); err != nil {
+		return err
+	}
 	if !s.cfg.Beside {
-		if err := os.MkdirAll(s.cfg.Dir, 0o700); err != nil {
+		if err := makeFolder(s.cfg.Dir, s.cfg.syncFolder); err != nil {
 			return err
 		}
 		if s.lock, err = lockFolder(s.cfg.Dir); err != nil {
@@ -137,7 +145,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	}
 	s.segments = newSegments(filepath.Join(s.cfg.Dir, "segments"), s.cfg.Now, s.cfg.Step, &s.buffers)
 	if !s.cfg.Beside {
-		if err := os.MkdirAll(s.segments.dir, 0o700); err != nil {
+		if err := makeFolder(s.segments.dir, s.cfg.syncFolder); err != nil {
 			return err
 		}
 	}

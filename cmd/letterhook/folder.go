@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -49,7 +48,7 @@ type folderOptions struct {
 func openFolder(ctx context.Context, c *config.Config, o folderOptions) (*folder, error) {
 	if !o.beside {
 		for _, dir := range []string{c.DataDir, tempDir(c)} {
-			if err := os.MkdirAll(dir, 0o700); err != nil {
+			if err := storage.MakeFolder(dir); err != nil {
 				return nil, fmt.Errorf("making the data folder: %w", err)
 			}
 		}

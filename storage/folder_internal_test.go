@@ -1,0 +1,61 @@
+package storage
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+func TestMakeFolderSyncsEveryNewName(t *testing.T) {
+	root := t.TempDir()
+	path := filepath.Join(root, "a", "b", "c")
+	var synced []string
+	sync := func(path string) error {
+		synced = append(synced, path)
+		return nil
+	}
+	if err := makeFolder(path, sync); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{filepath.Join(root, "a", "b"), filepath.Join(root, "a"), root}
+	if !slices.Equal(synced, want) {
+		t.Errorf("synced %q, want %q", synced, want)
+	}
+	synced = nil
+	if err := makeFolder(path, sync); err != nil || synced != nil {
+		t.Errorf("a folder that is there: synced %q, error %v", synced, err)
+	}
+	broken := errors.New("broken")
+	if err := makeFolder(filepath.Join(path, "d"), func(string) error { return broken }); !errors.Is(err, broken) {
+		t.Errorf("a failing sync: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := makeFolder(filepath.Join(root, "file", "d"), sync); err == nil {
+		t.Error("a folder was made below a file")
+	}
+}
+
+// TestStoreMakesItsFoldersDurable looks at what a store syncs when it makes its folders: the data folder and segments hold
+// acknowledged mail from the first minute on.
+func TestStoreMakesItsFoldersDurable(t *testing.T) {
+	root := t.TempDir()
+	var synced []string
+	cfg := Config{Dir: filepath.Join(root, "new", "data"), syncFolder: func(path string) error {
+		synced = append(synced, path)
+		return nil
+	}}
+	s, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, path := range []string{root, filepath.Join(root, "new"), cfg.Dir} {
+		if !slices.Contains(synced, path) {
+			t.Errorf("%s was not synced; only %q were", path, synced)
+		}
+	}
+}
