@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -38,6 +39,24 @@ func TestIdenticalMailsAreTwo(t *testing.T) {
 	if len(events) != 4 || len(ids) != 4 {
 		t.Errorf("four mails are %d events of %d messages", len(events), len(ids))
 	}
+}
+
+// TestPipelinedTwinsAreTwo sends two identical mails by BDAT in one write, as RFC 3030 wants it: the second is here before
+// the 250 of the first is.
+func TestPipelinedTwinsAreTwo(t *testing.T) {
+	t.Parallel()
+	ctx := within(t, time.Minute)
+	server, in, o := dev(ctx, t)
+	c := hello(ctx, t, server.SMTP)
+	twin := fmt.Sprintf("MAIL FROM:<sender@client.example>\r\nRCPT TO:<ann@one.example>\r\nBDAT %d LAST\r\n%s", len(greeting), greeting)
+	c.write(twin + twin)
+	for range 6 {
+		c.expect(250)
+	}
+	c.quit()
+	in.await(ctx, t, 2)
+	stopAndCheck(t, server, o)
+	in.exactly(t, "ann@one.example", "ann@one.example")
 }
 
 // TestResendIsOne cuts the connection before the peer reads its 250. It sends again, as it must, and that is the same message.
