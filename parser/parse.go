@@ -26,6 +26,7 @@ func parse(src *source, lim Limits) (*Message, error) {
 	m := &Message{}
 	p.top = m
 	p.root(&scanner{source: src}, m, "", 0)
+	src.skipAll() // a limit may have ended the scan, but line ends are counted in the whole message
 	p.lineEnds(src.seen)
 	if src.err != nil {
 		return nil, src.err

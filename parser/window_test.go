@@ -68,6 +68,12 @@ func TestWindowEdge(t *testing.T) {
 	}
 }
 
+// TestWindowBehindLimit: what is counted of the octets is counted in all of them, also when a limit ended the scan early.
+func TestWindowBehindLimit(t *testing.T) {
+	mail := "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + strings.Repeat("--b\r\n\r\nx\r\n", 9) + strings.Repeat("bare\n", 40)
+	checkWindows(t, "parts", []byte(mail), parser.Limits{Parts: 3})
+}
+
 // TestHostileWindow reads each hostile mail, cut to a size that tiny windows get through soon.
 func TestHostileWindow(t *testing.T) {
 	for _, c := range hostile {
