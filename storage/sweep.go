@@ -44,18 +44,23 @@ func (s *Store) Sweep(ctx context.Context, r Retention) (swept Swept, err error)
 	if err := s.sweepPacks(ctx, now, &swept); err != nil {
 		return swept, fmt.Errorf("sweep packs: %w", err)
 	}
-	err = s.do(ctx, func(w *writer) error {
-		if _, err := w.exec("DELETE FROM dedupe WHERE created_at <= ?", now.Add(-dedupeWindow).UnixMilli()); err != nil {
-			return err
-		}
-		pending, err := w.queryInt("SELECT count(*) FROM delivery")
-		s.metrics.pending.Store(pending)
-		return err
-	})
-	if err != nil {
+	if err := s.sweepDedupe(ctx, now); err != nil {
 		return swept, fmt.Errorf("sweep dedupe keys: %w", err)
 	}
+	if err := s.recount(ctx); err != nil {
+		return swept, fmt.Errorf("count deliveries: %w", err)
+	}
 	return swept, nil
+}
+
+// recount sets the gauge of deliveries. It is counted beside the committer, so it may be off by what is written meanwhile.
+func (s *Store) recount(ctx context.Context) error {
+	var pending int64
+	err := s.read.QueryRowContext(ctx, "SELECT count(*) FROM delivery").Scan(&pending)
+	if err == nil {
+		s.metrics.pending.Store(pending)
+	}
+	return err
 }
 
 // stored is a message whose attachments may lie in Blobs.
@@ -222,35 +227,4 @@ func removeMessages(w *writer, list []driver.Value) (removed int, err error) {
 		}
 	}
 	return len(gone), nil
-}
-
-// sweepAttempts shortens the log. The result of a message that is kept stays: it says that nothing is owed.
-func (s *Store) sweepAttempts(ctx context.Context, now time.Time, age time.Duration) (removed int, err error) {
-	if age <= 0 {
-		return 0, nil
-	}
-	end := now.Add(-age)
-	const results = `DELETE FROM delivery_result WHERE (message, id) IN (SELECT message, id FROM delivery_result AS r
-		WHERE message < ? AND finished_at < ? AND NOT EXISTS (SELECT 1 FROM message WHERE id = r.message) LIMIT ?)`
-	const attempts = `DELETE FROM attempt WHERE (message, delivery, n) IN (SELECT message, delivery, n FROM attempt AS a
-		WHERE message < ? AND at < ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = a.message) LIMIT ?)`
-	for _, text := range []string{attempts, results} {
-		for {
-			var n int64
-			err := s.do(ctx, func(w *writer) (err error) {
-				n, err = w.exec(text, firstID(messagePrefix, end), end.UnixMilli(), int64(sweepRows))
-				return err
-			})
-			if err != nil {
-				return removed, err
-			}
-			if text == attempts {
-				removed += int(n)
-			}
-			if n < sweepRows {
-				break
-			}
-		}
-	}
-	return removed, nil
 }

@@ -199,3 +199,24 @@ func TestDoomedPackTakesNoMessage(t *testing.T) {
 		checkClean(t, s)
 	})
 }
+
+// TestSweepShortensALongLog has more old rows than one step takes, with rows between them that stay.
+func TestSweepShortensALongLog(t *testing.T) {
+	clock := newClock()
+	config := newConfig(t, layouts()[0])
+	config.Now = clock.now
+	s := open(t, config)
+	const fill = `WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 1000) `
+	damage(t, config, fill+`INSERT INTO attempt SELECT 'msg_00' || (n / 10), 'dlv_1', n, 'ep_1', n % 2 * 9e15, 0, '', 0, '{}' FROM i`)
+	damage(t, config, fill+`INSERT INTO delivery_result SELECT 'msg_00' || (n / 10), 'dlv_' || n, 'ep_1', 'dead', '', 1, 0, 0, n % 2 * 9e15, NULL FROM i`)
+	damage(t, config, fill+`INSERT INTO dedupe SELECT CAST(n AS BLOB), 'msg_1', n % 2 * 9e15 FROM i`)
+	if got := sweep(t, s, storage.Retention{Attempts: day}); got != (storage.Swept{Attempts: 500}) {
+		t.Errorf("swept %+v, want 500 attempts", got)
+	}
+	for _, table := range []string{"attempt", "delivery_result", "dedupe"} {
+		var n int
+		if err := database(t, config).QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil || n != 500 {
+			t.Errorf("%s has %d rows, error %v; want the 500 young ones", table, n, err)
+		}
+	}
+}
