@@ -175,6 +175,7 @@ func (b *board) nextOf(in *list.List, now time.Time) *job {
 func (b *board) start(l *lane, now time.Time) *job {
 	j := l.take()
 	j.suspect = l.pace.suspect
+	j.probe, l.probe = l.probe, false
 	if j.letter == nil {
 		j.letter = b.letters[j.delivery.Message]
 		if j.letter == nil {
@@ -219,6 +220,9 @@ func (b *board) posted(j *job, r *Result, now time.Time) {
 	b.unrecorded++
 	wasSuspect := l.pace.suspect
 	l.pace.learn(r)
+	if j.probe && r.Outcome == OutcomeDelivered {
+		l.pausedUntil = time.Time{}
+	}
 	if until := now.Add(r.RetryAfter); r.RetryAfter > 0 && until.After(l.pausedUntil) {
 		l.pausedUntil = until
 	}

@@ -188,7 +188,7 @@ func (w *world) sweep() {
 		heads = append(heads, storage.LaneHead{Endpoint: endpoint, DueAt: at})
 	}
 	slices.SortFunc(heads, func(a, b storage.LaneHead) int { return strings.Compare(a.Endpoint, b.Endpoint) })
-	w.b.sweep(heads, w.now)
+	w.b.sweep(heads, rapid.Bool().Draw(w.t, "probe"), w.now)
 }
 
 // drain lets the world run on with no new mail until nothing is owed. It takes sweeps and time, nothing else.

@@ -108,8 +108,8 @@ func (d *Dispatcher) HandOver(accepted []storage.Accepted) {
 	d.step("handed-over")
 }
 
-// Wake makes the dispatcher look at the directory and at the store's lanes now, and not only within 30 seconds. It
-// does not block.
+// Wake makes the dispatcher look at the directory and at the store's lanes now, and not only within 30 seconds. An
+// endpoint that asked for rest and is owed something due gets one attempt all the same. It does not block.
 func (d *Dispatcher) Wake() {
 	select {
 	case d.look <- struct{}{}:
@@ -125,7 +125,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	if _, err := d.cfg.Store.ForeignChange(ctx); err != nil {
 		return fmt.Errorf("finding the lanes: %w", err)
 	}
-	if err := d.sweep(ctx); err != nil {
+	if err := d.sweep(ctx, false); err != nil {
 		return fmt.Errorf("finding the lanes: %w", err)
 	}
 	work, cut := context.WithCancel(context.WithoutCancel(ctx))
@@ -199,11 +199,13 @@ func (d *Dispatcher) watch(ctx context.Context) {
 	defer sweep.Stop()
 	defer foreign.Stop()
 	for {
+		probe := true // somebody reloaded the configuration, or asked for a retry
 		select {
 		case <-ctx.Done():
 			return
 		case <-d.look:
 		case <-sweep.C:
+			probe = false
 		case <-foreign.C:
 			changed, err := d.cfg.Store.ForeignChange(ctx)
 			if err != nil && ctx.Err() == nil {
@@ -213,18 +215,18 @@ func (d *Dispatcher) watch(ctx context.Context) {
 				continue
 			}
 		}
-		if err := d.sweep(ctx); err != nil && ctx.Err() == nil {
+		if err := d.sweep(ctx, probe); err != nil && ctx.Err() == nil {
 			d.log.Error("the lanes could not be read; trying again", "error", err)
 		}
 	}
 }
 
-func (d *Dispatcher) sweep(ctx context.Context) error {
+func (d *Dispatcher) sweep(ctx context.Context, probe bool) error {
 	heads, err := d.cfg.Store.Lanes(ctx)
 	if err != nil {
 		return err
 	}
-	d.board.sweep(heads, time.Now())
+	d.board.sweep(heads, probe, time.Now())
 	return nil
 }
 

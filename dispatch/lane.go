@@ -32,6 +32,7 @@ type job struct {
 	delivery storage.Delivery
 	letter   *letter // nil until it is attempted, for one that was read from the store
 	suspect  bool    // counts in the suspects' share while it is attempted
+	probe    bool    // goes through the lane's pause
 
 	// What kept it from being attempted, up to now: how often, and since when.
 	troubles     int
@@ -64,6 +65,7 @@ type lane struct {
 	scanned  time.Time // when that was last begun
 
 	pausedUntil time.Time // the endpoint asked for it
+	probe       bool      // one attempt is to be made in spite of that
 	putOff      [len(troublePauses)]queue[deferral]
 
 	listed bool // waits for its turn
@@ -106,9 +108,12 @@ func (q *queue[T]) pop() T {
 
 // startable says whether an attempt of the lane may begin now.
 func (l *lane) startable(now time.Time) bool {
-	return l.open && l.inFlight < l.pace.limit && !now.Before(l.pausedUntil) &&
+	return l.open && l.inFlight < l.pace.limit && l.passes(now) &&
 		(l.fresh.len() > 0 || (l.stored.len() > 0 && !l.rests()))
 }
+
+// passes says whether an attempt need not wait for the end of a pause.
+func (l *lane) passes(now time.Time) bool { return l.probe || !now.Before(l.pausedUntil) }
 
 // rests says that the backlog waits because too many deliveries were put off for trouble of our own. Fresh mail is still
 // tried: the trouble may not concern it.
@@ -156,7 +161,7 @@ func (l *lane) page() int { return min(max(8*l.pace.limit, 16), 256) }
 
 // wantsRead says whether the store should be read for the lane now.
 func (l *lane) wantsRead(now time.Time) bool {
-	if !l.open || l.reading || now.Before(l.pausedUntil) || l.rests() || l.stored.len() >= l.page()/2 {
+	if !l.open || l.reading || !l.passes(now) || l.rests() || l.stored.len() >= l.page()/2 {
 		return false
 	}
 	return l.more || (!l.scanAt.IsZero() && !now.Before(l.scanTime()))

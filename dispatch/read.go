@@ -82,8 +82,9 @@ func (b *board) readDone(r *read, rows []storage.Delivery, err error, now time.T
 }
 
 // sweep takes the directory as it is now, and the oldest due time of every lane that has rows in the store, and has those
-// read in time. It finds what nothing else told the board of.
-func (b *board) sweep(heads []storage.LaneHead, now time.Time) {
+// read in time. It finds what nothing else told the board of. With probe a lane that is paused and has something due makes
+// one attempt all the same, and the pause is over if that succeeds: somebody may have mended the endpoint.
+func (b *board) sweep(heads []storage.LaneHead, probe bool, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, l := range b.lanes {
@@ -97,6 +98,7 @@ func (b *board) sweep(heads []storage.LaneHead, now time.Time) {
 	for _, h := range heads {
 		l := b.lane(h.Endpoint)
 		l.lookAt(h.DueAt)
+		l.probe = l.probe || (probe && now.Before(l.pausedUntil) && !h.DueAt.After(now))
 		b.review(l, now)
 	}
 	b.signal()
