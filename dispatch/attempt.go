@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/letterhook/letterhook/storage"
@@ -90,7 +91,8 @@ func (d *Dispatcher) compose(ctx context.Context, j *job, ep *storage.Endpoint, 
 	}, content, nil
 }
 
-// wasTooLarge says whether the last attempt of the delivery was answered 413.
+// wasTooLarge says whether an attempt of the delivery was answered 413. It need not be the last: a smaller form that met
+// other trouble is no reason to send the large one again.
 func (d *Dispatcher) wasTooLarge(ctx context.Context, delivery *storage.Delivery) (bool, error) {
 	if delivery.Attempts == 0 {
 		return false, nil
@@ -99,11 +101,9 @@ func (d *Dispatcher) wasTooLarge(ctx context.Context, delivery *storage.Delivery
 	if err != nil {
 		return false, err
 	}
-	if len(attempts) == 0 {
-		return false, nil // swept
-	}
-	last := attempts[len(attempts)-1]
-	return last.Status == http.StatusRequestEntityTooLarge, nil
+	return slices.ContainsFunc(attempts, func(a storage.Attempt) bool {
+		return a.Status == http.StatusRequestEntityTooLarge
+	}), nil
 }
 
 func completion(j *job, res *Result) storage.Completion {

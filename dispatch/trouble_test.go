@@ -259,19 +259,19 @@ func TestForeignRetryIsSeen(t *testing.T) {
 	stop()
 }
 
-// After 413 the next attempt is the smallest form.
+// After 413 all further attempts are in the smallest form.
 func TestTooLargeIsSentSmallest(t *testing.T) {
 	url, hits := receiver(t, func(n int, w http.ResponseWriter) {
-		if n == 1 {
-			w.WriteHeader(http.StatusRequestEntityTooLarge)
+		if n <= 2 {
+			w.WriteHeader([]int{http.StatusRequestEntityTooLarge, http.StatusServiceUnavailable}[n-1])
 		}
 	})
-	h := build(t, storage.Endpoint{Name: "one", URL: url, Schedule: []time.Duration{time.Millisecond}})
+	h := build(t, storage.Endpoint{Name: "one", URL: url, Schedule: []time.Duration{time.Millisecond, time.Millisecond}})
 	defer h.close()
 	stop := h.start(h.dispatcher(nil))
 	defer stop()
 	h.accept(mail("x"), "one")
-	first, second := <-hits, <-hits
+	first, _, second := <-hits, <-hits, <-hits
 	if *first.event.Data.Text == "" || *second.event.Data.Text != "" || len(second.event.Data.Headers) != 0 {
 		t.Errorf("%s\n%s", first.body, second.body)
 	}
