@@ -3,6 +3,7 @@ package inbound
 import (
 	"bytes"
 	"fmt"
+	"strings"
 )
 
 // smallChunk is how many octets a chunk must have for the budget in octets to bound the number of chunks. A smaller one
@@ -59,6 +60,14 @@ func (c *conn) refuseChunk(r *refusal, cause error) *refusal {
 		c.passMuted("RSET")
 	}
 	return nil
+}
+
+// doubtChunk ends the conversation after a BDAT line that is not to be understood: it is followed by a chunk of unknown
+// size, which must not be taken for commands.
+func (c *conn) doubtChunk(line string) {
+	if len(line) >= 4 && strings.EqualFold(line[:4], "BDAT") {
+		c.dead, c.linger = true, true
+	}
 }
 
 // readChunk reads size octets into content, or drops them if that is nil.

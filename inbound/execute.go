@@ -10,6 +10,7 @@ func (c *conn) execute(line string) {
 		c.srv.cfg.Spool.Acknowledged(ids)
 	}
 	if hasControl(line) {
+		c.doubtChunk(line)
 		c.refuse(refuseControl)
 		return
 	}

@@ -116,9 +116,11 @@ func (c *conn) readCommand() (string, *refusal, error) {
 		return "", nil, err
 	}
 	if len(line) > maxCommandLine {
+		c.doubtChunk(string(line[:8]))
 		return "", refuseLongCommand, nil
 	}
 	if len(line) < 2 || line[len(line)-2] != '\r' {
+		c.doubtChunk(string(line))
 		return "", refuseBareLine, nil // RFC 5321 section 2.3.8
 	}
 	return string(line[:len(line)-2]), nil, nil
