@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"container/heap"
-	"container/list"
 	"sync"
 	"time"
 
@@ -26,9 +25,9 @@ type board struct {
 
 	mu         sync.Mutex
 	lanes      map[string]*lane
-	newcomers  *list.List
-	regulars   *list.List
-	suspected  *list.List
+	newcomers  queue[*lane]
+	regulars   queue[*lane]
+	suspected  queue[*lane]
 	turn       int
 	reads      queue[*lane]
 	timers     timers
@@ -45,7 +44,7 @@ type board struct {
 func newBoard(slots int, budget int64, look func(string) (int, bool)) *board {
 	return &board{
 		look: look, slots: slots, budget: budget, lanes: map[string]*lane{}, letters: map[string]*letter{},
-		newcomers: list.New(), regulars: list.New(), suspected: list.New(), wake: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1),
 	}
 }
 
@@ -94,14 +93,14 @@ func (b *board) review(l *lane, now time.Time) {
 
 // enlist puts the lane at the end of a roster. It is a newcomer when all it has just came in.
 func (b *board) enlist(l *lane) {
-	in := b.regulars
+	in := &b.regulars
 	switch {
 	case l.pace.suspect:
-		in = b.suspected
+		in = &b.suspected
 	case l.inFlight == 0 && l.stored.len() == 0:
-		in = b.newcomers
+		in = &b.newcomers
 	}
-	in.PushBack(l)
+	in.push(l)
 	l.listed = true
 }
 
@@ -140,7 +139,7 @@ func (b *board) next(now time.Time) *job {
 			return j
 		}
 	}
-	for _, in := range []*list.List{b.newcomers, b.regulars} {
+	for _, in := range []*queue[*lane]{&b.newcomers, &b.regulars} {
 		if j := b.nextOf(in, now); j != nil {
 			return j
 		}
@@ -152,18 +151,15 @@ func (b *board) nextSuspect(now time.Time) *job {
 	if b.suspects >= max(b.slots/4, 1) {
 		return nil
 	}
-	return b.nextOf(b.suspected, now)
+	return b.nextOf(&b.suspected, now)
 }
 
 // nextOf takes the first lane of a roster that can start something.
-func (b *board) nextOf(in *list.List, now time.Time) *job {
-	for in.Len() > 0 {
-		l, ok := in.Remove(in.Front()).(*lane)
-		if !ok {
-			continue
-		}
+func (b *board) nextOf(in *queue[*lane], now time.Time) *job {
+	for in.len() > 0 {
+		l := in.pop()
 		l.listed = false
-		became := l.pace.suspect && in != b.suspected // since it was listed
+		became := l.pace.suspect && in != &b.suspected // since it was listed
 		if l.startable(now) && !became {
 			return b.start(l, now)
 		}
