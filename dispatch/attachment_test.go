@@ -33,7 +33,7 @@ func partOf(t *testing.T, content []byte) *parser.Part {
 }
 
 func TestStoreAttachment(t *testing.T) {
-	h := build(t)
+	h := build(t, storage.Endpoint{Name: "one"})
 	defer h.close()
 	m := &storage.Mail{ID: "msg_1", Account: "acc_1"}
 	var kept bytes.Buffer

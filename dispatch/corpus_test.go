@@ -29,7 +29,7 @@ func arrays(t *testing.T) (keys []string) {
 
 // Every mail of the parser's corpus, the hostile ones too, makes an event that keeps the rules of the contract.
 func TestCorpusKeepsTheContract(t *testing.T) {
-	h := build(t)
+	h := build(t, storage.Endpoint{Name: "one"})
 	defer h.close()
 	d := h.dispatcher(nil)
 	arrays := arrays(t)

@@ -151,10 +151,14 @@ func recipients(all []inbound.Recipient, endpoint string) ([]Recipient, []string
 		if captures == nil {
 			captures = map[string]string{}
 		}
+		var route *string
+		if r.Route != "" {
+			route = &r.Route
+		}
 		path := r.Path.String()
 		paths = append(paths, path)
 		chosen = append(chosen, Recipient{
-			Address: path, LocalPart: r.LocalPart, Detail: r.Detail, Domain: r.Path.Domain, Route: r.Route, Captures: captures,
+			Address: path, LocalPart: r.LocalPart, Detail: r.Detail, Domain: r.Path.Domain, Route: route, Captures: captures,
 		})
 	}
 	return chosen, paths

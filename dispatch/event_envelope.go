@@ -39,8 +39,9 @@ type Recipient struct {
 	Detail    string `json:"detail"`
 	// Domain as the peer wrote it.
 	Domain string `json:"domain"`
-	// Route is the id of the route that matched, "rt_" and a ULID.
-	Route string `json:"route"`
+	// Route is the id of the route that matched, "rt_" and a ULID; null for postmaster and abuse where no route names
+	// them (RFC 5321 section 4.5.1, RFC 2142).
+	Route *string `json:"route"`
 	// Captures are the named groups of a regular expression route; an empty object when it has none.
 	Captures map[string]string `json:"captures"`
 	// Token is the verdict on a signed reply address; null when none was expected.

@@ -83,7 +83,7 @@ func sampleMail(raw []byte) *storage.Mail {
 }
 
 func TestEventGolden(t *testing.T) {
-	h := build(t)
+	h := build(t, storage.Endpoint{Name: "one"})
 	defer h.close()
 	d := h.dispatcher(nil)
 	raw := readFile(t, "testdata/invoice.eml")
@@ -121,8 +121,18 @@ func TestEventGolden(t *testing.T) {
 }
 
 // An empty mail from the null reverse-path: everything that can be absent is.
+// TestRecipientWithoutRoute is mail to postmaster, which every domain takes.
+func TestRecipientWithoutRoute(t *testing.T) {
+	got, _ := recipients([]inbound.Recipient{
+		{Path: inbound.Path{LocalPart: "postmaster", Domain: "in.example"}, Decision: inbound.Decision{Endpoints: []string{"ep_1"}}},
+	}, "ep_1")
+	if len(got) != 1 || got[0].Route != nil {
+		t.Errorf("recipients %+v, want one whose route is null", got)
+	}
+}
+
 func TestEventOfNothing(t *testing.T) {
-	h := build(t)
+	h := build(t, storage.Endpoint{Name: "one"})
 	defer h.close()
 	d := h.dispatcher(nil)
 	m := sampleMail(nil)

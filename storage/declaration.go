@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/letterhook/letterhook/inbound"
 )
@@ -58,6 +59,7 @@ func (d *Declaration) Validate() error {
 	v.readAccounts(d.Accounts)
 	v.readDomains(d.Domains)
 	v.readEndpoints(d.Endpoints)
+	v.checkFallbacks(d.Domains, d.Endpoints)
 	v.readRoutes(d.Routes)
 	if a := d.AcceptAll; a != nil && !v.endpoints[[2]string{a.Account, a.Endpoint}] {
 		v.faultf("accept all: account %q has no endpoint %q", a.Account, a.Endpoint)
@@ -119,6 +121,16 @@ func (v *validation) readEndpoints(endpoints []Endpoint) {
 			v.faultf("endpoint %q: there is no account %q", e.Name, e.Account)
 		}
 		v.endpoints[key] = true
+	}
+}
+
+// checkFallbacks finds domains whose mail to postmaster and abuse, which cannot be refused, would have nowhere to go.
+func (v *validation) checkFallbacks(domains []DeclaredDomain, endpoints []Endpoint) {
+	for _, d := range domains {
+		owns := func(e Endpoint) bool { return e.Account == d.Account }
+		if v.accounts[d.Account] && !slices.ContainsFunc(endpoints, owns) {
+			v.faultf("domain %q: account %q has no endpoint, so mail to postmaster and abuse would be lost", d.Name, d.Account)
+		}
 	}
 }
 

@@ -186,8 +186,8 @@ func TestApplyKeepsIds(t *testing.T) {
 
 func TestApplyReportsEveryFault(t *testing.T) {
 	d := declaration()
-	d.Accounts = append(d.Accounts, "acme", "")
-	d.Domains = append(d.Domains, storage.DeclaredDomain{Name: "EXAMPLE.com", Account: "acme"},
+	d.Accounts = append(d.Accounts, "acme", "", "mute")
+	d.Domains = append(d.Domains, storage.DeclaredDomain{Name: "mute.example", Account: "mute"}, storage.DeclaredDomain{Name: "EXAMPLE.com", Account: "acme"},
 		storage.DeclaredDomain{Name: "a b", Account: "acme"}, storage.DeclaredDomain{Name: "ok.example", Account: "nobody"})
 	d.Endpoints = append(d.Endpoints, storage.Endpoint{Account: "acme", Name: "first"}, storage.Endpoint{Account: "acme"},
 		storage.Endpoint{Account: "nobody", Name: "lost"})
@@ -208,7 +208,7 @@ func TestApplyReportsEveryFault(t *testing.T) {
 	}
 	for _, want := range []string{
 		`account "acme" is declared twice`, "an account has no name", `domain "EXAMPLE.com" is declared twice`, `domain "a b":`,
-		`domain "ok.example": there is no account "nobody"`, `endpoint "first" is declared twice`, `an endpoint of account "acme" has no name`,
+		`domain "mute.example": account "mute" has no endpoint`, `domain "ok.example": there is no account "nobody"`, `endpoint "first" is declared twice`, `an endpoint of account "acme" has no name`,
 		`endpoint "lost": there is no account "nobody"`, `route "SUPPORT" of "example.com" is declared twice`, `route "/(/" of "example.com": regular`,
 		`route "" of "example.com": a match must not be empty`, `route "x": domain "example.org" is not declared`,
 		`account "acme" has no endpoint "third"`, "refuses and has endpoints", `accept all: account "acme" has no endpoint "third"`,
