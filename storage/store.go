@@ -230,6 +230,9 @@ func (s *Store) do(ctx context.Context, write func(*writer) error) error {
 }
 
 func (s *Store) enqueue(ctx context.Context, t *task) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if !s.queue.putTask(t) {
 		return ErrClosed
 	}
