@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -11,12 +12,13 @@ import (
 
 // The kinds of faults that [Store.Check] finds.
 const (
-	FaultDatabase  = "database"  // SQLite finds its file damaged
-	FaultOwed      = "owed"      // an endpoint of a message has neither a delivery nor a result
-	FaultBytes     = "bytes"     // the raw bytes are absent, damaged or do not match their hash
-	FaultRow       = "row"       // a message cannot be decoded
-	FaultReference = "reference" // a row names a message that is not there
-	FaultPack      = "pack"      // a pack has no row, is doomed, or counts its messages wrongly
+	FaultDatabase   = "database"   // SQLite finds its file damaged
+	FaultOwed       = "owed"       // an endpoint of a message has neither a delivery nor a result
+	FaultBytes      = "bytes"      // the raw bytes are absent, damaged or do not match their hash
+	FaultAttachment = "attachment" // a stored attachment is absent or does not match its hash
+	FaultRow        = "row"        // a message cannot be decoded
+	FaultReference  = "reference"  // a row names a message that is not there
+	FaultPack       = "pack"       // a pack has no row, is doomed, or counts its messages wrongly
 )
 
 // Fault is a broken invariant.
@@ -36,7 +38,7 @@ func (f Fault) String() string {
 const checkRows = 200
 
 // Check proves what the store promises: every endpoint of every message has a delivery or a result, every message's bytes
-// are there and match their hash, and no row points at nothing. It reads everything, beside a running server too, and
+// are there and match their hash, so do those of its stored attachments, and no row points at nothing. It reads everything, beside a running server too, and
 // changes nothing. Every fault is reported; the error says only why the check could not go on.
 func (s *Store) Check(ctx context.Context, report func(Fault)) error {
 	c := checking{store: s, report: report}
@@ -95,6 +97,9 @@ func (c *checking) messages(ctx context.Context) error {
 				}
 			}
 			if err := c.bytes(ctx, m); err != nil {
+				return err
+			}
+			if err := c.attachments(ctx, m); err != nil {
 				return err
 			}
 		}
@@ -183,6 +188,43 @@ func (c *checking) hash(ctx context.Context, m *Mail) (err error) {
 	}
 	if [32]byte(h.Sum(nil)) != m.SHA256 {
 		return errors.New("the bytes have another hash than the row")
+	}
+	return nil
+}
+
+// attachments reads what the summary says is stored. What was swept meanwhile is no fault.
+func (c *checking) attachments(ctx context.Context, m *Mail) error {
+	if m.Summary == nil {
+		return nil
+	}
+	for _, a := range m.Summary.Attachments {
+		err := c.hashBlob(ctx, a)
+		if err == nil {
+			continue
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if now, gone := c.store.Mail(ctx, m.ID); errors.Is(gone, ErrNotFound) || now != nil && (now.Summary == nil || now.Summary.Attachments == nil) {
+			return nil
+		}
+		c.report(Fault{Kind: FaultAttachment, Message: m.ID, Subject: a.Key, Detail: err.Error()})
+	}
+	return nil
+}
+
+func (c *checking) hashBlob(ctx context.Context, a AttachmentBlob) (err error) {
+	blob, err := c.store.cfg.Blobs.OpenRange(ctx, a.Key, 0, -1)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, blob.Close()) }()
+	h := sha256.New()
+	if _, err := io.Copy(h, blob); err != nil {
+		return err
+	}
+	if hex.EncodeToString(h.Sum(nil)) != a.SHA256 {
+		return errors.New("the bytes have another hash than the summary")
 	}
 	return nil
 }

@@ -1,9 +1,13 @@
 package storage_test
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/letterhook/letterhook/storage"
@@ -98,4 +102,58 @@ func TestCheckFindsDamage(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCheckFindsLostAttachments: what a summary says is stored is there, octet for octet.
+func TestCheckFindsLostAttachments(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		damage func(string) error
+	}{
+		{"gone", os.Remove},
+		{"changed", func(path string) error { return os.WriteFile(path, []byte("another"), 0o600) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			config := newConfig(t, layouts()[0])
+			s := open(t, config)
+			id := accept(t, s, envelope("ep_1"), newBody(content(10)))[0]
+			sum := sha256.Sum256([]byte("attached"))
+			key := storage.AttachmentKey("acc_1", id, hex.EncodeToString(sum[:]))
+			if err := config.Blobs.Put(t.Context(), key, strings.NewReader("attached"), 8); err != nil {
+				t.Fatal(err)
+			}
+			c := attempt(due(t, s, "ep_1")[0])
+			c.Summary = &storage.Summary{Attachments: []storage.AttachmentBlob{{Part: "2", Key: key, Size: 8, SHA256: hex.EncodeToString(sum[:])}}}
+			if err := complete(s, c); err != nil {
+				t.Fatal(err)
+			}
+			checkClean(t, s)
+			if err := test.damage(filepath.Join(config.Dir, "blobs", filepath.FromSlash(key))); err != nil {
+				t.Fatal(err)
+			}
+			found := false
+			err := s.Check(t.Context(), func(f storage.Fault) { found = found || f.Kind == storage.FaultAttachment })
+			if err != nil || !found {
+				t.Errorf("the attachment was not missed, error %v", err)
+			}
+		})
+	}
+}
+
+// TestWrongInstanceKeyIsToldAtStart: without the key that wrapped the messages' keys, nothing would be readable.
+func TestWrongInstanceKeyIsToldAtStart(t *testing.T) {
+	config := newConfig(t, layouts()[0])
+	config.Keys = [][]byte{bytes.Repeat([]byte{1}, 32)}
+	s := open(t, config)
+	accept(t, s, envelope("ep_1"), newBody(content(10)))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	config.Keys = [][]byte{bytes.Repeat([]byte{2}, 32)}
+	if s, err := storage.Open(t.Context(), config); err == nil {
+		t.Error("a store opened with a key that opens nothing in it", s.Close())
+	}
+	config.Keys = [][]byte{bytes.Repeat([]byte{2}, 32), bytes.Repeat([]byte{1}, 32)}
+	checkClean(t, open(t, config))
 }

@@ -1,7 +1,7 @@
 package storage
 
 import (
-	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -20,7 +20,7 @@ type metrics struct {
 	pending       atomic.Int64
 }
 
-func newMetrics(r prometheus.Registerer, s *Store, pending int64) *metrics {
+func newMetrics(r prometheus.Registerer, s *Store, pending int64) (*metrics, error) {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "letterhook", Subsystem: "storage", Name: name, Help: help})
 	}
@@ -41,18 +41,22 @@ func newMetrics(r prometheus.Registerer, s *Store, pending int64) *metrics {
 	}
 	m.pending.Store(pending)
 	if r == nil {
-		return m
+		return m, nil
 	}
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "letterhook", Subsystem: "storage", Name: name, Help: help}, value)
 	}
-	r.MustRegister(m.accepts, m.duplicates, m.completions, m.failed, m.batchAccepts, m.commitSeconds, m.acceptSeconds,
+	for _, c := range []prometheus.Collector{
+		m.accepts, m.duplicates, m.completions, m.failed, m.batchAccepts, m.commitSeconds, m.acceptSeconds,
 		gauge("pending_deliveries", "Deliveries that are not finished.", func() float64 { return float64(m.pending.Load()) }),
-		gauge("oldest_due_seconds", "How long the oldest delivery has been due.", s.oldestDue),
 		gauge("accepts_waiting", "Mails that wait for the disk.", func() float64 { return float64(s.AcceptsWaiting()) }),
 		gauge("free_bytes", "Free space of the data folder.", func() float64 { n, _ := s.FreeSpace(); return float64(n) }),
-	)
-	return m
+	} {
+		if err := r.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return m, nil
 }
 
 // commit counts a transaction that was committed.
@@ -65,19 +69,4 @@ func (m *metrics) commit(b *batch, tx *transaction, took time.Duration) {
 		m.duplicates.Add(float64(tx.duplicates))
 	}
 	m.completions.Add(float64(tx.attempts))
-}
-
-// oldestDue is the age in seconds of the oldest due delivery, 0 when nothing is due.
-func (s *Store) oldestDue() float64 {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	lanes, err := s.Lanes(ctx)
-	if err != nil {
-		return 0
-	}
-	age := 0.0
-	for _, l := range lanes {
-		age = max(age, s.cfg.Now().Sub(l.DueAt).Seconds())
-	}
-	return age
 }

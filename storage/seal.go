@@ -47,7 +47,7 @@ func (k *messageKey) aead() cipher.AEAD {
 	return aead
 }
 
-// chunkNonce is the nonce of a chunk: seven zeros, its number, the last flag.
+// chunkNonce is the nonce of a chunk: three zeros, its number in eight octets, the last flag.
 func chunkNonce(nonce *[12]byte, n int64, last bool) []byte {
 	binary.BigEndian.PutUint64(nonce[3:11], uint64(n))
 	nonce[11] = 0

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -150,9 +151,26 @@ func (s *Store) open(ctx context.Context) (err error) {
 		}
 	}
 	s.committer.segments = s.segments
-	s.metrics = newMetrics(s.cfg.Registerer, s, pending)
+	if s.metrics, err = newMetrics(s.cfg.Registerer, s, pending); err != nil {
+		return err
+	}
 	s.committer.metrics = s.metrics
 	s.disk = disk{path: s.cfg.Dir, min: s.cfg.MinFree}
+	return nil
+}
+
+// checkKeys opens the key of the newest message, so that a wrong instance key is told at the start and not by every
+// mail that cannot be read.
+func (s *Store) checkKeys(w *writer) error {
+	err := w.query(func(row []driver.Value) error {
+		id, _ := row[0].(string)
+		stored, _ := row[1].([]byte)
+		_, err := unwrapKey(s.cfg.Keys, id, stored)
+		return err
+	}, "SELECT id, key FROM message ORDER BY id DESC LIMIT 1")
+	if err != nil {
+		return fmt.Errorf("open the newest message with the instance keys given: %w", err)
+	}
 	return nil
 }
 
@@ -160,6 +178,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 func (s *Store) begin(ctx context.Context, w *writer) (err error) {
 	if s.cfg.Beside {
 		return nil
+	}
+	if err := s.checkKeys(w); err != nil {
+		return err
 	}
 	s.started = s.cfg.Now()
 	if s.id, err = identify(w, s.started); err != nil {

@@ -62,7 +62,7 @@ func TestSweepTakesWhatIsOldAndFinished(t *testing.T) {
 			c.Summary = &storage.Summary{Attachments: []storage.AttachmentBlob{}}
 			if d.Message == old {
 				key := storage.AttachmentKey("acc_1", old, "00ff")
-				c.Summary.Attachments = append(c.Summary.Attachments, storage.AttachmentBlob{Key: key})
+				c.Summary.Attachments = append(c.Summary.Attachments, storage.AttachmentBlob{Key: key, Size: 1, SHA256: hashOfX})
 				if err := config.Blobs.Put(t.Context(), key, bytes.NewReader([]byte("x")), 1); err != nil {
 					t.Fatal(err)
 				}

@@ -23,6 +23,9 @@ func (b *watchedBlobs) Delete(ctx context.Context, key string) error {
 	return b.Blobs.Delete(ctx, key)
 }
 
+// hashOfX is the SHA-256 of the one octet that stands for an attachment here.
+const hashOfX = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+
 // finishWithAttachment accepts a mail and records its delivery, with an attachment in blobs.
 func finishWithAttachment(t *testing.T, s *storage.Store, blobs storage.Blobs, c *clock) (delivery, key string) {
 	t.Helper()
@@ -42,7 +45,7 @@ func completeWithAttachment(t *testing.T, s *storage.Store, blobs storage.Blobs,
 		t.Fatal(err)
 	}
 	c := attempt(d)
-	c.Summary = &storage.Summary{Attachments: []storage.AttachmentBlob{{Key: key}}}
+	c.Summary = &storage.Summary{Attachments: []storage.AttachmentBlob{{Key: key, Size: 1, SHA256: hashOfX}}}
 	if err := complete(s, c); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ func newFsckCommand() *cobra.Command {
 		Use:   "fsck",
 		Short: "Check that everything accepted is there and accounted for",
 		Long: `Check that every message has, for each endpoint that it was routed to, a delivery or a result, and that the bytes of
-every message and attachment exist and match their hash. A server may run meanwhile; nothing is changed.
+every message and of every stored attachment exist and match their hash. A server may run meanwhile; nothing is changed.
 
 Exit code 0: no faults. 1: there are faults, or the check could not be made.`,
 		Args: cobra.NoArgs,
