@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -24,6 +25,9 @@ server's CPU time and memory too. With --smtp it only sends to that address and 
 		Example: "  letterhook bench\n  letterhook bench --rate 25 --messages 500 --connections 1\n  letterhook bench --smtp 127.0.0.1:2525",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Hanging > o.Endpoints {
+				return &exitError{exitUsage, errors.New("--hanging is of --endpoints, and there are not so many")}
+			}
 			if o.Addr == "" {
 				self, err := os.Executable()
 				if err != nil {

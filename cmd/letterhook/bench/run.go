@@ -106,13 +106,14 @@ public_url: http://%[1]s
 data_dir: %[2]s
 smtp:
   listeners: [{name: mx, address: %[3]q, tls: none}]
-  max_messages: 1000000000
-  max_commands: 1000000000
+  max_messages: 1000000
+  max_commands: 1000000
   max_connections_per_ip: 1000
 http:
   public: {address: %[1]q}
   private: {address: %[1]q}
 storage: {min_free: 1MiB}
+delivery: {drain_timeout: 1s} # those that hang would use up any
 log: {level: warn}
 endpoints:
 %[4]sdomains:

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ type Server struct {
 	SMTP string // where it listens
 	HTTP string
 	cmd  *exec.Cmd
+	said *tail         // the end of its standard error, when it has no log
 	done chan struct{} // closed when the process has ended
 	err  error         // what Wait said; set before done is closed
 }
@@ -28,7 +30,7 @@ type ServerOptions struct {
 	Secret  string   // whsec_...; empty: one of its own
 	Env     []string // added to the environment
 	Wrap    []string // command to run it under, for example strace and its flags
-	Log     *os.File // its standard output and error; nil: thrown away
+	Log     *os.File // its standard output and error; nil: only the last lines are kept, for the error of StartServer
 	SMTP    string   // address to listen on; empty: a free port
 	HTTP    string
 
@@ -66,6 +68,9 @@ func StartServer(ctx context.Context, o ServerOptions) (*Server, error) {
 	s.cmd.Env = append(os.Environ(), o.Env...)
 	if o.Log != nil {
 		s.cmd.Stdout, s.cmd.Stderr = o.Log, o.Log
+	} else {
+		s.said = &tail{}
+		s.cmd.Stderr = s.said
 	}
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {
@@ -107,13 +112,25 @@ func (s *Server) greeted(ctx context.Context) error {
 		}
 		select {
 		case <-s.done:
-			return fmt.Errorf("the server ended before it greeted: %w", errors.Join(s.err, errors.New("see its log")))
+			return s.early()
 		case <-ctx.Done():
 			return fmt.Errorf("the server did not greet in time: %w", err)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
+
+// early is the error of a server that ended before it greeted.
+func (s *Server) early() error {
+	said := "see its log"
+	if s.said != nil {
+		said = s.said.String()
+	}
+	return fmt.Errorf("the server ended before it greeted (%w): %s", cmp.Or(s.err, errEndedWell), said)
+}
+
+// errEndedWell stands for the error of a process that ended without one.
+var errEndedWell = errors.New("exit status 0")
 
 // PID is the id of the process (of the wrapping command, if there is one).
 func (s *Server) PID() int { return s.cmd.Process.Pid }
