@@ -2,7 +2,7 @@ package storage
 
 import (
 	"fmt"
-	"sync/atomic"
+	"math"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,10 +17,9 @@ type metrics struct {
 	batchAccepts  prometheus.Histogram
 	commitSeconds prometheus.Histogram
 	acceptSeconds prometheus.Histogram
-	pending       atomic.Int64
 }
 
-func newMetrics(r prometheus.Registerer, s *Store, pending int64) (*metrics, error) {
+func newMetrics(r prometheus.Registerer, s *Store) (*metrics, error) {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "letterhook", Subsystem: "storage", Name: name, Help: help})
 	}
@@ -39,7 +38,6 @@ func newMetrics(r prometheus.Registerer, s *Store, pending int64) (*metrics, err
 		commitSeconds: histogram("commit_seconds", "Duration of a transaction with its sync.", seconds),
 		acceptSeconds: histogram("accept_seconds", "Time from the last octet of a mail until it was durable.", seconds),
 	}
-	m.pending.Store(pending)
 	if r == nil {
 		return m, nil
 	}
@@ -48,7 +46,7 @@ func newMetrics(r prometheus.Registerer, s *Store, pending int64) (*metrics, err
 	}
 	for _, c := range []prometheus.Collector{
 		m.accepts, m.duplicates, m.completions, m.failed, m.batchAccepts, m.commitSeconds, m.acceptSeconds,
-		gauge("pending_deliveries", "Deliveries that are not finished.", func() float64 { return float64(m.pending.Load()) }),
+		gauge("pending_deliveries", "Deliveries that are not finished.", s.countPending),
 		gauge("accepts_waiting", "Mails that wait for the disk.", func() float64 { return float64(s.AcceptsWaiting()) }),
 		gauge("free_bytes", "Free space of the data folder.", func() float64 { n, _ := s.FreeSpace(); return float64(n) }),
 	} {
@@ -59,10 +57,19 @@ func newMetrics(r prometheus.Registerer, s *Store, pending int64) (*metrics, err
 	return m, nil
 }
 
+// countPending asks the database, for a command beside the server adds deliveries too. A gauge can tell no error: it is
+// NaN then.
+func (s *Store) countPending() float64 {
+	var n int64
+	if err := s.read.QueryRow("SELECT count(*) FROM delivery").Scan(&n); err != nil {
+		return math.NaN()
+	}
+	return float64(n)
+}
+
 // commit counts a transaction that was committed.
 func (m *metrics) commit(b *batch, tx *transaction, took time.Duration) {
 	m.commitSeconds.Observe(took.Seconds())
-	m.pending.Add(int64(tx.inserted - tx.finished))
 	if n := len(b.accepts); n > 0 {
 		m.batchAccepts.Observe(float64(n))
 		m.accepts.Add(float64(tx.messages))

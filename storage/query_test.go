@@ -114,7 +114,13 @@ func TestMetrics(t *testing.T) {
 	text := content(10)
 	accept(t, s, envelope("ep_1", "ep_2"), newBody(text))
 	accept(t, s, envelope("ep_1", "ep_2"), newBody(text))
-	if err := complete(s, attempt(due(t, s, "ep_1")[0])); err != nil {
+	done := due(t, s, "ep_1")[0]
+	if err := complete(s, attempt(done)); err != nil {
+		t.Fatal(err)
+	}
+	// A command beside the server: what it adds counts too.
+	beside := open(t, storage.Config{Dir: config.Dir, Blobs: config.Blobs, Keys: config.Keys, Beside: true})
+	if err := beside.Retry(t.Context(), done.ID); err != nil {
 		t.Fatal(err)
 	}
 	families, err := registry.Gather()
@@ -130,7 +136,7 @@ func TestMetrics(t *testing.T) {
 		"letterhook_storage_messages_total":     1,
 		"letterhook_storage_duplicates_total":   1,
 		"letterhook_storage_attempts_total":     1,
-		"letterhook_storage_pending_deliveries": 1,
+		"letterhook_storage_pending_deliveries": 2,
 		"letterhook_storage_accepts_waiting":    0,
 		"letterhook_storage_batch_accepts":      2,
 		"letterhook_storage_accept_seconds":     2,

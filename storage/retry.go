@@ -16,7 +16,6 @@ func (s *Store) Retry(ctx context.Context, deliveryID string) error {
 	if !ok {
 		return fmt.Errorf("retry %q: %w", deliveryID, ErrNotFound)
 	}
-	added := int64(0)
 	err := s.do(ctx, func(w *writer) error {
 		now := s.cfg.Now().UnixMilli()
 		changed, err := w.exec("UPDATE delivery SET due_at = ? WHERE message > ? AND message < ? AND id = ?", now, low, high, deliveryID)
@@ -44,14 +43,12 @@ func (s *Store) Retry(ctx context.Context, deliveryID string) error {
 		if err != nil {
 			return err
 		}
-		added++
 		_, err = w.exec("UPDATE delivery_result SET replayed_by = ? WHERE message = ? AND id = ?", id, message, deliveryID)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("retry %s: %w", deliveryID, err)
 	}
-	s.metrics.pending.Add(added)
 	return nil
 }
 

@@ -132,10 +132,6 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err := s.begin(ctx, w); err != nil {
 		return err
 	}
-	pending, err := w.queryInt("SELECT count(*) FROM delivery")
-	if err != nil {
-		return err
-	}
 	if s.read, err = sql.Open("sqlite", s.dsn(true)); err != nil {
 		return err
 	}
@@ -151,7 +147,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 		}
 	}
 	s.committer.segments = s.segments
-	if s.metrics, err = newMetrics(s.cfg.Registerer, s, pending); err != nil {
+	if s.metrics, err = newMetrics(s.cfg.Registerer, s); err != nil {
 		return err
 	}
 	s.committer.metrics = s.metrics

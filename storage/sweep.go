@@ -47,20 +47,7 @@ func (s *Store) Sweep(ctx context.Context, r Retention) (swept Swept, err error)
 	if err := s.sweepDedupe(ctx, now); err != nil {
 		return swept, fmt.Errorf("sweep dedupe keys: %w", err)
 	}
-	if err := s.recount(ctx); err != nil {
-		return swept, fmt.Errorf("count deliveries: %w", err)
-	}
 	return swept, nil
-}
-
-// recount sets the gauge of deliveries. It is counted beside the committer, so it may be off by what is written meanwhile.
-func (s *Store) recount(ctx context.Context) error {
-	var pending int64
-	err := s.read.QueryRowContext(ctx, "SELECT count(*) FROM delivery").Scan(&pending)
-	if err == nil {
-		s.metrics.pending.Store(pending)
-	}
-	return err
 }
 
 // stored is a message whose attachments may lie in Blobs.

@@ -77,8 +77,6 @@ type transaction struct {
 	*writer
 	now        time.Time
 	values     *values
-	inserted   int // deliveries
-	finished   int // deliveries
 	messages   int
 	duplicates int // messages
 	attempts   int
@@ -158,7 +156,6 @@ func (t *transaction) accepts(as []*acceptance) error {
 			for i := range m.deliveries {
 				d := &m.deliveries[i]
 				v.deliveries = append(v.deliveries, d.Message, d.ID, d.Endpoint, d.DueAt.UnixMilli(), int64(0), int64(0), d.CreatedAt.UnixMilli())
-				t.inserted++
 			}
 		}
 	}
@@ -315,7 +312,6 @@ func (t *transaction) finish(cs []*completing) (bool, error) {
 	if _, err := t.execRows(deleteDeliveries, v.gone); err != nil {
 		return false, err
 	}
-	t.finished += len(cs)
 	return true, t.record(cs)
 }
 
