@@ -190,7 +190,8 @@ func writeText(h hash.Hash, s string) {
 	_, _ = io.WriteString(h, s) // a hash takes everything
 }
 
-// AcceptsWaiting is the number of mails that wait for the disk now. Whoever can wait gives way to them.
+// AcceptsWaiting is the number of mails that wait for the disk or are being written to it now. Whoever can wait gives way
+// to them.
 func (s *Store) AcceptsWaiting() int {
 	n := s.queue.acceptsWaiting()
 	if s.packer != nil {

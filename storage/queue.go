@@ -91,6 +91,7 @@ type task struct {
 type queue struct {
 	mu          sync.Mutex
 	accepts     acceptances
+	taken       int // acceptances in the batch that is being written
 	completions []*completing
 	since       time.Time // when the first of completions came
 	begins      []*beginning
@@ -198,6 +199,7 @@ func (q *queue) take() (b *batch, wait time.Duration, last bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	b = &batch{accepts: q.accepts.take()}
+	q.taken = len(b.accepts)
 	b.begins, q.begins = q.begins, nil
 	b.tasks, q.tasks = q.tasks, nil
 	going := len(b.accepts) > 0 || len(b.begins) > 0 || q.closed
@@ -253,5 +255,5 @@ func (q *queue) withdrawTask(t *task) bool {
 func (q *queue) acceptsWaiting() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.accepts)
+	return len(q.accepts) + q.taken
 }
