@@ -43,7 +43,7 @@ func (p *place) load() (*config.Config, error) {
 		}
 	}
 	if path != "" {
-		return config.Load(path, os.Environ())
+		return config.LoadStorage(path, os.Environ())
 	}
 	return devConfig(data), nil
 }

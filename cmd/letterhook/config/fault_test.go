@@ -52,7 +52,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("a: &a [*a]\nsmtp: *a\n"))
 	f.Add([]byte("hostname: !!str 5\nsmtp: {listeners: [5, {name: {}}]}\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		c, err := parse("fuzz.yaml", text, nil)
+		c, err := parse("fuzz.yaml", text, nil, func(string) bool { return true })
 		if (c == nil) == (err == nil) {
 			t.Fatalf("config %v, error %v", c, err)
 		}

@@ -22,10 +22,27 @@ func Load(path string, environ []string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
-	return parse(path, text, environ)
+	return parse(path, text, environ, func(string) bool { return true })
 }
 
-func parse(path string, text []byte, environ []string) (*Config, error) {
+// LoadStorage is [Load] for a command that only looks into the data folder. Faults of other keys than data_dir and those
+// of storage are passed over: the shell of an operator need not know the secrets of the endpoints.
+func LoadStorage(path string, environ []string) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	return parse(path, text, environ, ofStorage)
+}
+
+// ofStorage says whether a fault of key hides where the data lie. A fault of the file as a whole has no key.
+func ofStorage(key string) bool {
+	key = strings.ToLower(strings.TrimPrefix(key, environmentPrefix))
+	return key == "" || key == "data_dir" || strings.HasPrefix(key, "storage")
+}
+
+// parse reads a configuration. Only faults of keys that matter are told.
+func parse(path string, text []byte, environ []string, matters func(key string) bool) (*Config, error) {
 	f := &faults{file: path}
 	c := Default()
 	env := variables(environ)
@@ -47,6 +64,7 @@ func parse(path string, text []byte, environ []string) (*Config, error) {
 	c.warnUnknown(env, known)
 	c.complete(f)
 	c.validate(f)
+	f.list = slices.DeleteFunc(f.list, func(fault Fault) bool { return !matters(fault.Key) })
 	if err := f.err(); err != nil {
 		return nil, err
 	}
@@ -144,7 +162,7 @@ func (c *Config) complete(f *faults) {
 
 func (c *Config) completeS3(f *faults) {
 	s3 := &c.Storage.S3
-	if s3.SecretKeyFile == "" {
+	if s3.SecretKeyFile == "" || c.Storage.Blobs != BlobsS3 {
 		return
 	}
 	const key = "storage.s3.secret_key_file"

@@ -67,7 +67,6 @@ func loadExample(t *testing.T) *Config {
 	cert, key := certificate(t)
 	text = []byte(strings.NewReplacer(
 		"/etc/letterhook/mx.example.com.crt", cert, "/etc/letterhook/mx.example.com.key", key,
-		"/etc/letterhook/s3.key", writeFile(t, "s3.key", []byte("s3cret\n")),
 		"/etc/letterhook/archive.secret", writeFile(t, "archive.secret", []byte("# newest first\n"+testSecret+"\n")),
 	).Replace(string(text)))
 	c, err := Load(writeFile(t, "letterhook.yaml", text), []string{"APP_SECRET=" + testSecret, "APP_TOKEN=t0ken"})
@@ -90,9 +89,6 @@ func TestExampleIsValid(t *testing.T) {
 	}
 	if got := c.Endpoints[1].Account; got != DefaultAccount {
 		t.Errorf("the account left out is %q", got)
-	}
-	if got := c.Storage.S3.SecretAccessKey; got != "s3cret" {
-		t.Errorf("the secret access key of the file is %q", got)
 	}
 	line := slices.Index(strings.Split(readFile(t, example), "\n"), "  - name: archive") + 1
 	if want := "letterhook.yaml:" + itoa(line); c.Endpoints[1].Source != want {
@@ -280,5 +276,46 @@ func TestValues(t *testing.T) {
 	var secret Secret
 	if err := secret.UnmarshalText([]byte(testSecret)); err != nil || len(secret) != 24 || strings.Contains(fmt.Sprint(secret), "MDEy") {
 		t.Errorf("secret: %v, %v", secret, err)
+	}
+}
+
+// TestLoadStorage reads a configuration as a command beside the server does.
+func TestLoadStorage(t *testing.T) {
+	text := `data_dir: /somewhere
+tls: {certificates: [{cert_file: /none, key_file: /none}]}
+storage: {s3: {secret_key_file: /none}} # without blobs: s3 nobody reads it
+endpoints: [{name: app, url: "https://app.example", secrets: ["${LETTERHOOK_TEST_UNSET}"]}]
+`
+	c, err := LoadStorage(writeFile(t, "letterhook.yaml", []byte(text)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.DataDir != "/somewhere" {
+		t.Errorf("data_dir is %q", c.DataDir)
+	}
+	for _, wrong := range []string{"data_dir: ${LETTERHOOK_TEST_UNSET}", "storage: {blobs: tape}", "endpoints: {"} {
+		if _, err := LoadStorage(writeFile(t, "letterhook.yaml", []byte(wrong)), nil); err == nil {
+			t.Errorf("%q passes", wrong)
+		}
+	}
+	environ := []string{"LETTERHOOK_STORAGE_MIN_FREE=much"}
+	if _, err := LoadStorage(writeFile(t, "letterhook.yaml", []byte(text)), environ); err == nil {
+		t.Errorf("%q passes", environ)
+	}
+}
+
+func TestSecretKeyFile(t *testing.T) {
+	text := "data_dir: /somewhere\nstorage: {blobs: s3, s3: {bucket: mail, region: eu-north-1, access_key_id: id, secret_key_file: FILE}}\n"
+	present := strings.ReplaceAll(text, "FILE", writeFile(t, "s3.key", []byte("s3cret\n")))
+	c, err := LoadStorage(writeFile(t, "letterhook.yaml", []byte(present)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Storage.S3.SecretAccessKey; got != "s3cret" {
+		t.Errorf("the secret access key of the file is %q", got)
+	}
+	absent := strings.ReplaceAll(text, "FILE", "/none")
+	if _, err := LoadStorage(writeFile(t, "letterhook.yaml", []byte(absent)), nil); err == nil {
+		t.Error("a key file that is missing passes")
 	}
 }
