@@ -45,3 +45,13 @@ func makeFolder(path string, sync func(path string) error) error {
 	}
 	return nil
 }
+
+// makeFile makes an empty file for the owner alone, unless it is there. SQLite would let everybody read the one that it
+// makes; the files beside a database get its permissions.
+func makeFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}

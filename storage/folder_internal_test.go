@@ -59,3 +59,22 @@ func TestStoreMakesItsFoldersDurable(t *testing.T) {
 		}
 	}
 }
+
+// TestFilesAreTheOwnersAlone looks at every file that an open store has made: the keys of messages stand in the database.
+func TestFilesAreTheOwnersAlone(t *testing.T) {
+	cfg := Config{Dir: filepath.Join(t.TempDir(), "data")}
+	s, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	files, err := filepath.Glob(filepath.Join(cfg.Dir, "letterhook.db*"))
+	if err != nil || len(files) != 3 {
+		t.Fatalf("files %q, error %v; want database, log and shared memory", files, err)
+	}
+	for _, path := range files {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s is %v, error %v", path, info.Mode(), err)
+		}
+	}
+}

@@ -116,6 +116,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 		if s.lock, err = lockFolder(s.cfg.Dir); err != nil {
 			return err
 		}
+		if err := makeFile(s.databasePath()); err != nil {
+			return err
+		}
 	} else if _, err := os.Stat(s.databasePath()); err != nil {
 		return err // else SQLite would make an empty one
 	}
