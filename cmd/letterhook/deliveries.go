@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -30,7 +31,7 @@ func newDeliveriesList(at *place) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List deliveries, the newest first",
+		Short: "List deliveries, those of the newest message first",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch filter.State {
@@ -39,17 +40,26 @@ func newDeliveriesList(at *place) *cobra.Command {
 				return &exitError{exitUsage, fmt.Errorf("--state is pending, delivered or dead, not %q", filter.State)}
 			}
 			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
+				known, err := readEndpoints(cmd.Context(), store)
+				if err != nil {
+					return err
+				}
+				if filter.Endpoint != "" {
+					if filter.Endpoint, err = known.find(filter.Endpoint); err != nil {
+						return err
+					}
+				}
 				rows, err := store.Deliveries(cmd.Context(), filter)
 				if err != nil {
 					return err
 				}
-				return printDeliveries(cmd.OutOrStdout(), rows, asJSON)
+				return printDeliveries(cmd.OutOrStdout(), rows, known, asJSON)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&filter.State, "state", "", "only pending, delivered or dead ones")
 	cmd.Flags().StringVar(&filter.Message, "message", "", "only of the message with this `id`")
-	cmd.Flags().StringVar(&filter.Endpoint, "endpoint", "", "only to the endpoint with this `id`")
+	cmd.Flags().StringVar(&filter.Endpoint, "endpoint", "", "only to the endpoint with this `name` or id")
 	cmd.Flags().IntVarP(&filter.Limit, "limit", "n", 50, "at most so many")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per delivery")
 	return cmd
@@ -60,8 +70,9 @@ type deliveryLine struct {
 	ID         string     `json:"id"`
 	Message    string     `json:"message_id"`
 	Endpoint   string     `json:"endpoint_id"`
+	Name       string     `json:"endpoint"` // its name
 	State      string     `json:"state"`
-	Reason     string     `json:"reason"` // of a finished one
+	Reason     string     `json:"reason"` // of a finished one, or why it waits
 	Attempts   int        `json:"attempts"`
 	Replay     bool       `json:"replay"`
 	CreatedAt  time.Time  `json:"created_at"`
@@ -70,11 +81,15 @@ type deliveryLine struct {
 	ReplayedBy string     `json:"replayed_by"` // the delivery that was made to replay this one
 }
 
-func deliveryLines(rows []storage.DeliveryRow) []deliveryLine {
+func deliveryLines(rows []storage.DeliveryRow, known endpoints) []deliveryLine {
 	lines := make([]deliveryLine, len(rows))
 	for i, r := range rows {
+		reason := r.Reason
+		if r.State == storage.StatePending {
+			reason = known.reason(&r)
+		}
 		lines[i] = deliveryLine{
-			r.ID, r.Message, r.Endpoint, r.State, r.Reason, r.Attempts, r.Replay, r.CreatedAt,
+			r.ID, r.Message, r.Endpoint, known.name(r.Endpoint), r.State, reason, r.Attempts, r.Replay, r.CreatedAt,
 			optionalTime(r.DueAt), optionalTime(r.FinishedAt), r.ReplayedBy,
 		}
 	}
@@ -108,9 +123,9 @@ func attemptLines(attempts []storage.Attempt) []attemptLine {
 	return lines
 }
 
-func printDeliveries(w io.Writer, rows []storage.DeliveryRow, asJSON bool) error {
+func printDeliveries(w io.Writer, rows []storage.DeliveryRow, known endpoints, asJSON bool) error {
 	if asJSON {
-		for _, l := range deliveryLines(rows) {
+		for _, l := range deliveryLines(rows, known) {
 			if err := printJSON(w, l); err != nil {
 				return err
 			}
@@ -124,7 +139,8 @@ func printDeliveries(w io.Writer, rows []storage.DeliveryRow, asJSON bool) error
 		if at.IsZero() {
 			at = r.FinishedAt
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", r.ID, r.Endpoint, r.State, r.Attempts, moment(r.CreatedAt), moment(at), printable(r.Reason, false))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", r.ID, printable(known.name(r.Endpoint), false), r.State, r.Attempts,
+			moment(r.CreatedAt), moment(at), printable(known.reason(&r), false))
 	}
 	return table.Flush()
 }
@@ -136,8 +152,8 @@ func printAttempts(w io.Writer, attempts []storage.Attempt) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "\nATTEMPT OF\tN\tAT\tTOOK\tOUTCOME\tSTATUS\tERROR")
 	for _, a := range attempts {
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%d\t%s\n", a.Delivery, a.N, moment(a.At), a.Duration.Round(time.Millisecond),
-			a.Outcome, a.Status, printable(a.Detail.Error, false))
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", a.Delivery, a.N, moment(a.At), a.Duration.Round(time.Millisecond),
+			a.Outcome, status(a.Status), printable(a.Detail.Error, false))
 	}
 	return table.Flush()
 }
@@ -170,13 +186,17 @@ func showDelivery(ctx context.Context, store *storage.Store, id string, w io.Wri
 	if err != nil {
 		return err
 	}
+	known, err := readEndpoints(ctx, store)
+	if err != nil {
+		return err
+	}
 	if asJSON {
 		return printJSON(w, struct {
 			deliveryLine
 			Log []attemptLine `json:"log"`
-		}{deliveryLines(rows)[0], attemptLines(attempts)})
+		}{deliveryLines(rows, known)[0], attemptLines(attempts)})
 	}
-	if err := printDeliveries(w, rows, false); err != nil {
+	if err := printDeliveries(w, rows, known, false); err != nil {
 		return err
 	}
 	return printAttempts(w, attempts)
@@ -192,13 +212,37 @@ attempt waits no longer. A running server notices within a second.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
 				for _, id := range args {
-					if err := store.Retry(cmd.Context(), id); err != nil {
+					if err := retryDelivery(cmd.Context(), store, id, cmd.OutOrStdout()); err != nil {
 						return err
 					}
-					fmt.Fprintf(cmd.OutOrStdout(), "%s is tried again\n", id)
 				}
 				return nil
 			})
 		},
 	}
+}
+
+// retryDelivery says under which id the delivery goes on.
+func retryDelivery(ctx context.Context, store *storage.Store, id string, w io.Writer) error {
+	if err := store.Retry(ctx, id); err != nil {
+		return err
+	}
+	rows, err := store.Deliveries(ctx, storage.DeliveryFilter{ID: id})
+	if err != nil {
+		return err
+	}
+	if len(rows) == 1 && rows[0].ReplayedBy != "" {
+		_, err = fmt.Fprintf(w, "%s is tried again as %s\n", id, rows[0].ReplayedBy)
+	} else {
+		_, err = fmt.Fprintf(w, "%s is tried again\n", id)
+	}
+	return err
+}
+
+// status writes the status of a response; there is none when the connection failed.
+func status(code int) string {
+	if code == 0 {
+		return ""
+	}
+	return strconv.Itoa(code)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -67,10 +68,14 @@ func lineOf(m *storage.Mail) messageLine {
 
 // subject is what is known of it.
 func (l *messageLine) subject() string {
-	if l.Summary == nil {
+	switch {
+	case l.Summary != nil:
+		return l.Summary.Subject
+	case slices.ContainsFunc(l.Envelope.Recipients, func(r inbound.Recipient) bool { return len(r.Endpoints) > 0 }):
 		return "(not parsed yet)"
+	default:
+		return "(discarded)" // by routes without endpoints: nobody will parse it
 	}
-	return l.Summary.Subject
 }
 
 func printMessages(w io.Writer, mails []*storage.Mail, asJSON bool) error {
@@ -162,13 +167,17 @@ func showMessage(ctx context.Context, store *storage.Store, id string, w io.Writ
 	if err != nil {
 		return err
 	}
+	known, err := readEndpoints(ctx, store)
+	if err != nil {
+		return err
+	}
 	l := lineOf(m)
 	if asJSON {
 		return printJSON(w, struct {
 			messageLine
 			Deliveries []deliveryLine `json:"deliveries"`
 			Attempts   []attemptLine  `json:"attempts"`
-		}{l, deliveryLines(deliveries), attemptLines(attempts)})
+		}{l, deliveryLines(deliveries, known), attemptLines(attempts)})
 	}
 	fmt.Fprintf(w, "message    %s\nreceived   %s from %s\nsize       %d octets, sha256 %s\nfrom       <%s>\n", l.ID, moment(l.ReceivedAt),
 		l.Envelope.RemoteIP, l.Size, l.SHA256, printable(l.Envelope.ReversePath.String(), false))
@@ -176,7 +185,7 @@ func showMessage(ctx context.Context, store *storage.Store, id string, w io.Writ
 		fmt.Fprintf(w, "to         %s\n", printable(r.Path.String(), false))
 	}
 	fmt.Fprintf(w, "subject    %s\n\n", printable(l.subject(), false))
-	if err := printDeliveries(w, deliveries, false); err != nil {
+	if err := printDeliveries(w, deliveries, known, false); err != nil {
 		return err
 	}
 	return printAttempts(w, attempts)
@@ -212,14 +221,18 @@ func retryMessage(ctx context.Context, store *storage.Store, id string, all bool
 	if err != nil {
 		return err
 	}
+	retried := false
 	for _, d := range deliveries {
 		if d.State == storage.StateDelivered && !all || d.ReplayedBy != "" {
 			continue
 		}
-		if err := store.Retry(ctx, d.ID); err != nil {
+		if err := retryDelivery(ctx, store, d.ID, w); err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "%s is tried again\n", d.ID)
+		retried = true
 	}
-	return nil
+	if !retried {
+		_, err = fmt.Fprintf(w, "%s: nothing to retry\n", id)
+	}
+	return err
 }

@@ -138,6 +138,7 @@ func (s *server) apply(ctx context.Context, c *config.Config, d storage.Declarat
 	s.identity.Store(identity)
 	s.directory.Store(directory)
 	s.retention.Store(retention(c))
+	s.warnWaiting(ctx)
 	return nil
 }
 
