@@ -164,7 +164,7 @@ func (o *devOptions) greet(out io.Writer, s *server, secret string) {
 		to = "posted to " + o.forward
 	}
 	fmt.Fprintf(out, "Ready. Mail to any domain is taken at %s and %s.\n", smtp, to)
-	fmt.Fprintf(out, "  try      letterhook send --smtp %s --to hello@in.example.com\n", smtp)
+	fmt.Fprintf(out, "  try      %s send --smtp %s --to hello@in.example.com\n", os.Args[0], smtp)
 	fmt.Fprintf(out, "  links    %s\n", s.cfg.PublicURL)
 	fmt.Fprintf(out, "  data     %s\n", o.data)
 	fmt.Fprintf(out, "  secret   %s\n", secret)

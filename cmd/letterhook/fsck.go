@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,9 @@ func newFsckCommand() *cobra.Command {
 		Long: `Check that every message has, for each endpoint that it was routed to, a delivery or a result, and that the bytes of
 every message and of every stored attachment exist and match their hash. A server may run meanwhile; nothing is changed.
 
+A store that keeps its bytes in a bucket needs --config: with --data only the folder is looked at, and all that lies in
+the bucket is called lost.
+
 Exit code 0: no faults. 1: there are faults, or the check could not be made.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -32,6 +36,9 @@ Exit code 0: no faults. 1: there are faults, or the check could not be made.`,
 				})
 				if err != nil {
 					return err
+				}
+				if faults == 1 {
+					return &exitError{exitFailed, errors.New("1 fault")}
 				}
 				if faults > 0 {
 					return &exitError{exitFailed, fmt.Errorf("%d faults", faults)}

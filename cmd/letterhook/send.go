@@ -55,7 +55,7 @@ reached, and nothing was refused for good.`,
 	f.StringArrayVarP(&o.attach, "attach", "a", nil, "`file` to attach to the sample mail; may be repeated")
 	f.IntVarP(&o.count, "count", "n", 1, "how often to send each message")
 	f.IntVar(&o.connections, "connections", 1, "how many connections to send over")
-	f.StringVar(&o.tls, "tls", string(tlsAuto), "auto, never or require")
+	f.StringVar(&o.tls, "tls", string(tlsAuto), "auto: STARTTLS where offered, any certificate; never: in clear; require: STARTTLS and a certificate that verifies")
 	f.BoolVar(&o.json, "json", false, "print one JSON object per message")
 	return cmd
 }
@@ -241,9 +241,9 @@ func (o *sendOptions) report(out io.Writer, results <-chan sent, cancel func()) 
 	case failed != nil:
 		return failed
 	case refused > 0:
-		return &exitError{exitFailed, fmt.Errorf("%d of %d messages were not accepted", refused+temporary, accepted+refused+temporary)}
+		return &exitError{exitFailed, fmt.Errorf("%d of %d not accepted", refused+temporary, accepted+refused+temporary)}
 	case temporary > 0:
-		return &exitError{exitTemporary, fmt.Errorf("%d of %d messages were not accepted now", temporary, accepted+temporary)}
+		return &exitError{exitTemporary, fmt.Errorf("%d of %d not accepted for now", temporary, accepted+temporary)}
 	default:
 		return nil
 	}
