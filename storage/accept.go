@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -44,27 +45,37 @@ func (s *Store) Accept(ctx context.Context, env *inbound.Envelope, body inbound.
 		return nil, ErrBeside
 	}
 	start := time.Now()
+	messages, err := s.accept(ctx, env, body)
+	if err != nil {
+		if !errors.Is(err, context.Canceled) && !errors.Is(err, errNoRecipients) { // those say nothing about the storage
+			s.trouble.note(err, s.cfg.Now())
+		}
+		return nil, fmt.Errorf("accept: %w", err)
+	}
+	s.trouble.note(nil, s.cfg.Now())
+	s.metrics.acceptSeconds.Observe(time.Since(start).Seconds())
+	s.unacked.put(messages)
+	ids := make([]string, len(messages))
+	for i, m := range messages {
+		ids[i] = m.id
+	}
+	return ids, nil
+}
+
+// accept stores a mail as one message for each of its accounts.
+func (s *Store) accept(ctx context.Context, env *inbound.Envelope, body inbound.Body) ([]*incoming, error) {
 	a := &acceptance{done: make(chan error, 1)}
 	for _, account := range accountsOf(env) {
 		m, err := s.prepare(ctx, account, env, body)
 		if err != nil {
-			return nil, fmt.Errorf("accept: %w", err)
+			return nil, err
 		}
 		a.messages = append(a.messages, m)
 	}
 	if len(a.messages) == 0 {
-		return nil, fmt.Errorf("accept: %w", errNoRecipients)
+		return nil, errNoRecipients
 	}
-	if err := s.submit(ctx, a); err != nil {
-		return nil, fmt.Errorf("accept: %w", err)
-	}
-	s.metrics.acceptSeconds.Observe(time.Since(start).Seconds())
-	s.unacked.put(a.messages)
-	ids := make([]string, len(a.messages))
-	for i, m := range a.messages {
-		ids[i] = m.id
-	}
-	return ids, nil
+	return a.messages, s.submit(ctx, a)
 }
 
 // submit queues an acceptance and waits for its answer.

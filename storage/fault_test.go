@@ -35,8 +35,14 @@ func TestAcceptFailsWholeAndRecovers(t *testing.T) {
 					t.Fatalf("accepted as %q", ids)
 				}
 				checkEmpty(t, s)
+				if s.AcceptTrouble() == nil {
+					t.Error("no trouble after a mail that was not stored")
+				}
 				damage(t, config, "DROP TRIGGER fault")
 				ids := accept(t, s, envelope("ep_1"), newBody(text))
+				if err := s.AcceptTrouble(); err != nil {
+					t.Errorf("trouble after a mail that was stored: %v", err)
+				}
 				if !bytes.Equal(readRaw(t, s, ids[0]), text) {
 					t.Error("other bytes came back")
 				}

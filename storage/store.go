@@ -74,6 +74,7 @@ type Store struct {
 	unacked   unacknowledged
 	buffers   buffers
 	disk      disk
+	trouble   trouble
 	id        string    // of the store, for ever; empty beside a server
 	started   time.Time // names the span of this run
 	// orphansSwept is when Blobs was last listed as a whole; it belongs to the one goroutine that sweeps.

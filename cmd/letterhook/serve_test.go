@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -210,5 +211,27 @@ func TestAddressInUse(t *testing.T) {
 	entries, err := os.ReadDir(c.DataDir)
 	if err != nil || len(entries) > 0 {
 		t.Errorf("the data folder was touched: %v, %v", entries, err)
+	}
+}
+
+// TestNotReadyWhenNothingIsStored takes away the folder that mail is written to.
+func TestNotReadyWhenNothingIsStored(t *testing.T) {
+	s := serveFile(t, strings.ReplaceAll(served, "URL", "http://127.0.0.1:1/"))
+	segments := filepath.Join(s.cfg.DataDir, "segments")
+	if err := os.RemoveAll(segments); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(segments, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := sendOptions{
+		from: "a@sender.example", to: []string{"ann@in.example.com"},
+		server: s.smtpListeners[0].Addr().String(), helo: "localhost", tls: "auto", count: 1, connections: 1,
+	}
+	if err := o.run(t.Context(), nil, nil, io.Discard); err == nil {
+		t.Fatal("the mail was accepted")
+	}
+	if err := s.ready(); err == nil || !strings.Contains(err.Error(), "could not be stored") {
+		t.Errorf("ready says %v", err)
 	}
 }

@@ -305,9 +305,11 @@ func (s *server) ready() error {
 		return errors.New("stopping")
 	case s.store.DiskFull():
 		return errors.New("the disk is nearly full")
-	default:
-		return nil
 	}
+	if err := s.store.AcceptTrouble(); err != nil {
+		return fmt.Errorf("the last mail could not be stored: %w", err)
+	}
+	return nil
 }
 
 // sweepEvery is the rhythm of retention.
