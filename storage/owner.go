@@ -18,6 +18,9 @@ const (
 	maxOwner = 100
 
 	storePrefix = "store_"
+
+	// noSuchBucket is an answer and no outage: nobody but the operator can mend it.
+	noSuchBucket = "NoSuchBucket"
 )
 
 // identify gives the store's own id, which is made with the first migration and lives as long as the database.
@@ -72,8 +75,8 @@ func (s *Store) readOwner(ctx context.Context) (_ string, err error) {
 	return string(b), err
 }
 
-// ownAtStart refuses blobs of another store. When they cannot be asked now the store opens all the same, for mail must be
-// taken while a bucket is away: nothing but the sweep of orphans needs the answer, and that asks again.
+// ownAtStart refuses blobs of another store, and a bucket that the server says there is none of. When they cannot be asked
+// now the store opens all the same, for mail must be taken while a bucket is away: nothing but the sweep of orphans needs the answer, and that asks again.
 func (s *Store) ownAtStart(ctx context.Context) error {
 	if s.cfg.Blobs == nil {
 		return nil
@@ -81,7 +84,7 @@ func (s *Store) ownAtStart(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, ownerWait)
 	defer cancel()
 	err := s.own(ctx)
-	if err != nil && !errors.Is(err, ErrForeign) {
+	if err != nil && !errors.Is(err, ErrForeign) && codeOf(err) != noSuchBucket {
 		s.cfg.Log.Warn("the blobs cannot be reached; the store opens without them", "error", err)
 		return nil
 	}

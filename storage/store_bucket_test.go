@@ -163,3 +163,14 @@ func TestStoreOnBucketInTrouble(t *testing.T) {
 		t.Errorf("%d deliveries for 5 accepted messages, %v", len(owed), err)
 	}
 }
+
+func TestOpenWithoutItsBucket(t *testing.T) {
+	bucket := newFakeS3(t, nil).open(t, func(cfg *BucketConfig) { cfg.Bucket = "nobody-made-this" })
+	s, err := Open(t.Context(), Config{Dir: t.TempDir(), Blobs: bucket, PackInBlobs: true})
+	if err == nil {
+		s.Close()
+	}
+	if codeOf(err) != noSuchBucket {
+		t.Errorf("a store on a bucket that does not exist opens with %v", err)
+	}
+}
