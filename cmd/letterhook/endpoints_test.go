@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -51,5 +53,26 @@ func TestEndpointThatIsGone(t *testing.T) {
 	}
 	if out, err := command(t, "messages", "retry", "-c", s.path, id); err != nil || !strings.Contains(out, " is tried again\n") {
 		t.Errorf("error %v, retry says %s", err, out)
+	}
+}
+
+// TestRetryNamesItsReplay retries a message that was delivered.
+func TestRetryNamesItsReplay(t *testing.T) {
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer receiver.Close()
+	s := serveFile(t, strings.ReplaceAll(served, "URL", receiver.URL))
+	id := send(t, s.smtpListeners[0].Addr().String(), sendOptions{from: "a@sender.example", to: []string{"ann@in.example.com"}})
+	s.log.await(t, "outcome=delivered")
+	s.stop() // it writes the result before it ends
+	s.done <- <-s.done
+	for _, test := range []struct{ args, want string }{
+		{"retry " + id, id + ": nothing to retry\n"},
+		{"retry --all " + id, " is tried again as dlv_"},
+		{"show " + id, "(replayed by dlv_"},
+	} {
+		out, err := command(t, append([]string{"messages", "-c", s.path}, strings.Fields(test.args)...)...)
+		if err != nil || !strings.Contains(out, test.want) {
+			t.Errorf("%s: error %v, output\n%s", test.args, err, out)
+		}
 	}
 }
