@@ -121,6 +121,7 @@ func (c *committer) keepQuiet(b *batch, err error) {
 
 // finish answers everybody in a batch that was committed.
 func (c *committer) finish(b *batch) {
+	c.queue.written() // before the hand-over, or the deliveries would give way to the very mails that they are of
 	if len(b.accepts) > 0 {
 		c.step("tx-committed")
 	}

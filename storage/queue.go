@@ -226,6 +226,13 @@ func (q *queue) take() (b *batch, wait time.Duration, last bool) {
 	return b, wait, q.closed && b.empty()
 }
 
+// written says that the batch that was taken last is on the disk or was given up.
+func (q *queue) written() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.taken = 0
+}
+
 func (q *queue) withdraw(a *acceptance) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
