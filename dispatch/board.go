@@ -288,6 +288,9 @@ func (b *board) handOver(accepted []storage.Accepted, now time.Time) (kept, drop
 		room := a.Raw != nil && b.memory+size <= b.budget && !b.stopped
 		for _, d := range a.Deliveries {
 			l := b.lane(d.Endpoint)
+			if _, known := l.held[d.ID]; known {
+				continue // a read was quicker than the hand-over that follows the commit
+			}
 			if room && l.open && !l.pace.suspect && !now.Before(l.pausedUntil) && l.freshBytes+size <= b.budget/4 {
 				b.keep(l, a, d)
 				kept++
