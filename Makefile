@@ -58,6 +58,10 @@ lint: $(GOLANGCI_LINT) ## format, vet, linters, module file, static build
 	go mod tidy -diff
 	$(GOLANGCI_LINT) run
 
+.PHONY: scores
+scores: ## what the parser makes of mail that others collected; CORPUS=dir for a corpus of your own, ARGS=-differences to see rows
+	$(if $(CORPUS),CORPUS=$(abspath $(CORPUS))) go test -count=1 -v ./parser/scores -args $(ARGS)
+
 .PHONY: bench
 bench: build ## figures of this machine
 	$(BIN)/letterhook bench $(ARGS)

@@ -34,7 +34,7 @@ func TestCorpusKeepsTheContract(t *testing.T) {
 	d := h.dispatcher(nil)
 	arrays := arrays(t)
 	n := 0
-	err := filepath.WalkDir("../parser/testdata/mail", func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir("../parser/testdata/corpus/mime", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}

@@ -65,7 +65,7 @@ var floors = map[string]float64{
 // TestCorpus parses every message of testdata, or of the folder that CORPUS names, holds each against the promises of
 // this package, and compares with the stdlib-truth.jsonl that lies there, field by field.
 func TestCorpus(t *testing.T) {
-	root := "testdata/mail"
+	root := "testdata/corpus/mime"
 	if dir := os.Getenv("CORPUS"); dir != "" {
 		root = dir
 	}

@@ -12,7 +12,7 @@ import (
 
 func addMail(f *testing.F) {
 	f.Helper()
-	files, err := filepath.Glob("testdata/mail/*/*")
+	files, err := filepath.Glob("testdata/corpus/mime/*/*")
 	if err != nil {
 		f.Fatal(err)
 	}

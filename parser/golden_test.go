@@ -83,7 +83,7 @@ func brief(s *string, charset string) string {
 func TestGolden(t *testing.T) {
 	const file = "testdata/golden.jsonl"
 	var got []golden
-	err := filepath.WalkDir("testdata/mail", func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir("testdata/corpus/mime", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(path) == ".jsonl" {
 			return err
 		}
@@ -95,7 +95,7 @@ func TestGolden(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		name, err := filepath.Rel("testdata/mail", path)
+		name, err := filepath.Rel("testdata/corpus/mime", path)
 		got = append(got, goldenOf(t, name, m))
 		return err
 	})

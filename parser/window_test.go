@@ -35,7 +35,7 @@ func checkWindows(t *testing.T, name string, raw []byte, lim parser.Limits) {
 
 // TestWindowCorpus reads every message of testdata through windows so small that each look ahead crosses an edge.
 func TestWindowCorpus(t *testing.T) {
-	err := filepath.WalkDir("testdata/mail", func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir("testdata/corpus/mime", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(path) == ".jsonl" {
 			return err
 		}
