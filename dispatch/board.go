@@ -267,8 +267,11 @@ func (b *board) unmade(j *job, ofMail bool, now time.Time) {
 	b.signal()
 }
 
-// shed forgets the handed over mails of a lane that does not get rid of them; their rows are read again in time.
+// shed forgets the mails of a lane that does not get rid of them; those that were handed over are read again in time.
 func (b *board) shed(l *lane) {
+	for _, j := range l.stored.all() {
+		b.letGoLocked(j)
+	}
 	for _, j := range l.fresh.all() {
 		delete(l.held, j.delivery.ID)
 		b.letGoLocked(j)

@@ -165,10 +165,16 @@ func (w *world) endRead() {
 	r := w.reads[0]
 	w.reads = w.reads[1:]
 	if rapid.IntRange(0, 9).Draw(w.t, "fails") == 0 {
-		w.b.readDone(r.read, nil, fmt.Errorf("locked"), w.now)
+		w.b.readDone(r.read, nil, nil, fmt.Errorf("locked"), w.now)
 		return
 	}
-	w.b.readDone(r.read, r.rows, nil, w.now)
+	var mails []*storage.Mail
+	for _, id := range w.b.lacking(r.read, r.rows) {
+		if rapid.IntRange(0, 9).Draw(w.t, "unreadable") > 0 {
+			mails = append(mails, &storage.Mail{ID: id})
+		}
+	}
+	w.b.readDone(r.read, r.rows, mails, nil, w.now)
 }
 
 func (w *world) pass(d time.Duration) {

@@ -187,8 +187,13 @@ func (d *Dispatcher) readLane(ctx context.Context, r *read, free func()) {
 	if err != nil && ctx.Err() == nil {
 		d.log.Error("the deliveries of an endpoint could not be read; trying again", "endpoint", r.lane.endpoint, "error", err)
 	}
+	var mails []*storage.Mail
+	if ids := d.board.lacking(r, rows); err == nil && len(ids) > 0 {
+		// Without them each attempt reads its own, and says what the trouble is.
+		mails, _ = d.cfg.Store.Mails(ctx, ids)
+	}
 	free()
-	if d.board.readDone(r, rows, err, time.Now()) > 0 {
+	if d.board.readDone(r, rows, mails, err, time.Now()) > 0 {
 		d.step("fetched")
 	}
 }

@@ -30,7 +30,7 @@ var troublePauses = [...]time.Duration{troublePause, 30 * time.Second, 5 * time.
 type job struct {
 	lane     *lane
 	delivery storage.Delivery
-	letter   *letter // nil until it is attempted, for one that was read from the store
+	letter   *letter // of one that was read from the store perhaps nil until it is attempted
 	suspect  bool    // counts in the suspects' share while it is attempted
 	probe    bool    // goes through the lane's pause
 

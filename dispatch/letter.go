@@ -88,7 +88,7 @@ func deskCost(size int64) int64 { return min(2*size, 4<<20) + attemptCost }
 
 func (d *Dispatcher) read(ctx context.Context, l *letter, desk *share) (*content, error) {
 	if l.raw != nil {
-		return d.open(ctx, l.mail, bytes.NewReader(l.raw), int64(len(l.raw)), desk)
+		return d.open(ctx, l.mail, parser.Octets(l.raw), int64(len(l.raw)), desk)
 	}
 	raw, err := d.cfg.Store.OpenRaw(ctx, l.mail)
 	if err != nil {
@@ -96,7 +96,7 @@ func (d *Dispatcher) read(ctx context.Context, l *letter, desk *share) (*content
 	}
 	defer raw.Close()
 	if l.mail.ParseCount == 0 && !l.mail.ReceivedAt.Before(d.started) {
-		return d.open(ctx, l.mail, raw, raw.Size(), desk) // a mail of this run never met a crash
+		return d.open(ctx, l.mail, source(raw), raw.Size(), desk) // a mail of this run never met a crash
 	}
 	return d.openCounted(ctx, l.mail, raw, desk)
 }
@@ -121,11 +121,19 @@ func (d *Dispatcher) openCounted(ctx context.Context, mail *storage.Mail, raw *s
 		}
 	}
 	defer d.cfg.Store.EndParse(mail.ID)
-	c, err := d.open(ctx, mail, raw, raw.Size(), desk)
+	c, err := d.open(ctx, mail, source(raw), raw.Size(), desk)
 	if err == nil {
 		c.counted = true
 	}
 	return c, err
+}
+
+// source gives the parser the octets of a small mail where they lie.
+func source(raw *storage.Raw) io.ReaderAt {
+	if octets := raw.Octets(); octets != nil {
+		return parser.Octets(octets)
+	}
+	return raw
 }
 
 // giveUp makes the content of a mail that the parser must not touch. Its parse count stays, so that the next attempt does

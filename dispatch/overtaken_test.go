@@ -16,7 +16,7 @@ func TestReadOvertakesHandOver(t *testing.T) {
 		t.Fatal("the lane is not read")
 	}
 	d := storage.Delivery{ID: "d", Message: "m", Endpoint: "a", DueAt: epoch}
-	if n := b.readDone(r, []storage.Delivery{d}, nil, epoch); n != 1 {
+	if n := b.readDone(r, []storage.Delivery{d}, nil, nil, epoch); n != 1 {
 		t.Fatalf("%d rows taken", n)
 	}
 	b.handOver([]storage.Accepted{{Mail: &storage.Mail{ID: "m"}, Raw: []byte("x"), Deliveries: []storage.Delivery{d}}}, epoch)

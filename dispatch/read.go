@@ -40,12 +40,43 @@ func (b *board) nextRead(now time.Time) *read {
 	return nil
 }
 
-// readDone takes the rows of a read. Rows that are not due yet only say when to look again.
-func (b *board) readDone(r *read, rows []storage.Delivery, err error, now time.Time) (taken int) {
+// lacking gives the ids of the messages that a read has met and memory does not know, as far as there is room for their
+// envelopes: read together they cost a fraction of one by one. What does not fit is read when its turn comes.
+func (b *board) lacking(r *read, rows []storage.Delivery) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if r.lane.pace.suspect {
+		return nil // may not get to them for hours
+	}
+	var ids []string
+	room := b.budget/2 - b.memory
+	for _, d := range rows {
+		if d.DueAt.After(r.asked) {
+			break
+		}
+		_, held := r.lane.held[d.ID]
+		if held || b.letters[d.Message] != nil {
+			continue
+		}
+		if room -= letterCost + recipientCost + jobCost; room < 0 {
+			break
+		}
+		ids = append(ids, d.Message)
+	}
+	return ids
+}
+
+// readDone takes the rows of a read, and the mails that were read with them. Rows that are not due yet only say when to look
+// again.
+func (b *board) readDone(r *read, rows []storage.Delivery, mails []*storage.Mail, err error, now time.Time) (taken int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	l := r.lane
 	l.reading = false
+	found := make(map[string]*storage.Mail, len(mails))
+	for _, m := range mails {
+		found[m.ID] = m
+	}
 	if err != nil {
 		l.more, l.doubtful = false, false
 		l.lookAt(now.Add(time.Second))
@@ -65,7 +96,9 @@ func (b *board) readDone(r *read, rows []storage.Delivery, err error, now time.T
 				continue
 			}
 			l.held[d.ID] = struct{}{}
-			l.stored.push(&job{lane: l, delivery: d})
+			j := &job{lane: l, delivery: d}
+			b.attach(j, found[d.Message])
+			l.stored.push(j)
 			taken++
 		}
 		if !r.scans && !l.more {
@@ -81,6 +114,26 @@ func (b *board) readDone(r *read, rows []storage.Delivery, err error, now time.T
 	return taken
 }
 
+// attach gives a job that was read from the store the letter of its mail, when that is in memory or there is room for it.
+func (b *board) attach(j *job, mail *storage.Mail) {
+	letter := b.letters[j.delivery.Message]
+	if letter == nil {
+		if mail == nil || j.lane.pace.suspect {
+			return
+		}
+		cost := keptCost(&storage.Accepted{Mail: mail, Deliveries: []storage.Delivery{j.delivery}})
+		if b.memory+cost > b.budget/2 {
+			return
+		}
+		letter = newLetter(mail.ID)
+		letter.mail, letter.cost = mail, cost
+		b.letters[mail.ID] = letter
+		b.memory += cost
+	}
+	letter.users++
+	j.letter = letter
+}
+
 // sweep takes the directory as it is now, and the oldest due time of every lane that has rows in the store, and has those
 // read in time. It finds what nothing else told the board of. With probe a lane that is paused and has something due makes
 // one attempt all the same, and the pause is over if that succeeds: somebody may have mended the endpoint.
@@ -93,6 +146,9 @@ func (b *board) sweep(heads []storage.LaneHead, probe bool, now time.Time) {
 			continue
 		}
 		l.open, l.pace.most, l.pace.limit = open, most, min(l.pace.limit, most)
+		if !open {
+			b.shed(l)
+		}
 		b.review(l, now)
 	}
 	for _, h := range heads {

@@ -8,8 +8,8 @@ import (
 )
 
 // Parse reads the message in the first size octets of r. The error is of reading r only; whatever the octets say gives
-// a Message. Small messages are held in memory once; of large ones only headers and the text of the bodies are. r must
-// stay readable for [Part.Open]; Parse itself keeps nothing running.
+// a Message. Small messages are held in memory once, [Octets] where they lie; of large ones only headers and the text of the
+// bodies are. r must stay readable for [Part.Open]; Parse itself keeps nothing running.
 func Parse(r io.ReaderAt, size int64, lim Limits) (*Message, error) {
 	window := windowSize
 	if size <= wholeSize {

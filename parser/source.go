@@ -44,13 +44,33 @@ func (o *octets) count(b []byte) {
 	o.crlf += bytes.Count(b, []byte{'\r', '\n'})
 }
 
+// Octets are a message that lies in memory. [Parse] reads them where they are, without a copy: nobody may change them
+// while the Message is in use.
+type Octets []byte
+
+// ReadAt implements [io.ReaderAt].
+func (o Octets) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, fmt.Errorf("read at the negative offset %d", off)
+	}
+	n := copy(p, o[min(off, int64(len(o))):])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
 // newSource reads the first size octets of r through a window, which grows when a header or a line does not fit into it.
 func newSource(r io.ReaderAt, size int64, window int) *source {
+	if o, ok := r.(Octets); ok && size <= int64(len(o)) {
+		s := &source{r: bytes.NewReader(o), size: size, buf: o[:size:size]}
+		s.seen.count(s.buf)
+		return s
+	}
 	s := &source{r: r, size: size, buf: make([]byte, 0, window)}
 	s.fill()
 	if s.whole() {
-		// Whoever opens a part later is served from memory.
-		s.r = bytes.NewReader(s.buf)
+		s.r = bytes.NewReader(s.buf) // whoever opens a part later is served from memory
 	}
 	return s
 }

@@ -22,6 +22,12 @@ func checkWindows(t *testing.T, name string, raw []byte, lim parser.Limits) {
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
+	own := bytes.Clone(raw)
+	got, err := parser.Parse(parser.Octets(own), int64(len(own)), lim)
+	if err != nil || !reflect.DeepEqual(want, got) || !bytes.Equal(own, raw) {
+		t.Fatalf("%s: octets in memory (-read +in memory), error %v, changed %v:\n%s", name, err, !bytes.Equal(own, raw),
+			cmp.Diff(want, got, cmpopts.IgnoreUnexported(parser.Part{})))
+	}
 	for _, window := range []int{1, 16, 61} {
 		got, err := parser.ParseWindowed(bytes.NewReader(raw), int64(len(raw)), lim, window)
 		if err != nil {

@@ -81,6 +81,7 @@ func (c *checking) texts(ctx context.Context, report func(string), query string)
 
 // messages checks them page by page, each page on one snapshot.
 func (c *checking) messages(ctx context.Context) error {
+	c.store.reader.forget("") // an open segment can be read although its name is gone
 	for after := ""; ; {
 		page, err := c.page(ctx, after)
 		if err != nil || len(page.ids) == 0 {

@@ -34,6 +34,7 @@ func TestStatementsUseTheirIndexes(t *testing.T) {
 		"find claimed":      selectClaimed,
 		"due":               selectDue,
 		"mail":              selectMail + "WHERE m.id = ?",
+		"mails":             selectMail + "WHERE m.id IN (SELECT value FROM json_each(?))",
 		"messages":          selectMail + "WHERE m.id < ? ORDER BY m.id DESC LIMIT ?",
 	}
 	for name, f := range map[string]*DeliveryFilter{
@@ -49,7 +50,7 @@ func TestStatementsUseTheirIndexes(t *testing.T) {
 		err := s.do(t.Context(), func(w *writer) error {
 			return w.query(func(row []driver.Value) error {
 				plan := row[3].(string)
-				scan := strings.HasPrefix(plan, "SCAN") && !strings.Contains(plan, "VALUES CLAUSE") && !slices.ContainsFunc(small, func(index string) bool { return strings.Contains(plan, index) })
+				scan := strings.HasPrefix(plan, "SCAN") && !strings.Contains(plan, "VALUES CLAUSE") && !strings.Contains(plan, "json_each") && !slices.ContainsFunc(small, func(index string) bool { return strings.Contains(plan, index) })
 				if scan || strings.Contains(plan, "TEMP B-TREE") {
 					t.Errorf("%s: %s", name, plan)
 				}

@@ -8,11 +8,32 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
 )
+
+// Mails reads those of the messages that there are, in one go and in no order.
+func (s *Store) Mails(ctx context.Context, ids []string) ([]*Mail, error) {
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, fmt.Errorf("read %d messages: %w", len(ids), err)
+	}
+	rows, err := s.reads.mails.QueryContext(ctx, string(list))
+	if err != nil {
+		return nil, fmt.Errorf("read %d messages: %w", len(ids), err)
+	}
+	mails := make([]*Mail, 0, len(ids))
+	err = each(rows, func() error {
+		m, err := scanMail(rows.Scan)
+		mails = append(mails, m)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read %d messages: %w", len(ids), err)
+	}
+	return mails, nil
+}
 
 // Mail reads a message by its id. An unknown id gives an error that Is [ErrNotFound].
 func (s *Store) Mail(ctx context.Context, id string) (*Mail, error) {
@@ -80,8 +101,12 @@ func (s *Store) EndParse(messageID string) { s.queue.putEnds([]string{messageID}
 type Raw struct {
 	io.ReaderAt
 	size   int64
+	octets []byte    // all of it, when it lies in memory; not nil then
 	closer io.Closer // may be nil
 }
+
+// Octets gives the whole content where it lies in memory anyway, because it is small; else nil. It is not to be changed.
+func (r *Raw) Octets() []byte { return r.octets }
 
 // Size is the number of octets.
 func (r *Raw) Size() int64 { return r.size }
@@ -109,13 +134,16 @@ func (s *Store) openRaw(ctx context.Context, m *Mail) (*Raw, error) {
 	if err != nil {
 		return nil, err
 	}
+	if m.raw.small() {
+		return s.openSmall(ctx, m, key)
+	}
 	src, closer, err := s.openSealedBytes(ctx, &m.raw)
 	if err != nil {
 		return nil, err
 	}
 	sealed, err := openSealed(key, src, m.raw.length)
-	if err == nil && sealed.Size() != m.Size {
-		err = fmt.Errorf("%w: %d octets instead of %d", ErrDamaged, sealed.Size(), m.Size)
+	if err == nil {
+		err = sizeIs(m, sealed.Size())
 	}
 	if err != nil {
 		return nil, errors.Join(err, closer.Close())
@@ -123,35 +151,78 @@ func (s *Store) openRaw(ctx context.Context, m *Mail) (*Raw, error) {
 	return &Raw{ReaderAt: sealed, size: sealed.Size(), closer: closer}, nil
 }
 
-// openSealedBytes gives the stored octets of one message: of a segment as a part of the file, of a pack as bytes in
-// memory, of a blob of its own as a stream.
+// small says whether the sealed bytes are worth reading at once: one chunk of a file, or what a pack in Blobs may hold, of
+// which every read is a request.
+func (r *rawRef) small() bool {
+	most := int64(chunkSealed)
+	if !strings.HasPrefix(r.pack, segmentPrefix) {
+		most = sealedSize(maxPacked)
+	}
+	return 0 <= r.length && r.length <= most
+}
+
+// openSmall reads a message with one read.
+func (s *Store) openSmall(ctx context.Context, m *Mail, key messageKey) (*Raw, error) {
+	sealed, err := s.readSealed(ctx, &m.raw)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := unseal(key, sealed)
+	if err == nil {
+		err = sizeIs(m, int64(len(plain)))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Raw{ReaderAt: bytes.NewReader(plain), size: m.Size, octets: plain}, nil
+}
+
+// sizeIs proves that the row and the bytes speak of the same content.
+func sizeIs(m *Mail, size int64) error {
+	if size != m.Size {
+		return fmt.Errorf("%w: %d octets instead of %d", ErrDamaged, size, m.Size)
+	}
+	return nil
+}
+
+// readSealed reads the stored octets of one message into memory.
+func (s *Store) readSealed(ctx context.Context, r *rawRef) ([]byte, error) {
+	sealed := make([]byte, r.length)
+	if strings.HasPrefix(r.pack, segmentPrefix) {
+		f, err := s.reader.open(r.pack)
+		if err != nil {
+			return nil, err
+		}
+		_, err = f.ReadAt(sealed, r.offset)
+		if errors.Is(err, io.EOF) {
+			err = fmt.Errorf("%w: the segment ends before them", ErrDamaged)
+		}
+		return sealed, errors.Join(err, f.Close())
+	}
+	body, err := s.cfg.Blobs.OpenRange(ctx, r.pack, r.offset, r.length)
+	if err != nil {
+		return nil, err
+	}
+	_, err = io.ReadFull(body, sealed)
+	if err := errors.Join(err, body.Close()); err != nil {
+		return nil, fmt.Errorf("read pack: %w", err)
+	}
+	return sealed, nil
+}
+
+// openSealedBytes gives the stored octets of one message: of a segment as a part of the file, of a blob as a stream.
 func (s *Store) openSealedBytes(ctx context.Context, r *rawRef) (io.ReaderAt, io.Closer, error) {
 	if strings.HasPrefix(r.pack, segmentPrefix) {
-		f, err := os.Open(s.segments.path(r.pack))
-		if errors.Is(err, os.ErrNotExist) {
-			err = fmt.Errorf("%w: %w", ErrNotFound, err)
-		}
+		f, err := s.reader.open(r.pack)
 		if err != nil {
 			return nil, nil, err
 		}
 		return io.NewSectionReader(f, r.offset, r.length), f, nil
 	}
-	if r.length > sealedSize(maxPacked) {
-		stream := &rangeReader{open: func(off int64) (io.ReadCloser, error) {
-			return s.cfg.Blobs.OpenRange(ctx, r.pack, r.offset+off, r.length-off)
-		}}
-		return stream, stream, nil
-	}
-	body, err := s.cfg.Blobs.OpenRange(ctx, r.pack, r.offset, r.length)
-	if err != nil {
-		return nil, nil, err
-	}
-	all := make([]byte, r.length)
-	_, err = io.ReadFull(body, all)
-	if err := errors.Join(err, body.Close()); err != nil {
-		return nil, nil, fmt.Errorf("read pack: %w", err)
-	}
-	return bytes.NewReader(all), io.NopCloser(nil), nil
+	stream := &rangeReader{open: func(off int64) (io.ReadCloser, error) {
+		return s.cfg.Blobs.OpenRange(ctx, r.pack, r.offset+off, r.length-off)
+	}}
+	return stream, stream, nil
 }
 
 // rangeReader reads an object from anywhere. Reads in order share one stream; another place opens a new one.

@@ -9,7 +9,7 @@ import (
 
 // reads are the statements of the read pool that run for every message.
 type reads struct {
-	lanes, fetch, mail *sql.Stmt
+	lanes, fetch, mail, mails *sql.Stmt
 }
 
 const selectMail = `SELECT m.id, m.account, m.received_at, m.size, m.sha256, m.envelope, m.pack, m.offset, m.length, m.key,
@@ -24,6 +24,7 @@ func prepareReads(ctx context.Context, db *sql.DB) (r reads, err error) {
 		{&r.lanes, selectLanes},
 		{&r.fetch, selectDue},
 		{&r.mail, selectMail + "WHERE m.id = ?"},
+		{&r.mails, selectMail + "WHERE m.id IN (SELECT value FROM json_each(?))"},
 	} {
 		if *p.stmt, err = db.PrepareContext(ctx, p.text); err != nil {
 			return r, fmt.Errorf("prepare %.40q: %w", p.text, err)
@@ -34,7 +35,7 @@ func prepareReads(ctx context.Context, db *sql.DB) (r reads, err error) {
 
 func (r *reads) close() error {
 	var errs []error
-	for _, s := range []*sql.Stmt{r.lanes, r.fetch, r.mail} {
+	for _, s := range []*sql.Stmt{r.lanes, r.fetch, r.mail, r.mails} {
 		if s != nil {
 			errs = append(errs, s.Close())
 		}

@@ -70,6 +70,7 @@ type Store struct {
 	committer *committer
 	packer    *packer // nil: packs go to segments
 	segments  *segments
+	reader    segmentReader
 	metrics   *metrics
 	unacked   unacknowledged
 	buffers   buffers
@@ -145,6 +146,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.segments = newSegments(filepath.Join(s.cfg.Dir, "segments"), s.cfg.Now, s.cfg.Step, &s.buffers)
+	s.reader.path = s.segments.path
 	if !s.cfg.Beside {
 		if err := makeFolder(s.segments.dir, s.cfg.syncFolder); err != nil {
 			return err
@@ -229,6 +231,7 @@ func (s *Store) close() error {
 
 func (s *Store) closeFiles() error {
 	var errs []error
+	s.reader.forget("")
 	if s.segments != nil {
 		s.segments.abandon()
 	}

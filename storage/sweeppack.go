@@ -87,6 +87,7 @@ func (s *Store) deletePack(ctx context.Context, key string) error {
 	if !strings.HasPrefix(key, segmentPrefix) {
 		return s.cfg.Blobs.Delete(ctx, key)
 	}
+	s.reader.forget(key)
 	if err := os.Remove(s.segments.path(key)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
