@@ -254,12 +254,8 @@ func (d *Dispatcher) event(ctx context.Context, mail *storage.Mail, c *content, 
 // claimCPU waits for the right to do work that keeps a processor busy. Mails that wait to be accepted go first, for a
 // bounded while: their peers wait for an answer, ours wait for nothing.
 func (d *Dispatcher) claimCPU(ctx context.Context) (release func(), err error) {
-	for waited := time.Duration(0); waited < maxYield && d.cfg.Store.AcceptsWaiting() > 0; waited += yieldStep {
-		select {
-		case <-time.After(yieldStep):
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+	if err := giveWay(ctx, d.cfg.Store.AcceptsWaiting); err != nil {
+		return nil, err
 	}
 	select {
 	case d.cpu <- struct{}{}:
@@ -267,6 +263,18 @@ func (d *Dispatcher) claimCPU(ctx context.Context) (release func(), err error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// giveWay waits while waiting counts any, at most for maxYield.
+func giveWay(ctx context.Context, waiting func() int) error {
+	for waited := time.Duration(0); waited < maxYield && waiting() > 0; waited += yieldStep {
+		select {
+		case <-time.After(yieldStep):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // ErrProbeDied says that the process which parsed a mail apart did not survive it.

@@ -234,3 +234,28 @@ func TestBeginParseCounts(t *testing.T) {
 		t.Errorf("unknown message: %v", err)
 	}
 }
+
+// TestAcceptsWaiting counts a mail from the time it is queued until it is committed: not any more when it is handed over, or
+// its own delivery would give way to it.
+func TestAcceptsWaiting(t *testing.T) {
+	var s *storage.Store
+	counted := map[string]int{}
+	config := newConfig(t, layout{})
+	config.Step = func(name string) {
+		if s != nil {
+			counted[name] = s.AcceptsWaiting()
+		}
+	}
+	s = open(t, config)
+	s.SetHandOver(func([]storage.Accepted) { counted["handed over"] = s.AcceptsWaiting() })
+	accept(t, s, envelope("ep_1"), newBody(content(100)))
+	if err := s.Close(); err != nil { // the committer has ended: counted is ours
+		t.Fatal(err)
+	}
+	want := map[string]int{"pack-written": 1, "pack-synced": 1, "tx-begun": 1, "tx-written": 1, "tx-committed": 0, "handed over": 0}
+	for step, n := range want {
+		if got, ok := counted[step]; !ok || got != n {
+			t.Errorf("%s: %d mails wait (asked: %v), want %d", step, got, ok, n)
+		}
+	}
+}
