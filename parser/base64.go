@@ -189,3 +189,8 @@ func (d *base64Decoder) damage() []Defect {
 	}
 	return list
 }
+
+func (d *base64Decoder) clone() transferDecoder {
+	c := *d
+	return &c
+}

@@ -88,6 +88,9 @@ func (p *parsing) bodies(m *Message, src *source) error {
 	if err := p.textBody(m, found, used, src); err != nil {
 		return err
 	}
+	if err := p.packedBodies(m, used, src); err != nil {
+		return err
+	}
 	if err := p.attach(m, m.Root, used); err != nil {
 		return err
 	}
@@ -95,22 +98,35 @@ func (p *parsing) bodies(m *Message, src *source) error {
 	return nil
 }
 
+// packedBodies takes the texts of a winmail.dat for those of a message that has none.
+func (p *parsing) packedBodies(m *Message, used map[*Part]bool, src *source) error {
+	if src == nil || m.HTML != nil || m.Text != nil && strings.TrimSpace(*m.Text) != "" {
+		return nil
+	}
+	if err := p.htmlBody(m, p.packed, used, src); err != nil {
+		return err
+	}
+	found := p.packed
+	if len(found.text) == 0 {
+		found.text = found.html
+	}
+	return p.textBody(m, found, used, src)
+}
+
 // attach lists the leaves that are no body, in the order of the message.
 func (p *parsing) attach(m *Message, part *Part, used map[*Part]bool) error {
-	if _, ok := part.multipart(); ok && len(part.Parts) > 0 {
-		for _, child := range part.Parts {
-			if err := p.attach(m, child, used); err != nil {
-				return err
-			}
+	_, divided := part.multipart()
+	divided = divided && len(part.Parts) > 0
+	if !divided && !used[part] && !part.replaced {
+		m.Attachments = append(m.Attachments, part)
+		if part.Message != nil {
+			return p.bodies(part.Message, nil)
 		}
-		return nil
 	}
-	if used[part] {
-		return nil
-	}
-	m.Attachments = append(m.Attachments, part)
-	if part.Message != nil {
-		return p.bodies(part.Message, nil)
+	for _, child := range part.Parts {
+		if err := p.attach(m, child, used); err != nil {
+			return err
+		}
 	}
 	return nil
 }

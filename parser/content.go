@@ -1,6 +1,10 @@
 package parser
 
-import "io"
+import (
+	"io"
+
+	"github.com/letterhook/letterhook/parser/tnef"
+)
 
 // Content is the decoded body of a part, read from the message as it is asked for. It is an [io.Reader]; an error other than
 // io.EOF comes from reading the message, never from what it holds. Not safe for concurrent use; a Part may be opened
@@ -14,6 +18,11 @@ type Content struct {
 	out  []byte          // decoded, not yet returned
 	mem  []byte          // what out lies in
 	err  error
+
+	rtf   *tnef.RTFReader // src, where it is compressed RTF
+	marks *container      // notes the way; nil where nobody comes back
+	used  int64           // encoded octets that were decoded
+	made  int64           // decoded octets
 }
 
 // contentChunk is how much of the encoded body Content holds at a time.
@@ -23,6 +32,9 @@ const contentChunk = 32 << 10
 // untouched. That of a message/rfc822 part is the message. Nothing needs to be closed; the io.ReaderAt that was given to
 // [Parse] must still be open.
 func (p *Part) Open() *Content {
+	if p.within != nil {
+		return p.openWithin()
+	}
 	if p.source == nil {
 		return &Content{part: p, err: io.EOF}
 	}
@@ -31,10 +43,13 @@ func (p *Part) Open() *Content {
 
 // Defects lists what was repaired in the part of the body read so far; all of it after io.EOF.
 func (c *Content) Defects() []Defect {
-	if c.dec == nil {
-		return nil
+	var list []Defect
+	switch {
+	case c.rtf != nil && c.rtf.Damage() != "":
+		list = []Defect{{Code: DefectTNEF, Detail: c.rtf.Damage()}}
+	case c.dec != nil:
+		list = c.dec.damage()
 	}
-	list := c.dec.damage()
 	for i := range list {
 		list[i].Part = c.part.ID
 	}
@@ -63,7 +78,7 @@ func (c *Content) Read(p []byte) (int, error) {
 // step reads and decodes one chunk.
 func (c *Content) step() {
 	if c.buf == nil {
-		size := int(min(contentChunk, c.part.Length+1))
+		size := int(min(contentChunk, c.part.Length+1)) // of what was unpacked Length counts the same way
 		c.buf = make([]byte, size)
 		c.mem = make([]byte, 0, size)
 	}
@@ -78,7 +93,12 @@ func (c *Content) step() {
 	if final {
 		c.err = io.EOF
 	}
+	if c.marks != nil {
+		c.marks.mark(c)
+	}
 	var used int
 	c.out, used = c.dec.decode(c.mem[:0], c.in, final)
 	c.in = c.in[used:]
+	c.used += int64(used)
+	c.made += int64(len(c.out))
 }

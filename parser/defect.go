@@ -35,6 +35,8 @@ const (
 	DefectBase64Trailing  = "base64-trailing"          // text behind the base64 data; cut off
 	DefectQuotedPrintable = "quoted-printable-invalid" // a "=" that begins no escape; kept as it is
 	DefectUUEncode        = "uuencode-invalid"         // a damaged line, or no "begin" at all
+	DefectYEnc            = "yenc-invalid"             // a size or a checksum that is wrong, or no "=ybegin" or "=yend"
+	DefectTNEF            = "tnef-invalid"             // a winmail.dat that is cut or damaged; what came before is unpacked, and it stays listed
 	DefectCharsetUnknown  = "charset-unknown"          // nobody knows the charset; read as UTF-8 or windows-1252
 	DefectCharsetInvalid  = "charset-invalid"          // the text is not in the charset it names; see TextCharset for what was taken
 	DefectCharsetMissing  = "charset-missing"          // octets above 127 and no charset named

@@ -9,7 +9,8 @@
 // cut them into headers and parts, parse.go builds the tree within [Limits]; leaf.go has enmime read the type, the
 // disposition and the file name of each leaf; summary.go, address.go and date.go read the fields; body.go chooses and joins the
 // bodies, text.go and charset.go decode them, htmltext.go makes text of HTML; kind.go judges. Attachments are decoded by
-// [Part.Open] when somebody asks, from offsets, and never held whole.
+// [Part.Open] when somebody asks, from offsets, and never held whole. winmail.go and inline.go find the files that lie within a
+// winmail.dat (package tnef) or between the lines of a text; container.go opens those.
 //
 // All work is linear in the message: nothing is scanned again for each part, each boundary or each word.
 package parser

@@ -31,6 +31,9 @@ func parse(src *source, lim Limits) (*Message, error) {
 	if src.err != nil {
 		return nil, src.err
 	}
+	if err := p.unpack(m.Root); err != nil {
+		return nil, err
+	}
 	if err := p.bodies(m, src); err != nil {
 		return nil, err
 	}
@@ -46,9 +49,10 @@ type parsing struct {
 	leaves       *leafReader
 	buffer       []byte // see scratch
 	parts        int
-	headerBudget int  // octets of header that may still be kept
-	decodeBudget int  // octets of encoded containers that may still be held in memory
-	stopped      bool // a limit ended the scan
+	headerBudget int       // octets of header that may still be kept
+	decodeBudget int       // octets of encoded containers that may still be held in memory
+	stopped      bool      // a limit ended the scan
+	packed       bodyParts // the texts that a winmail.dat holds
 }
 
 func (p *parsing) limit(word string) {

@@ -12,20 +12,23 @@ type Part struct {
 	Headers     []Header // the fields of the part's own header
 	ContentType string   // lower-case type/subtype, never empty
 	Params      map[string]string
-	Charset     string // declared charset, lower case; empty if none
-	Disposition string // "attachment", "inline" or "" when the part names none; another word counts as "attachment" (RFC 2183 section 2.8)
-	Filename    string // display name, made harmless: no path separators, control characters or leading dots
-	ContentID   string // without angle brackets
-	Encoding    string // Content-Transfer-Encoding, lower case; "" counts as 7bit
-	Inline      bool   // shown within the html by its ContentID
-	Parts       []*Part
+	Charset     string   // declared charset, lower case; empty if none
+	Disposition string   // "attachment", "inline" or "" when the part names none; another word counts as "attachment" (RFC 2183 section 2.8)
+	Filename    string   // display name, made harmless: no path separators, control characters or leading dots
+	ContentID   string   // without angle brackets
+	Encoding    string   // Content-Transfer-Encoding, lower case; "" counts as 7bit
+	Inline      bool     // shown within the html by its ContentID
+	Parts       []*Part  // of a multipart; of a winmail.dat and of a text with files in it, what was unpacked
 	Message     *Message // the nested message of a message/rfc822 part, without Text and HTML; nil otherwise
 
 	// Offset of the first octet of the body in the raw bytes, and octets of the body as encoded there. Of a part that lies in
-	// a container which is itself encoded (forbidden, but sent), they count in the decoded container.
+	// a container which is itself encoded (a multipart, which is forbidden, but sent; a winmail.dat; a text with a file in
+	// it), they count in the decoded container.
 	Offset, Length int64
 
-	source io.ReaderAt
+	source   io.ReaderAt
+	within   *container // what the part was unpacked from; nil for a part of MIME
+	replaced bool       // everything that it holds was unpacked into Parts: it is not listed itself
 }
 
 // multipart returns the subtype of a multipart, and whether the part is one.
@@ -66,7 +69,7 @@ func transferEncoding(value string) (word string, known bool) {
 	}
 	word = strings.ToLower(value)
 	switch word {
-	case "", "7bit", "8bit", "binary", "base64", "quoted-printable", "uuencode", "x-uuencode", "x-uue":
+	case "", "7bit", "8bit", "binary", "base64", "quoted-printable", "uuencode", "x-uuencode", "x-uue", encodingYEnc:
 		return word, true
 	case "7-bit", "8-bit", "7bits", "8bits":
 		return word[:1] + "bit", true

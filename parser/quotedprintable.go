@@ -86,3 +86,8 @@ func (d *quotedPrintable) damage() []Defect {
 	}
 	return []Defect{{Code: DefectQuotedPrintable, Detail: plural(d.bad, "bad escape")}}
 }
+
+func (d *quotedPrintable) clone() transferDecoder {
+	c := *d
+	return &c
+}

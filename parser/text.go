@@ -26,6 +26,13 @@ func (p *parsing) decodeBody(part *Part, src *source, limit int) (decodedText, e
 		return decodedText{}, fmt.Errorf("decode part %s: %w", part.ID, err)
 	}
 	w.finish()
+	if part.ContentType == "text/plain" && part.within == nil && mayHoldFile(w.text.String()) {
+		w = textWriter{limit: limit, keepCR: w.keepCR}
+		if defects, err = p.cutFiles(&w, part); err != nil {
+			return decodedText{}, err
+		}
+		w.finish()
+	}
 	for _, d := range defects {
 		p.defect(d.Code, part.ID, d.Detail)
 	}
@@ -99,7 +106,7 @@ func (w *textWriter) put(b []byte) {
 
 // copyBody undoes the transfer encoding. A message that lies in memory is not copied on the way.
 func (p *parsing) copyBody(w *textWriter, part *Part, src *source) ([]Defect, error) {
-	if src.whole() && part.source == src.r {
+	if part.within == nil && src.whole() && part.source == src.r {
 		return p.copyFromMemory(w, part, src.buf[part.Offset:part.Offset+part.Length]), nil
 	}
 	content := part.Open()

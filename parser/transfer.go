@@ -7,6 +7,8 @@ type transferDecoder interface {
 	decode(dst, src []byte, final bool) (out []byte, used int)
 	// damage lists what was repaired so far.
 	damage() []Defect
+	// clone copies the state, for somebody who will go on from here.
+	clone() transferDecoder
 }
 
 func newTransferDecoder(encoding string) transferDecoder {
@@ -17,6 +19,8 @@ func newTransferDecoder(encoding string) transferDecoder {
 		return &quotedPrintable{}
 	case "uuencode", "x-uuencode", "x-uue":
 		return &uuDecoder{}
+	case encodingYEnc:
+		return &yencDecoder{}
 	}
 	return nil
 }

@@ -67,3 +67,8 @@ func (d *uuDecoder) damage() []Defect {
 	}
 	return nil
 }
+
+func (d *uuDecoder) clone() transferDecoder {
+	c := *d
+	return &c
+}
