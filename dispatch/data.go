@@ -62,7 +62,7 @@ func contentOf(msg *parser.Message, found []attachment, version string) *EventDa
 		Text:         msg.Text,
 		HTML:         msg.HTML,
 		TextFromHTML: msg.TextFromHTML,
-		Reply:        replyOf(msg.Text),
+		Reply:        replyOf(msg),
 		Attachments:  make([]Attachment, len(msg.Attachments)),
 		Calendar:     []Calendar{},
 		Parse: ParseReport{
@@ -162,15 +162,6 @@ func recipients(all []inbound.Recipient, endpoint string) ([]Recipient, []string
 		})
 	}
 	return chosen, paths
-}
-
-// replyOf takes the whole text for the reply: nothing is cut off, and the confidence says that nothing was tried.
-func replyOf(text *string) Reply {
-	r := Reply{Text: text, Segments: []Segment{}}
-	if text != nil && *text != "" {
-		r.Segments = []Segment{{Type: "reply", Text: *text}}
-	}
-	return r
 }
 
 // summaryOf is what lists show of the mail.

@@ -14,15 +14,18 @@ type Header struct {
 	Raw   string `json:"raw"`   // unfolded, not decoded; for programs: decoding can make commas
 }
 
-// Reply is what the author of the mail wrote. Where nothing was cut off, Text equals the text of the mail.
+// Reply is what the author of the mail wrote, without what he answers and what his program adds.
 type Reply struct {
-	// Text is null when the mail has no text.
+	// Text is the segments of type reply, joined, without white space around. Where nothing was cut off, and where the
+	// mail is nothing but a forwarded one, it is the text of the mail. It is empty where the author wrote nothing: a
+	// mere quote, a mere "Sent from my iPhone". Null when the mail has no text.
 	Text *string `json:"text"`
 	// HTML is the reply cut out of the html body; null when nothing was cut out of it.
 	HTML *string `json:"html"`
 	// Segments are the pieces of the text; their texts joined are exactly the text of the mail.
 	Segments []Segment `json:"segments"`
-	// Confidence goes from 0 to 1. 0: no cutting was tried.
+	// Confidence goes from 0 to 1: how far the cut can be relied on. Below 0.8 show the whole text as well. 0: no
+	// cutting was tried.
 	Confidence float64 `json:"confidence"`
 }
 

@@ -13,7 +13,7 @@ const defaultMaxBody = 256_000
 
 const (
 	keptBuffer   = 1 << 20 // octets of a buffer that is worth keeping
-	smallestCuts = 3       // how many of cuts make the smallest form
+	smallestCuts = 4       // how many of cuts make the smallest form
 )
 
 // renderer makes the JSON of events. It reuses its buffers. Safe for concurrent use.
@@ -74,6 +74,7 @@ var cuts = []struct {
 	cut  func(data *EventData, excess int) bool
 }{
 	{"html", func(d *EventData, excess int) bool { return cutString(&d.HTML, excess) }},
+	{"reply.html", func(d *EventData, _ int) bool { return dropString(&d.Reply.HTML) }},
 	{"text", cutText},
 	{"headers", cutHeaders},
 	{"references", func(d *EventData, _ int) bool { return drop(&d.References) }},
@@ -97,18 +98,20 @@ func precut(d *EventData, limit int) {
 	}
 	if d.Text != nil && len(*d.Text) > limit {
 		s := clip(*d.Text, limit)
+		d.Reply.clipTo(*d.Text, len(s))
 		d.Text = &s
-		d.Reply = replyOf(d.Text)
 	}
 }
 
-// cutText cuts the text, which stands in the event three times: as it is, as the reply, and in the reply's segments.
+// cutText cuts the text, which stands in the event up to three times: as it is, in the reply's segments, and in the reply.
 func cutText(d *EventData, excess int) bool {
-	const copies = 3
-	if !cutString(&d.Text, (excess+copies-1)/copies) {
+	if d.Text == nil || *d.Text == "" {
 		return false
 	}
-	d.Reply = replyOf(d.Text)
+	n := d.Reply.clipBy(*d.Text, excess)
+	s := (*d.Text)[:n]
+	d.Reply.clipTo(*d.Text, n)
+	d.Text = &s
 	return true
 }
 
@@ -150,6 +153,14 @@ func cutHeaders(d *EventData, excess int) bool {
 		return false
 	}
 	d.Headers = d.Headers[:n:n]
+	return true
+}
+
+func dropString(s **string) bool {
+	if *s == nil {
+		return false
+	}
+	*s = nil
 	return true
 }
 

@@ -11,11 +11,12 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/letterhook/letterhook/parser"
+	"github.com/letterhook/letterhook/parser/reply"
 )
 
 // bulky is an event with text, html and headers of some sizes.
 func bulky(text, html string, fields int) *Event {
-	msg := &parser.Message{Text: &text, HTML: &html, Subject: "s", From: []parser.Address{{Address: "ann@sender.example"}}}
+	msg := &parser.Message{Text: &text, HTML: &html, Reply: reply.Split(text), Subject: "s", From: []parser.Address{{Address: "ann@sender.example"}}}
 	for range fields {
 		msg.Headers = append(msg.Headers, parser.Header{Name: "X-Field", Value: "värde", Raw: "v"})
 	}
@@ -101,6 +102,44 @@ func TestRenderHolds(t *testing.T) {
 			t.Fatalf("not JSON: %s", body)
 		}
 	})
+}
+
+// However much of the text is cut off, the segments stay the text, and the reply stays the beginning of what it was.
+func TestRenderKeepsTheReply(t *testing.T) {
+	const quoted = "Ja, gern. Bis morgen! \n\nAm 1.5.2023 um 10:00 schrieb Bob:\n> Kommst du?\n> Es gibt Kuchen.\n\n-- \nAnn\n"
+	tests := map[string]string{
+		"cut":       quoted,
+		"answered":  "On 1 May 2023 at 10:00, Bob wrote:\n> Kommst du?\n\nJa.\n\n> Kuchen?\n\nNein.\n",
+		"forwarded": "---------- Forwarded message ---------\nFrom: Bob <bob@example.com>\nSubject: Plan\nTo: Ann\n\nTomorrow?\n",
+		"whole":     "Ja, gern.\n",
+	}
+	var r renderer
+	for name, text := range tests {
+		whole, err := r.render(bulky(text, "", 0), 0, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := reply.Split(text).Text
+		for limit := len(whole) - 1; limit > len(whole)-2*len(text); limit-- {
+			ev := bulky(text, "", 0)
+			shared := ev.Data.Reply.Segments
+			first := shared[0]
+			body, err := r.render(ev, limit, false)
+			if err != nil || len(body) > limit {
+				t.Fatalf("%s: %d octets, limit %d, %v", name, len(body), limit, err)
+			}
+			joined := ""
+			for _, s := range ev.Data.Reply.Segments {
+				joined += s.Text
+			}
+			if joined != *ev.Data.Text || !strings.HasPrefix(text, joined) || !strings.HasPrefix(before, *ev.Data.Reply.Text) {
+				t.Fatalf("%s: reply %q, segments %q, text %q", name, *ev.Data.Reply.Text, joined, *ev.Data.Text)
+			}
+			if shared[0] != first {
+				t.Fatalf("%s: the segments of another event were cut", name)
+			}
+		}
+	}
 }
 
 func TestJSONSize(t *testing.T) {

@@ -1,6 +1,10 @@
 package parser
 
-import "time"
+import (
+	"time"
+
+	"github.com/letterhook/letterhook/parser/reply"
+)
 
 // Message is a parsed mail. Strings are always valid UTF-8 without NUL.
 type Message struct {
@@ -24,6 +28,9 @@ type Message struct {
 	TextCharset  string  // charset that Text came from, WHATWG label; empty when Text is nil
 	HTMLCharset  string
 	TextFromHTML bool // the message has HTML with no text, or an empty one, beside it: Text was made from it
+
+	Reply     reply.Reply // Text taken apart; its segments joined are Text
+	ReplyHTML *string     // what the author wrote, cut out of HTML; nil when nothing was cut out of it
 
 	Attachments []*Part // in the order of the message; every leaf that is not text or html body, nested messages included
 

@@ -37,6 +37,7 @@ func parse(src *source, lim Limits) (*Message, error) {
 	if err := p.bodies(m, src); err != nil {
 		return nil, err
 	}
+	m.cutReply()
 	m.Kind, m.KindReasons = kindOf(m)
 	slices.Sort(m.LimitsHit)
 	return m, nil

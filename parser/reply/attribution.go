@@ -1,0 +1,312 @@
+package reply
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	mostWrapped     = 4   // lines that an attribution is wrapped over
+	longestWrapped  = 600 // octets of an attribution
+	mostNameWords   = 6   // in "Bob Smith wrote:"
+	beforeQuote     = 2   // empty lines between an attribution and its quote
+	longestIsoStart = len("2006-01-02")
+)
+
+// announcement is something that says that other people's words follow.
+type announcement struct {
+	from, to   int // lines
+	kind       announcementKind
+	confidence float64
+}
+
+type announcementKind uint8
+
+const (
+	announcesNothing announcementKind = iota
+	announcesReply                    // an attribution: the answered mail, or one passage of it
+	announcesMail                     // a header block or "Original Message": the answered mail
+	announcesForward                  // a forwarded mail
+	announcesEnd                      // "reply above this line"
+)
+
+// attributionIndex is attributionWords, ready to be asked.
+var attributionIndex = indexAttributions()
+
+type attributionIndexed struct {
+	opens, says           phrases
+	opensGlued, saysGlued []string // in scripts without spaces
+}
+
+func indexAttributions() attributionIndexed {
+	x := attributionIndexed{opens: phrases{}, says: phrases{}}
+	for _, l := range attributionWords {
+		for _, phrase := range l.opens {
+			if x.opens.byFirst(phrase); unspaced(phrase) {
+				x.opensGlued = append(x.opensGlued, phrase)
+			}
+		}
+		for _, phrase := range l.says {
+			if x.says.byLast(phrase); unspaced(phrase) {
+				x.saysGlued = append(x.saysGlued, phrase)
+			}
+		}
+	}
+	return x
+}
+
+// attributionEnding looks for an attribution whose last line is line i.
+func (d *document) attributionEnding(i int) (announcement, bool) {
+	last := d.lines[i].text
+	if len(last) > longestWrapped || !mayEndAttribution(last) {
+		return announcement{}, false
+	}
+	quoteFollows := d.quoteFollows(i + 1)
+	var spans [mostWrapped]evidence
+	n := 0
+	joined := ""
+	for from := i; n < mostWrapped && from >= 0 && d.lines[from].plain() && (from == i || d.lines[from].is == own); from-- {
+		if joined = d.lines[from].text + " " + joined; len(joined) > longestWrapped {
+			break
+		}
+		if quoteFollows || hasFigures(joined) || strings.HasPrefix(joined, "--") {
+			spans[n] = weigh(joined)
+		}
+		n++
+	}
+	for _, rule := range attributionRules {
+		for k := range n {
+			if rule.holds(spans[k], quoteFollows) {
+				return announcement{from: i - k, to: i + 1, kind: announcesReply, confidence: rule.confidence}, true
+			}
+		}
+	}
+	return announcement{}, false
+}
+
+// hasFigures says whether there can be a date or an address in s; no rule holds without, unless a quote follows.
+func hasFigures(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c >= '0' && c <= '9' || c == '@' {
+			return true
+		}
+	}
+	return false
+}
+
+// mayEndAttribution is a quick look at the last octets of a line; nearly every line fails it.
+func mayEndAttribution(s string) bool {
+	switch s[len(s)-1] {
+	case ':', '-':
+		return true
+	case '>':
+		return startsISO(s)
+	}
+	if strings.HasSuffix(s, "：") {
+		return true
+	}
+	if startsISO(s) && strings.Contains(s, "GMT") {
+		return true
+	}
+	word := s[strings.LastIndexByte(s, ' ')+1:]
+	_, ok := attributionIndex.says[word]
+	return ok
+}
+
+// quoteFollows says whether the next line that is not empty is a quote.
+func (d *document) quoteFollows(i int) bool {
+	for n := 0; i < len(d.lines) && n <= beforeQuote; i, n = i+1, n+1 {
+		if !d.lines[i].blank() {
+			return d.lines[i].quoted || d.lines[i].hint == quote
+		}
+	}
+	return false
+}
+
+// evidence is what a possible attribution is built from.
+type evidence struct {
+	opens   bool // begins with a word that opens one, or with a date
+	iso     bool // begins with a date like 2006-01-02
+	date    bool // has a year or a date in figures
+	clock   bool
+	address bool
+	bracket bool // the address is in angle brackets
+	says    bool // has a verb of saying
+	saysEnd bool // ends with it
+	colon   bool // ends with a colon
+	dashed  bool // dashes around it, as Notes and Zoho write it
+	words   int
+}
+
+// attributionRules are tried one after the other, each on the last line, the last two and so on.
+var attributionRules = []struct {
+	confidence float64
+	holds      func(e evidence, quoteFollows bool) bool
+}{
+	{0.95, func(e evidence, _ bool) bool { // On Monday, 1 May 2006, Bob <bob@example.com> wrote:
+		return e.opens && (e.date || e.clock) && (e.colon && (e.says || e.bracket && e.date) || e.saysEnd)
+	}},
+	{0.9, func(e evidence, _ bool) bool { // 2006-05-01 10:00 GMT+02:00 Bob <bob@example.com>
+		return e.iso && (e.bracket || e.clock) && !e.colon && e.words <= 12
+	}},
+	{0.9, func(e evidence, quoteFollows bool) bool { // Bob <bob@example.com> wrote:
+		return e.saysEnd && e.address && (e.bracket || quoteFollows)
+	}},
+	{0.9, func(e evidence, _ bool) bool { // -----Bob/ACME wrote: -----
+		return e.saysEnd && e.dashed
+	}},
+	{0.9, func(e evidence, _ bool) bool { // a language that attributionWords has not
+		return e.colon && e.bracket && e.date && e.clock
+	}},
+	{0.85, func(e evidence, quoteFollows bool) bool {
+		return quoteFollows && e.colon && e.address && (e.date || e.clock)
+	}},
+	{0.85, func(e evidence, quoteFollows bool) bool { // Bob wrote:
+		return quoteFollows && e.saysEnd && (e.words <= mostNameWords || e.opens)
+	}},
+	{0.8, func(e evidence, quoteFollows bool) bool { // On Monday skrev Bob:
+		return quoteFollows && e.colon && e.says && e.opens
+	}},
+}
+
+// weigh collects the evidence of a possible attribution.
+func weigh(s string) evidence {
+	var e evidence
+	s = strings.ToLower(trim(s))
+	if strings.HasPrefix(s, "--") && strings.HasSuffix(s, "--") {
+		s, e.dashed = trim(strings.Trim(s, "-")), true
+	}
+	body := trim(strings.TrimRight(s, ":： -"))
+	e.colon = len(body) < len(s) && strings.ContainsAny(s[len(body):], ":：")
+	e.iso = startsISO(s)
+	e.date, e.clock = dateIn(s)
+	e.address, e.bracket = addressIn(s)
+	e.opens = e.iso || startsDigit(s) || attributionIndex.opens.begin(s) || hasPrefixOf(s, attributionIndex.opensGlued)
+	for rest := body; rest != ""; {
+		word := rest
+		if i := strings.IndexByte(rest, ' '); i >= 0 {
+			word, rest = rest[:i], rest[i+1:]
+		} else {
+			rest = ""
+		}
+		e.words++
+		end := len(body) - len(rest)
+		if rest != "" {
+			end--
+		}
+		if says(body[:end], strings.TrimRight(word, ",.:;\"”")) {
+			e.says, e.saysEnd = true, rest == ""
+		}
+	}
+	if !e.says && containsAny(body, attributionIndex.saysGlued) {
+		e.says = true
+		for _, phrase := range attributionIndex.saysGlued {
+			e.saysEnd = e.saysEnd || strings.HasSuffix(body, phrase)
+		}
+	}
+	if strings.HasSuffix(body, ">wrote") {
+		e.says, e.saysEnd = true, true
+	}
+	return e
+}
+
+// says says whether the text before, which ends with word, ends with a verb of saying.
+func says(before, word string) bool {
+	before = strings.TrimRight(before, ",.:;\"”")
+	for _, phrase := range attributionIndex.says[word] {
+		if strings.HasSuffix(before, phrase) {
+			return true
+		}
+	}
+	return false
+}
+
+func startsDigit(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.IsDigit(r)
+}
+
+// startsISO tells a date with the year first: 2006-01-02, 2006/1/2.
+func startsISO(s string) bool {
+	const year = len("2006")
+	if len(s) < longestIsoStart || s[0] != '1' && s[0] != '2' {
+		return false
+	}
+	for i := range year {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return (s[year] == '-' || s[year] == '/') && s[year+1] >= '0' && s[year+1] <= '9'
+}
+
+// addressIn looks for a mail address, and for one in brackets: <bob@example.com>, [mailto:bob@example.com].
+func addressIn(s string) (found, bracket bool) {
+	for from := 0; ; {
+		at := strings.IndexByte(s[from:], '@')
+		if at < 0 {
+			return found, bracket
+		}
+		at += from
+		start := strings.LastIndexByte(s[from:at], ' ') + 1 + from
+		from = at + 1
+		if start == at || from == len(s) || s[from] == ' ' {
+			continue
+		}
+		found = true
+		bracket = bracket || strings.ContainsAny(s[start:at], "<([") || strings.Contains(s[start:at], "&lt;") ||
+			start >= 2 && strings.ContainsAny(s[start-2:start-1], "<([") // a line was broken behind the bracket
+	}
+}
+
+// dateIn looks for a year or a date in figures, and for a time of day.
+func dateIn(s string) (date, clock bool) {
+	var previous struct {
+		digits int
+		sep    rune
+	}
+	groups := 0 // figures joined by . / - so far
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if !unicode.IsDigit(r) {
+			i += size
+			previous.sep = r
+			if !strings.ContainsRune("./-:", r) {
+				groups, previous.digits = 0, 0
+			}
+			continue
+		}
+		digits, lead := 0, r
+		for i < len(s) {
+			if r, size = utf8.DecodeRuneInString(s[i:]); !unicode.IsDigit(r) {
+				break
+			}
+			digits++
+			i += size
+		}
+		groups++
+		switch {
+		case digits == 4 && isYearLead(lead):
+			date = true
+		case groups == 3 && previous.sep != ':':
+			date = true
+		case digits == 2 && previous.digits > 0 && previous.digits <= 2 && (previous.sep == ':' || previous.sep == '.'):
+			clock = true
+		}
+		previous.digits = digits
+	}
+	return date, clock || strings.Contains(s, "時") || strings.Contains(s, "点") || strings.Contains(s, "시")
+}
+
+// isYearLead takes the first figure of the years that mail has had, also as Persians and Thais count them.
+func isYearLead(r rune) bool {
+	const figures = 10
+	for zero := range unicode.Digit.R16 {
+		lo := rune(unicode.Digit.R16[zero].Lo)
+		if r >= lo && r < lo+figures {
+			return r == lo+1 || r == lo+2
+		}
+	}
+	return false
+}

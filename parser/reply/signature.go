@@ -1,0 +1,163 @@
+package reply
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	mostSignature = 25 // lines below "-- "
+	mostBelowDash = 15 // below "--", which others use as well
+	mostBelowRule = 8  // below a rule of any other kind
+	mostBelowLine = 4  // below a drawn line with no address or telephone number under it
+	mostSentFrom  = 90 // octets of "Sent from my iPhone"
+	leastPhone    = 7  // digits of a telephone number
+	mostSearched  = 60 // lines from the end that are searched for a delimiter
+)
+
+var sentFromIndex = indexSentFrom()
+
+// sentFromIndexed has the beginnings by their first letter.
+type sentFromIndexed map[rune][]string
+
+func indexSentFrom() sentFromIndexed {
+	index := sentFromIndexed{}
+	for _, l := range sentFrom {
+		for _, phrase := range l.begins {
+			first, _ := utf8.DecodeRuneInString(phrase)
+			index[first] = append(index[first], phrase)
+		}
+	}
+	return index
+}
+
+// isSentFrom tells what a phone or a program adds: "Sent from my iPhone", "Get Outlook for iOS <https://aka.ms/o0ukef>".
+func isSentFrom(s string) bool {
+	s, linked := withoutLink(s)
+	if len(s) > mostSentFrom {
+		return false
+	}
+	s = strings.ToLower(strings.Trim(s, " .!<([*_-–—>)\t"))
+	if i := strings.IndexAny(s, ".,"); i > 0 && containsAny(s[i:], apologies) {
+		s = s[:i]
+	}
+	first, _ := utf8.DecodeRuneInString(s)
+	for _, begin := range sentFromIndex[first] {
+		if rest, ok := strings.CutPrefix(s, begin); ok && (namesDevice(begin, rest) || linked && isName(rest)) {
+			return true
+		}
+	}
+	for _, end := range sentFromEnds { // Bob via mobile
+		if name, ok := strings.CutSuffix(s, end); ok && isName(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutLink takes the first link out of a line, and the brackets that Markdown puts around its text.
+func withoutLink(s string) (rest string, linked bool) {
+	i := strings.Index(s, "http")
+	if i < 0 {
+		return s, false
+	}
+	end := strings.IndexAny(s[i:], ")> \t")
+	tail := ""
+	if end >= 0 {
+		tail = strings.TrimLeft(s[i+end:], ")>")
+	}
+	before, text, ok := strings.Cut(strings.TrimRight(s[:i], "(<"), "[")
+	if ok {
+		before += strings.TrimRight(text, "]")
+	}
+	return before + tail, true
+}
+
+// isName says whether s has the few words of a name.
+func isName(s string) bool {
+	const mostWords = 3
+	return s != "" && strings.Count(trim(s), " ") < mostWords && !strings.ContainsAny(s, ",;?!")
+}
+
+// namesDevice says whether the words behind the beginning are the name of a device or a program, and not a sentence: "Sent from
+// my desk, as my iPhone is gone."
+func namesDevice(begin, rest string) bool {
+	if strings.ContainsAny(rest, ",;?!") || strings.Contains(rest, ". ") {
+		return false
+	}
+	if strings.HasSuffix(begin, " my") && isName(rest) && strings.ContainsAny(rest, "0123456789") {
+		return true // the number of a model
+	}
+	return containsDevice(rest) || containsDevice(begin)
+}
+
+func containsDevice(s string) bool {
+	for _, word := range devices {
+		i := strings.Index(s, word)
+		if i < 0 {
+			continue
+		}
+		if len(word) > len("web") || !isLetterAt(s, i-1) && !isLetterAt(s, i+len(word)) {
+			return true
+		}
+	}
+	return false
+}
+
+func isLetterAt(s string, i int) bool {
+	return i >= 0 && i < len(s) && (s[i] >= 'a' && s[i] <= 'z')
+}
+
+// signatureStart looks upward from line end for the delimiter of a signature. It returns the uppermost one below which there
+// is not too much for a signature, and how sure it is.
+func (d *document) signatureStart(end int) (start int, confidence float64) {
+	lines := 0
+	start = -1
+	for i := end - 1; i >= 0 && i >= end-mostSearched; i-- {
+		l := &d.lines[i]
+		if l.quoted || l.is != own {
+			break
+		}
+		if l.text == "" {
+			continue
+		}
+		if !isRule(l.text) && l.text != "—" && l.text != "–" {
+			lines++
+			continue
+		}
+		switch {
+		case d.text[l.start:min(int(l.start)+len("-- \n"), len(d.text))] == "-- \n" && lines <= mostSignature:
+			start, confidence = i, 0.95
+		case l.text == "--" && lines <= mostBelowDash:
+			start, confidence = i, 0.9
+		case lines <= mostBelowRule && d.hasContact(i+1, end):
+			start, confidence = i, 0.8
+		case lines > 0 && lines <= mostBelowLine && l.text[0] == '_' && (i == 0 || !d.lines[i-1].plain()):
+			start, confidence = i, 0.7
+		}
+	}
+	return start, confidence
+}
+
+func (d *document) hasContact(from, to int) bool {
+	for i := from; i < to; i++ {
+		if isContact(d.lines[i].text) {
+			return true
+		}
+	}
+	return false
+}
+
+// isContact tells a line of a signature or of the footer of a list: an address, a link, a telephone number.
+func isContact(s string) bool {
+	if at := strings.IndexByte(s, '@'); at > 0 && s[at-1] != ' ' || strings.Contains(s, "http") || strings.Contains(s, "www.") {
+		return true
+	}
+	digits := 0
+	for i := range len(s) {
+		if s[i] >= '0' && s[i] <= '9' {
+			digits++
+		}
+	}
+	return digits >= leastPhone
+}
