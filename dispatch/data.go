@@ -113,7 +113,7 @@ func address(data *EventData, mail *storage.Mail, endpoint string) {
 	data.Envelope = &Envelope{
 		MailFrom:   env.ReversePath.String(),
 		Helo:       env.Helo,
-		RemoteIP:   env.RemoteIP.String(),
+		RemoteIP:   env.RemoteAddress(),
 		RemoteHost: optional(env.RemoteHost),
 		SMTPUTF8:   env.SMTPUTF8,
 		AuthUser:   optional(env.AuthUser),

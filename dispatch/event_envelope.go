@@ -9,7 +9,7 @@ type Envelope struct {
 	RcptTo []string `json:"rcpt_to"`
 	// Helo is what the peer called itself. It proves nothing.
 	Helo string `json:"helo"`
-	// RemoteIP is the address of the peer.
+	// RemoteIP is the address of the client; empty where the mail came through a unix socket.
 	RemoteIP string `json:"remote_ip"`
 	// RemoteHost is the PTR name of RemoteIP if that name resolves back to it; else null.
 	RemoteHost *string `json:"remote_host"`

@@ -32,17 +32,17 @@ func (c *conn) bdat(arg string) *refusal {
 		if failure := c.readChunk(nil, chunk.size); failure != nil {
 			return failure
 		}
-		return c.refuseChunk(refusal, nil)
+		return c.refuseChunk(refusal, nil, chunk.last)
 	}
 	if c.tx.content == nil {
-		c.tx.content = newContent(&c.srv.cfg, &c.srv.memory, c.tx.mail.size)
+		c.tx.content = newContent(&c.srv.cfg, &c.srv.memory, c.tx.mail)
 	}
 	if failure := c.readChunk(c.tx.content, chunk.size); failure != nil {
 		return failure
 	}
 	switch {
 	case c.tx.content.refusal != nil:
-		return c.refuseChunk(c.tx.content.refusal, c.tx.content.err)
+		return c.refuseChunk(c.tx.content.refusal, c.tx.content.err, chunk.last)
 	case chunk.last:
 		c.pass("DATA", "")
 		c.verb = "BDAT"
@@ -53,9 +53,14 @@ func (c *conn) bdat(arg string) *refusal {
 }
 
 // refuseChunk answers a chunk that is not taken and ends the transaction: what came later would be a message with a
-// hole in it.
-func (c *conn) refuseChunk(r *refusal, cause error) *refusal {
-	c.refuse(r, cause)
+// hole in it. LMTP answers the last chunk once for each recipient (RFC 2033 section 4.3).
+func (c *conn) refuseChunk(r *refusal, cause error, last bool) *refusal {
+	line := c.judge(r, []error{cause}).appendTo(nil)
+	if last && c.tx != nil && len(c.tx.commands) > 0 {
+		c.out = c.editVerdict(c.out, line)
+	} else {
+		c.out = append(c.out, line...)
+	}
 	if c.tx != nil && !c.dead {
 		c.passMuted("RSET")
 	}

@@ -41,11 +41,12 @@ type mailCommand struct {
 	path     Path
 	size     int64 // declared by SIZE (RFC 1870); 0 if it was not
 	smtputf8 bool
+	binary   bool // BODY=BINARYMIME (RFC 3030 section 3)
 }
 
-// parseMail reads the argument of MAIL. The parameters come before the address in effect: SMTPUTF8 stands behind the
+// parseMail reads the argument of MAIL; auth says that AUTH is an extension of the session. The parameters come before the address in effect: SMTPUTF8 stands behind the
 // address and decides how the address is to be read.
-func parseMail(arg string) (mailCommand, *refusal) {
+func parseMail(arg string, auth bool) (mailCommand, *refusal) {
 	var m mailCommand
 	text, ok := cutFold(arg, "FROM:")
 	if !ok {
@@ -58,7 +59,7 @@ func parseMail(arg string) (mailCommand, *refusal) {
 	if rest != "" && rest[0] != ' ' {
 		return m, refuseMailSyntax
 	}
-	if refusal := m.parameters(strings.Fields(rest)); refusal != nil {
+	if refusal := m.parameters(strings.Fields(rest), auth); refusal != nil {
 		return m, refusal
 	}
 	if !m.smtputf8 && !isASCII(path.LocalPart+path.Domain) {
@@ -69,7 +70,7 @@ func parseMail(arg string) (mailCommand, *refusal) {
 }
 
 // parameters reads the parameters of the extensions that the reply to EHLO names (RFC 5321 section 4.1.1.11).
-func (m *mailCommand) parameters(list []string) *refusal {
+func (m *mailCommand) parameters(list []string, auth bool) *refusal {
 	seen := make(map[string]bool, len(list))
 	for _, parameter := range list {
 		key, value, _ := strings.Cut(parameter, "=")
@@ -86,7 +87,8 @@ func (m *mailCommand) parameters(list []string) *refusal {
 			}
 			m.size = int64(min(size, 1<<62))
 		case "BODY": // RFC 6152; content is kept as octets whatever it says
-			if !strings.EqualFold(value, "7BIT") && !strings.EqualFold(value, "8BITMIME") {
+			m.binary = strings.EqualFold(value, "BINARYMIME")
+			if !m.binary && !strings.EqualFold(value, "7BIT") && !strings.EqualFold(value, "8BITMIME") {
 				return refuseParameterValue
 			}
 		case "SMTPUTF8": // RFC 6531 section 3.4: no value
@@ -94,12 +96,22 @@ func (m *mailCommand) parameters(list []string) *refusal {
 				return refuseParameterValue
 			}
 			m.smtputf8 = true
+		case "AUTH": // RFC 4954 section 5; nobody here is trusted to name another, so the name says nothing
+			if !auth {
+				return refuseParameter
+			}
+			if value == "" || len(value) > maxAuthParameter {
+				return refuseParameterValue
+			}
 		default:
 			return refuseParameter
 		}
 	}
 	return nil
 }
+
+// maxAuthParameter is the longest value of AUTH= (RFC 4954 section 5).
+const maxAuthParameter = 500
 
 // parseRcpt reads the argument of RCPT. A bare "postmaster" is a mailbox of ours (RFC 5321 section 4.1.1.3).
 func parseRcpt(arg string, smtputf8 bool, hostname string) (Path, *refusal) {

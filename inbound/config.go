@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -20,6 +21,10 @@ type Config struct {
 	Recipients func(Path) Decision
 	// Spool takes the messages. Required.
 	Spool Spool
+	// Authenticate says whether a password is the user's. An error is trouble of ours and told to the peer as temporary. It
+	// may take the time that a slow hash takes, must take as long for a user that does not exist, must bound how many
+	// run at once by itself, and must be safe for concurrent use. Required by listeners of the kind Submission.
+	Authenticate func(ctx context.Context, user, password string) (bool, error)
 	// TLS is what listeners of the modes TLSStartTLS and TLSImplicit need; nil where there are none.
 	TLS *tls.Config
 
@@ -53,8 +58,12 @@ type Config struct {
 	// MaxErrors is the number of faulty commands on a connection: one more closes it. 20; negative: no limit.
 	MaxErrors int
 	// MaxUnknownRecipients is the number of recipients refused with 5yz on a connection: one more closes it. 20;
-	// negative: no limit.
+	// negative: no limit. It does not hold on listeners of the kind LMTP, whose peer passes on what strangers ask for.
 	MaxUnknownRecipients int
+	// MaxAuthFailures is the number of failed logins from one IPv4 address or one IPv6 /64, over all its connections; one of
+	// them is forgiven each minute. Beyond it AUTH is answered 421 without a look at the password. 10; negative: no
+	// limit.
+	MaxAuthFailures int
 	// MaxCommands is the number of commands on a connection since its last accepted message. A BDAT counts if its
 	// chunk has fewer than 512 octets. 1000; negative: no limit.
 	MaxCommands int
@@ -104,6 +113,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.SessionTimeout, time.Hour)
 	setDefault(&c.MaxErrors, 20)
 	setDefault(&c.MaxUnknownRecipients, 20)
+	setDefault(&c.MaxAuthFailures, 10)
 	setDefault(&c.MaxCommands, 1000)
 	setDefault(&c.MaxMessages, 1000)
 	setDefault(&c.MaxConnections, 2000)

@@ -20,17 +20,19 @@ import (
 // goroutine owns every field but those under mu.
 type conn struct {
 	srv      *Server
-	listener string
-	raw      net.Conn // the TCP connection
-	remote   netip.Addr
+	listener *Listener
+	raw      net.Conn     // the TCP connection, or that of a unix socket
+	addr     net.Addr     // of the client: of raw, or what the proxy said
+	remote   netip.Addr   // its IP address; the zero Addr for a unix socket
+	counted  netip.Prefix // the source that it is counted for; zero: none
 	opened   time.Time
 	ctx      context.Context // of the Server: go-smtp hands none to a session
 
-	wire     net.Conn // raw, or TLS over it, metered
-	read     int64    // octets read from raw
-	mode     TLSMode  // of the listener
-	tls      *TLS     // nil while in clear
-	implicit bool     // the TLS handshake is still to be made
+	wire        net.Conn // raw, or TLS over it, metered
+	read        int64    // octets read from raw
+	behindProxy bool     // the PROXY header is still to be read
+	tls         *TLS     // nil while in clear
+	implicit    bool     // the TLS handshake is still to be made
 
 	reader *bufio.Reader // nil while the peer is idle, to give the memory back
 	ahead  []byte        // octets in first that reader has not got yet
@@ -46,6 +48,7 @@ type conn struct {
 	helo    string // argument of the last HELO or EHLO
 	esmtp   bool   // it was EHLO
 	greeted bool   // HELO or EHLO succeeded since the connection or TLS began
+	user    string // who logged in; empty: nobody
 	mail    mailCommand
 	rcpt    Path
 	tx      *transaction // nil: none
@@ -90,6 +93,9 @@ func (c *conn) Read(p []byte) (n int, err error) {
 // next reads commands until one is to be executed by go-smtp.
 func (c *conn) next() error {
 	c.verb, c.mute = "", false
+	if c.behindProxy {
+		c.meetClient()
+	}
 	for !c.dead {
 		if c.isStopping() {
 			c.refuse(refuseShutdown)
@@ -189,7 +195,7 @@ const (
 func (c *conn) LocalAddr() net.Addr { return c.raw.LocalAddr() }
 
 // RemoteAddr implements [net.Conn].
-func (c *conn) RemoteAddr() net.Addr { return c.raw.RemoteAddr() }
+func (c *conn) RemoteAddr() net.Addr { return c.addr }
 
 // SetDeadline does nothing: the deadlines are ours, not go-smtp's.
 func (c *conn) SetDeadline(time.Time) error { return nil }
@@ -199,6 +205,9 @@ func (c *conn) SetReadDeadline(time.Time) error { return nil }
 
 // SetWriteDeadline does nothing, see SetDeadline.
 func (c *conn) SetWriteDeadline(time.Time) error { return nil }
+
+// source is the network that the peer counts as.
+func (c *conn) source() netip.Prefix { return sourceOf(c.remote) }
 
 // isStopping says whether the connection is to end because the server shuts down and no transaction is under way.
 func (c *conn) isStopping() bool {

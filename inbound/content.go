@@ -9,8 +9,9 @@ import (
 // content takes the octets of one message, dot-unstuffed, checks the limits and fills the body. After the first
 // refusal it keeps nothing more but goes on counting: the rest has to be read anyway, lest it be taken for commands.
 type content struct {
-	cfg  *Config
-	body *body
+	cfg    *Config
+	body   *body
+	binary bool // it has no lines to speak of (RFC 3030 section 3)
 
 	size     int64
 	line     int  // octets of the current line so far
@@ -25,8 +26,8 @@ type content struct {
 
 const receivedName = "received:"
 
-func newContent(cfg *Config, mem *memory, declared int64) *content {
-	return &content{cfg: cfg, body: newBody(cfg, mem, declared), inHeader: true}
+func newContent(cfg *Config, mem *memory, mail mailCommand) *content {
+	return &content{cfg: cfg, body: newBody(cfg, mem, mail.size), binary: mail.binary, inHeader: true}
 }
 
 // write takes some octets of one line: an LF stands at the end of p or not at all.
@@ -38,11 +39,11 @@ func (c *content) write(p []byte) {
 	if c.inHeader {
 		c.header(p)
 	}
-	if c.cfg.RefuseBareLineEnds && c.hasBareLineEnd(p, ends) {
+	if c.cfg.RefuseBareLineEnds && !c.binary && c.hasBareLineEnd(p, ends) {
 		c.refuse(refuseLineEnds)
 	}
 	c.line += len(p)
-	if c.line > c.cfg.MaxLineLength {
+	if c.line > c.cfg.MaxLineLength && !c.binary {
 		c.refuse(refuseLongLine)
 	}
 	if ends {
@@ -101,7 +102,7 @@ func (c *content) hasBareLineEnd(p []byte, ends bool) bool {
 
 // finish ends the content. The reply to give is refusal, nil when all is well.
 func (c *content) finish() {
-	if c.cr && c.cfg.RefuseBareLineEnds {
+	if c.cr && c.cfg.RefuseBareLineEnds && !c.binary {
 		c.refuse(refuseLineEnds)
 	}
 	if c.refusal == nil {

@@ -11,15 +11,19 @@ type Envelope struct {
 	ReversePath Path        `json:"reverse_path"` // zero: the null reverse-path
 	Recipients  []Recipient `json:"recipients"`   // in the order of the RCPT commands, no forward-path twice
 	Helo        string      `json:"helo"`         // argument of HELO or EHLO, sanitised
-	ESMTP       bool        `json:"esmtp"`        // it was EHLO that the peer said
-	RemoteIP    netip.Addr  `json:"remote_ip"`    // address of the peer, never an IPv4-mapped IPv6 one
+	ESMTP       bool        `json:"esmtp"`        // it was EHLO or LHLO that the peer said
+	RemoteIP    netip.Addr  `json:"remote_ip"`    // address of the client, never an IPv4-mapped IPv6 one; zero: a unix socket
 	RemoteHost  string      `json:"remote_host"`  // PTR name that resolves back to RemoteIP; empty if unknown
 	TLS         *TLS        `json:"tls"`          // nil: the data came in clear
 	SMTPUTF8    bool        `json:"smtputf8"`     // MAIL FROM carried SMTPUTF8 (RFC 6531)
 	AuthUser    string      `json:"auth_user"`    // who logged in; empty on a listener without AUTH
 	Listener    string      `json:"listener"`     // name of the listener, for example "mx"
+	LMTP        bool        `json:"lmtp"`         // it speaks LMTP: RemoteIP is that of the mail server in front of us
 	ReceivedAt  time.Time   `json:"received_at"`  // when the last octet of the data was read, UTC
 }
+
+// RemoteAddress is RemoteIP as text; empty where the message came through a unix socket.
+func (e *Envelope) RemoteAddress() string { return textOf(e.RemoteIP) }
 
 // TLS describes the TLS session that a message came through.
 type TLS struct {

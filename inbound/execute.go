@@ -2,6 +2,7 @@ package inbound
 
 import (
 	"bytes"
+	"fmt"
 )
 
 // execute answers a command, or hands it on to go-smtp in a form that leaves nothing to interpret.
@@ -30,7 +31,7 @@ func (c *conn) execute(line string) {
 // perform is one line for each verb.
 func (c *conn) perform(cmd command) *refusal {
 	switch cmd.verb {
-	case "EHLO", "HELO":
+	case "EHLO", "HELO", "LHLO":
 		return c.hello(cmd)
 	case "MAIL":
 		return c.mailFrom(cmd.arg)
@@ -54,7 +55,9 @@ func (c *conn) perform(cmd command) *refusal {
 			return refuseNoArgument
 		}
 		c.pass(cmd.verb, "") // go-smtp says 252 whatever the argument
-	case "AUTH", "EXPN", "HELP", "ETRN", "SEND", "SOML", "SAML", "TURN":
+	case "AUTH":
+		return c.auth(cmd.arg)
+	case "EXPN", "HELP", "ETRN", "SEND", "SOML", "SAML", "TURN":
 		return refuseNotImplemented
 	default:
 		return refuseUnknownCommand
@@ -62,12 +65,19 @@ func (c *conn) perform(cmd command) *refusal {
 	return nil
 }
 
-// hello answers HELO and EHLO. go-smtp resets the transaction.
+// hello answers HELO and EHLO, or LHLO, which is EHLO by another name: go-smtp never hears of LMTP. It resets the
+// transaction.
 func (c *conn) hello(cmd command) *refusal {
-	if cmd.arg == "" {
+	switch {
+	case (cmd.verb == "LHLO") != (c.listener.Kind == LMTP):
+		return refuseHello // RFC 2033 section 4.1
+	case cmd.arg == "":
 		return refuseNoArgument
 	}
-	c.helo, c.esmtp = sanitiseHelo(cmd.arg), cmd.verb == "EHLO"
+	c.helo, c.esmtp = sanitiseHelo(cmd.arg), cmd.verb != "HELO"
+	if cmd.verb == "LHLO" {
+		cmd.verb = "EHLO"
+	}
 	c.pass(cmd.verb, c.helo)
 	return nil
 }
@@ -87,8 +97,10 @@ func (c *conn) mailFrom(arg string) *refusal {
 		return refuseNestedMail // RFC 5321 section 4.1.4
 	case over(c.messages+1, c.srv.cfg.MaxMessages):
 		return refuseMessages
+	case c.listener.Kind == Submission && c.user == "":
+		return refuseNotLoggedIn
 	}
-	mail, refusal := parseMail(arg)
+	mail, refusal := parseMail(arg, c.listener.Kind == Submission)
 	switch {
 	case refusal != nil:
 		return refusal
@@ -113,7 +125,8 @@ func (c *conn) rcptTo(arg string) *refusal {
 	if refusal != nil {
 		return refusal
 	}
-	if c.tx.has(path) { // accepted again, kept once
+	if i := c.tx.index(path); i >= 0 { // accepted again, kept once
+		c.tx.commands = append(c.tx.commands, i)
 		c.out = append(c.out, replyRecipientOK...)
 		return nil
 	}
@@ -130,6 +143,8 @@ func (c *conn) ready() *refusal {
 	switch {
 	case c.tx == nil:
 		return refuseNoMail
+	case len(c.tx.recipients) == 0 && c.listener.Kind == LMTP:
+		return refuseNoRcpt
 	case len(c.tx.recipients) == 0:
 		return refuseNoRecipients // RFC 5321 section 3.3
 	case c.tx.content == nil && c.srv.cfg.DiskFull():
@@ -148,6 +163,9 @@ func (c *conn) data(arg string) *refusal {
 	if c.tx.content != nil {
 		return refuseInsideChunks // RFC 3030 section 2
 	}
+	if c.tx.mail.binary {
+		return refuseBinaryData
+	}
 	c.pass("DATA", "")
 	return nil
 }
@@ -158,6 +176,8 @@ const replyRecipientOK = "250 2.1.5 Recipient OK\r\n"
 func (c *conn) edit(out, line []byte) []byte {
 	success := bytes.HasPrefix(line, []byte("250"))
 	switch {
+	case c.verb == "" && bytes.HasPrefix(line, []byte("220")):
+		return c.editGreeting(out, line)
 	case c.verb == "EHLO" && success:
 		return c.editHello(out, line)
 	case c.verb == "HELO" && success:
@@ -169,8 +189,34 @@ func (c *conn) edit(out, line []byte) []byte {
 		return append(out, replyRecipientOK...)
 	case c.verb == "BDAT" && bytes.HasPrefix(line, []byte("354")):
 		return out // go-smtp was given DATA in place of the last chunk
+	case (c.verb == "DATA" || c.verb == "BDAT") && !bytes.HasPrefix(line, []byte("354")):
+		return c.editVerdict(out, line)
 	}
 	return append(out, line...)
+}
+
+// editGreeting names the protocol.
+func (c *conn) editGreeting(out, line []byte) []byte {
+	if c.listener.Kind != LMTP {
+		return append(out, line...)
+	}
+	return fmt.Appendf(out, "220 %s LMTP Service Ready\r\n", c.srv.cfg.Hostname)
+}
+
+// editVerdict makes one reply for each successful RCPT of the one reply to the data where LMTP is spoken (RFC 2033
+// sections 4.2 and 4.3). A 421 is about the connection and stands alone.
+func (c *conn) editVerdict(out, line []byte) []byte {
+	if c.listener.Kind != LMTP || c.tx == nil || bytes.HasPrefix(line, []byte("421")) {
+		return append(out, line...)
+	}
+	for _, i := range c.tx.commands {
+		if verdict := c.tx.verdicts[c.tx.recipients[i].Account]; verdict != nil {
+			out = verdict.appendTo(out)
+		} else {
+			out = append(out, line...)
+		}
+	}
+	return out
 }
 
 // editHello puts our name where RFC 5321 section 4.1.1.1 wants it, and the offer of STARTTLS before the last line.
@@ -180,8 +226,11 @@ func (c *conn) editHello(out, line []byte) []byte {
 	}
 	if line[3] == ' ' {
 		c.greeted = true
-		if c.mode == TLSStartTLS && c.tls == nil {
+		if c.listener.TLS == TLSStartTLS && c.tls == nil {
 			out = append(out, "250-STARTTLS\r\n"...)
+		}
+		if c.offersAuth() {
+			out = append(out, "250-AUTH PLAIN LOGIN\r\n"...)
 		}
 	}
 	return append(out, line...)

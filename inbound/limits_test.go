@@ -248,13 +248,13 @@ func TestNoTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, mode := range []inbound.TLSMode{inbound.TLSStartTLS, inbound.TLSImplicit} {
-		if err := server.Serve(context.Background(), l, "mx", mode); err == nil {
+		if err := server.Serve(context.Background(), l, inbound.Listener{Name: "mx", TLS: mode}); err == nil {
 			t.Errorf("TLS mode %v without a certificate was served", mode)
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
-	go func() { done <- server.Serve(ctx, l, "mx", inbound.TLSNone) }()
+	go func() { done <- server.Serve(ctx, l, inbound.Listener{Name: "mx"}) }()
 	e := &edge{Server: server, spool: sp, addr: l.Addr().String()}
 	p := e.dial(t)
 	if reply := p.do("EHLO client.example", "250-"); strings.Contains(reply, "STARTTLS") {
@@ -268,7 +268,7 @@ func TestNoTLS(t *testing.T) {
 	p.do("QUIT", "221")
 	p.closed()
 	e.drain(t)
-	if err := server.Serve(context.Background(), l, "mx", inbound.TLSNone); err != inbound.ErrServerClosed {
+	if err := server.Serve(context.Background(), l, inbound.Listener{Name: "mx"}); err != inbound.ErrServerClosed {
 		t.Errorf("Serve after Shutdown: %v", err)
 	}
 }
@@ -280,7 +280,7 @@ func TestListenerWithoutTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.listen(t, l, "inside", inbound.TLSNone)
+	e.listen(t, l, inbound.Listener{Name: "inside"})
 	e.addr = l.Addr().String()
 	p := e.dial(t)
 	if reply := p.do("EHLO client.example", "250-"); strings.Contains(reply, "STARTTLS") {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -16,11 +17,19 @@ func (c *conn) attrs(more ...slog.Attr) []slog.Attr {
 	}
 	attrs := make([]slog.Attr, 0, 4+len(more))
 	attrs = append(attrs,
-		slog.String("listener", c.listener),
-		slog.String("remote_ip", c.remote.String()),
+		slog.String("listener", c.listener.Name),
+		slog.String("remote_ip", textOf(c.remote)),
 		slog.String("helo", c.helo),
 		slog.String("tls", version))
 	return append(attrs, more...)
+}
+
+// textOf is an address as text, empty where there is none.
+func textOf(ip netip.Addr) string {
+	if !ip.IsValid() {
+		return ""
+	}
+	return ip.String()
 }
 
 // logAccepted writes the line of an accepted message.

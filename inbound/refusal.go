@@ -39,12 +39,15 @@ const (
 	reasonShutdown    = "shutdown"
 	reasonPanic       = "panic"
 	reasonAborted     = "aborted" // the peer went away inside the data
+	reasonProxy       = "proxy"   // no PROXY header, or not from a proxy of ours
+	reasonAuth        = "auth"
 )
 
 var reasons = []string{
 	reasonSyntax, reasonSequence, reasonUnsupported, reasonRecipient, reasonRecipients, reasonSize, reasonLine,
 	reasonLineEnds, reasonLoop, reasonPolicy, reasonDiskFull, reasonStorage, reasonTimeout, reasonBudget,
-	reasonConnections, reasonTLS, reasonShutdown, reasonPanic, reasonAborted,
+	reasonConnections, reasonTLS, reasonShutdown, reasonPanic, reasonAborted, reasonProxy,
+	reasonAuth,
 }
 
 func refuse(code int, class, subject, detail int, text, reason string, b budget) *refusal {
@@ -75,9 +78,24 @@ var (
 	refuseNoMail       = refuse(503, 5, 5, 1, "Say MAIL first", reasonSequence, budgetErrors)
 	refuseNoRecipients = refuse(554, 5, 5, 1, "No valid recipients", reasonSequence, budgetErrors)
 	refuseInsideChunks = refuse(503, 5, 5, 1, "Not between chunks of a message", reasonSequence, budgetErrors)
+	refuseNoRcpt       = refuse(503, 5, 5, 1, "No valid recipients", reasonSequence, budgetErrors)   // RFC 2033 4.2, 4.3
+	refuseBinaryData   = refuse(503, 5, 5, 1, "BINARYMIME needs BDAT", reasonSequence, budgetErrors) // RFC 3030 3
+	refuseHello        = refuse(500, 5, 5, 1, "LHLO belongs to LMTP, HELO and EHLO to SMTP", reasonUnsupported, budgetErrors)
 	refuseTLSRunning   = refuse(503, 5, 5, 1, "TLS is running already", reasonSequence, budgetErrors)
 	refuseTLSOff       = refuse(502, 5, 5, 1, "TLS is not offered", reasonUnsupported, budgetErrors)
 	refuseTLSInjection = refuse(501, 5, 5, 1, "Nothing may follow STARTTLS before TLS runs", reasonTLS, budgetNone)
+	refuseNotLoggedIn  = refuse(530, 5, 7, 0, "Log in first, under TLS", reasonAuth, budgetErrors) // RFC 4954 6
+	refuseAuthInClear  = refuse(538, 5, 7, 11, "Not without TLS", reasonAuth, budgetErrors)        // RFC 4954 6
+	refuseAuthTwice    = refuse(503, 5, 5, 1, "Logged in already", reasonSequence, budgetErrors)   // RFC 4954 4
+	refuseMechanism    = refuse(504, 5, 5, 4, "Mechanisms are PLAIN and LOGIN", reasonUnsupported, budgetErrors)
+	refuseBase64       = refuse(501, 5, 5, 2, "Not base64", reasonSyntax, budgetErrors)                        // RFC 4954 4
+	refuseCredentials  = refuse(501, 5, 5, 2, "Not a message of PLAIN", reasonSyntax, budgetErrors)            // RFC 4616 2
+	refuseCancelled    = refuse(501, 5, 7, 0, "Login cancelled", reasonAuth, budgetErrors)                     // RFC 4954 4
+	refuseLongResponse = refuse(500, 5, 5, 6, "Response too long", reasonLine, budgetErrors)                   // RFC 4954 6
+	refuseLogin        = refuse(535, 5, 7, 8, "User or password wrong", reasonAuth, budgetErrors)              // RFC 4954 6
+	refuseLoginTrouble = refuse(454, 4, 7, 0, "Local trouble, please try again later", reasonAuth, budgetNone) // RFC 4954 6
+	refuseLogins       = refuse(421, 4, 7, 0, "Too many failed logins, please try again later", reasonAuth, budgetNone)
+	refuseProxy        = refuse(421, 4, 7, 0, "No PROXY header of a trusted proxy", reasonProxy, budgetNone) // never said
 	refuseTooLarge     = refuse(552, 5, 3, 4, "Message too large", reasonSize, budgetNone)
 	refuseLongLine     = refuse(554, 5, 6, 0, "Message has a line that is too long", reasonLine, budgetNone)
 	refuseLineEnds     = refuse(550, 5, 6, 0, "Message has a bare CR, a bare LF or a NUL", reasonLineEnds, budgetNone)

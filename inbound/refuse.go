@@ -24,7 +24,7 @@ func (c *conn) judge(r *refusal, cause []error) *refusal {
 			r = refuseErrors
 		}
 	case budgetUnknown:
-		if c.unknown++; over(c.unknown, c.srv.cfg.MaxUnknownRecipients) {
+		if c.unknown++; c.listener.Kind != LMTP && over(c.unknown, c.srv.cfg.MaxUnknownRecipients) {
 			r = refuseUnknown
 		}
 	}

@@ -24,6 +24,7 @@ type Server struct {
 	metrics *metrics
 
 	memory    memory
+	logins    failures
 	readers   sync.Pool // of *bufio.Reader
 	allowance allowance
 
@@ -53,6 +54,7 @@ func NewServer(cfg Config) (*Server, error) {
 		cfg:       cfg,
 		metrics:   metrics,
 		memory:    memory{total: cfg.MemoryTotal},
+		logins:    failures{limit: cfg.MaxAuthFailures, bySource: map[netip.Prefix]failed{}},
 		readers:   sync.Pool{New: func() any { return bufio.NewReaderSize(nil, readBuffer) }},
 		ctx:       ctx,
 		cancel:    cancel,
@@ -69,16 +71,16 @@ func NewServer(cfg Config) (*Server, error) {
 	s.smtp.MaxMessageBytes = cfg.MaxMessageSize
 	s.smtp.MaxLineLength = 0 // conn bounds the lines
 	s.smtp.EnableSMTPUTF8 = true
+	s.smtp.EnableBINARYMIME = true
 	s.smtp.ErrorLog = errorLog{cfg.Log}
 	return s, nil
 }
 
 // Serve accepts connections on l until ctx ends or Shutdown is called, closes l and returns nil then; an error means that
-// the listener failed. name tells listeners apart in envelopes, logs and metrics. mode says when they
-// speak TLS; without a TLS configuration it must be TLSNone. Connections outlive Serve: only Shutdown waits for them.
-func (s *Server) Serve(ctx context.Context, l net.Listener, name string, mode TLSMode) error {
-	if mode != TLSNone && s.cfg.TLS == nil {
-		return fmt.Errorf("inbound: listener %s is to speak TLS but there is no TLS configuration", name)
+// the listener failed or cannot be served as it is wanted. Connections outlive Serve: only Shutdown waits for them.
+func (s *Server) Serve(ctx context.Context, l net.Listener, as Listener) error {
+	if err := as.check(&s.cfg); err != nil {
+		return fmt.Errorf("inbound: listener %s: %w", as.Name, err)
 	}
 	s.mu.Lock()
 	if s.stopping {
@@ -91,7 +93,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, name string, mode TL
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 
-	err := s.smtp.Serve(&edge{Listener: l, srv: s, name: name, mode: mode})
+	err := s.smtp.Serve(&edge{Listener: l, srv: s, as: &as})
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +102,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, name string, mode TL
 		return nil
 	}
 	l.Close()
-	return fmt.Errorf("inbound: accepting on %s: %w", name, err)
+	return fmt.Errorf("inbound: accepting on %s: %w", as.Name, err)
 }
 
 // Shutdown closes the listeners, tells idle peers 421 4.3.2 and lets transactions finish. When ctx ends it cuts those
@@ -140,9 +142,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // edge is a listener as go-smtp sees it: what it accepts has passed the caps.
 type edge struct {
 	net.Listener
-	srv  *Server
-	name string
-	mode TLSMode
+	srv *Server
+	as  *Listener
 }
 
 // Accept implements [net.Listener].
@@ -153,8 +154,8 @@ func (e *edge) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		c := &conn{
-			srv: e.srv, listener: e.name, raw: raw, mode: e.mode, implicit: e.mode == TLSImplicit,
-			remote: addrOf(raw), opened: time.Now(), ctx: e.srv.ctx,
+			srv: e.srv, listener: e.as, raw: raw, implicit: e.as.TLS == TLSImplicit, behindProxy: len(e.as.Proxies) > 0,
+			addr: raw.RemoteAddr(), remote: addrOf(raw.RemoteAddr()), opened: time.Now(), ctx: e.srv.ctx,
 		}
 		c.wire = metered{raw, &c.read}
 		refusal := e.srv.admit(c)
@@ -162,7 +163,7 @@ func (e *edge) Accept() (net.Conn, error) {
 			return c, nil
 		}
 		c.logRefused(refusal, nil)
-		if e.mode != TLSImplicit {
+		if e.as.TLS != TLSImplicit && !c.behindProxy {
 			raw.SetWriteDeadline(time.Now().Add(time.Second)) // a fresh socket takes a line without waiting
 			_, _ = raw.Write(refusal.appendTo(nil))           // a peer that is gone needs no reply
 		}
@@ -170,9 +171,11 @@ func (e *edge) Accept() (net.Conn, error) {
 	}
 }
 
-// admit counts a connection in, or says why not.
+// admit counts a connection in, or says why not. Behind a proxy its source is not known yet.
 func (s *Server) admit(c *conn) *refusal {
-	source := sourceOf(c.remote)
+	if c.behindProxy && !c.listener.trusts(c.remote) {
+		return refuseProxy
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -180,24 +183,46 @@ func (s *Server) admit(c *conn) *refusal {
 		return refuseShutdown
 	case over(len(s.conns)+1, s.cfg.MaxConnections):
 		return refuseConnections
-	case over(s.sources[source]+1, s.cfg.MaxConnectionsPerIP):
-		return refuseSourceLimit
+	}
+	if !c.behindProxy {
+		if refusal := s.enter(c); refusal != nil {
+			return refusal
+		}
 	}
 	s.conns[c] = struct{}{}
-	s.sources[source]++
 	s.metrics.open.Inc()
-	s.metrics.connections.WithLabelValues(c.listener).Inc()
+	s.metrics.connections.WithLabelValues(c.listener.Name).Inc()
+	return nil
+}
+
+// countSource is the second half of admit for a connection whose client a proxy has named.
+func (s *Server) countSource(c *conn) *refusal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.enter(c)
+}
+
+// enter counts a connection for its source, or says why not. A unix socket has no address, and is no stranger's.
+func (s *Server) enter(c *conn) *refusal {
+	source := sourceOf(c.remote)
+	if !source.IsValid() {
+		return nil
+	}
+	if over(s.sources[source]+1, s.cfg.MaxConnectionsPerIP) {
+		return refuseSourceLimit
+	}
+	c.counted = source
+	s.sources[source]++
 	return nil
 }
 
 // forget counts a connection out.
 func (s *Server) forget(c *conn) {
-	source := sourceOf(c.remote)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
-	if s.sources[source]--; s.sources[source] <= 0 {
-		delete(s.sources, source)
+	if s.sources[c.counted]--; s.sources[c.counted] <= 0 {
+		delete(s.sources, c.counted)
 	}
 	s.metrics.open.Dec()
 	if s.stopping && len(s.conns) == 0 {
@@ -215,9 +240,9 @@ func sourceOf(ip netip.Addr) netip.Prefix {
 	return prefix
 }
 
-// addrOf is the address of the peer, an IPv4-mapped one as IPv4; the zero Addr where there is none.
-func addrOf(c net.Conn) netip.Addr {
-	ap, err := netip.ParseAddrPort(c.RemoteAddr().String())
+// addrOf is the IP address in a, an IPv4-mapped one as IPv4; the zero Addr where there is none.
+func addrOf(a net.Addr) netip.Addr {
+	ap, err := netip.ParseAddrPort(a.String())
 	if err != nil {
 		return netip.Addr{}
 	}

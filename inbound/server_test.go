@@ -2,6 +2,7 @@ package inbound_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -10,10 +11,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -116,26 +119,47 @@ func decide(p inbound.Path) inbound.Decision {
 type edge struct {
 	*inbound.Server
 	spool   *spool
-	addr    string // of a listener that begins in clear
-	addrTLS string // of a listener with implicit TLS
-	pipes   *pipes // in place of addr, where time is virtual
+	addr    string            // of a listener that begins in clear
+	addrTLS string            // of a listener with implicit TLS
+	addrs   map[string]string // of the others, by name
+	pipes   *pipes            // in place of addr, where time is virtual
 	running sync.WaitGroup
 }
 
-// serve starts a server on two loopback ports; change may alter the configuration.
+// loopback is the network of the proxies of the tests.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+
+// serve starts a server with a listener of each kind on loopback ports; change may alter the configuration.
 func serve(t testing.TB, change func(*inbound.Config)) *edge {
 	t.Helper()
 	e := newEdge(t, change)
-	listen := func(name string, mode inbound.TLSMode) string {
+	for _, as := range []inbound.Listener{
+		{Name: "mx", TLS: inbound.TLSStartTLS},
+		{Name: "smtps", TLS: inbound.TLSImplicit},
+		{Name: "submission", Kind: inbound.Submission, TLS: inbound.TLSStartTLS},
+		{Name: "submissions", Kind: inbound.Submission, TLS: inbound.TLSImplicit},
+		{Name: "lmtp", Kind: inbound.LMTP, TLS: inbound.TLSStartTLS},
+		{Name: "proxied", TLS: inbound.TLSStartTLS, Proxies: loopback},
+		{Name: "proxied-tls", TLS: inbound.TLSImplicit, Proxies: loopback},
+		{Name: "elsewhere", Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
+	} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.listen(t, l, name, mode)
-		return l.Addr().String()
+		e.listen(t, l, as)
+		e.addrs[as.Name] = l.Addr().String()
 	}
-	e.addr, e.addrTLS = listen("mx", inbound.TLSStartTLS), listen("smtps", inbound.TLSImplicit)
+	e.addr, e.addrTLS = e.addrs["mx"], e.addrs["smtps"]
 	return e
+}
+
+// authenticate is the users of the tests.
+func authenticate(_ context.Context, user, password string) (bool, error) {
+	if user == "broken" {
+		return false, errors.New("the users are not to be read")
+	}
+	return user == "printer" && password == "s3cret", nil
 }
 
 // newEdge makes a server that listens nowhere yet and is shut down when the test ends.
@@ -146,6 +170,7 @@ func newEdge(t testing.TB, change func(*inbound.Config)) *edge {
 		Hostname:            "mx.example.com",
 		Recipients:          decide,
 		Spool:               sp,
+		Authenticate:        authenticate,
 		TLS:                 &tls.Config{Certificates: []tls.Certificate{certificate(t)}},
 		TempDir:             t.TempDir(),
 		MaxConnectionsPerIP: -1,
@@ -157,7 +182,7 @@ func newEdge(t testing.TB, change func(*inbound.Config)) *edge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &edge{Server: server, spool: sp}
+	e := &edge{Server: server, spool: sp, addrs: map[string]string{}}
 	t.Cleanup(func() {
 		e.drain(t)
 		e.running.Wait()
@@ -166,9 +191,9 @@ func newEdge(t testing.TB, change func(*inbound.Config)) *edge {
 }
 
 // listen serves l until the test ends.
-func (e *edge) listen(t testing.TB, l net.Listener, name string, mode inbound.TLSMode) {
+func (e *edge) listen(t testing.TB, l net.Listener, as inbound.Listener) {
 	e.running.Go(func() {
-		if err := e.Serve(context.Background(), l, name, mode); err != nil {
+		if err := e.Serve(context.Background(), l, as); err != nil {
 			t.Errorf("Serve: %v", err)
 		}
 	})
@@ -208,11 +233,21 @@ func (e *edge) connect(t testing.TB) *peer {
 	if e.pipes != nil {
 		return newPeer(t, e.pipes.dial())
 	}
-	conn, err := net.Dial("tcp", e.addr)
+	return e.connectTo(t, "mx")
+}
+
+// connectTo connects to a listener by its name; where TLS is implicit the handshake is made.
+func (e *edge) connectTo(t testing.TB, listener string) *peer {
+	t.Helper()
+	conn, err := net.Dial("tcp", cmp.Or(e.addrs[listener], e.addr))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newPeer(t, conn)
+	p := newPeer(t, conn)
+	if listener == "smtps" || listener == "submissions" {
+		p.handshake()
+	}
+	return p
 }
 
 // dial connects in the clear and reads the greeting.
@@ -289,6 +324,12 @@ func (p *peer) closed() {
 func (p *peer) startTLS() {
 	p.t.Helper()
 	p.do("STARTTLS", "220 2.0.0")
+	p.handshake()
+}
+
+// handshake goes on under TLS.
+func (p *peer) handshake() {
+	p.t.Helper()
 	conn := tls.Client(p.conn, &tls.Config{InsecureSkipVerify: true, ServerName: "mx.example.com"})
 	if err := conn.Handshake(); err != nil {
 		p.t.Fatal(err)
@@ -310,7 +351,7 @@ func (p *peer) transaction() {
 	p.do("RCPT TO:<bob@in.example.com>", "250 2.1.5")
 }
 
-// ways are the three ways to speak to a server; every rule about content holds in each.
+// ways are the ways to speak to a server; every rule about content holds in each.
 var ways = []struct {
 	name    string
 	connect func(testing.TB, *edge) *peer
@@ -328,13 +369,22 @@ var ways = []struct {
 		return p
 	}},
 	{"implicit tls", func(t testing.TB, e *edge) *peer {
-		conn, err := tls.Dial("tcp", e.addrTLS, &tls.Config{InsecureSkipVerify: true, ServerName: "mx.example.com"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := newPeer(t, conn)
+		p := e.connectTo(t, "smtps")
 		p.expect("220 mx.example.com")
 		p.do("EHLO client.example", "250-mx.example.com")
+		return p
+	}},
+	{"lmtp", func(t testing.TB, e *edge) *peer {
+		p := e.connectTo(t, "lmtp")
+		p.expect("220 mx.example.com LMTP")
+		p.do("LHLO client.example", "250-mx.example.com")
+		return p
+	}},
+	{"submission", func(t testing.TB, e *edge) *peer {
+		p := e.connectTo(t, "submissions")
+		p.expect("220 mx.example.com")
+		p.do("EHLO client.example", "250-mx.example.com")
+		p.do("AUTH PLAIN AHByaW50ZXIAczNjcmV0", "235 2.7.0")
 		return p
 	}},
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,16 +16,14 @@ import (
 type transaction struct {
 	mail       mailCommand
 	recipients []Recipient
-	content    *content // of BDAT, from the first chunk on
+	commands   []int             // for each successful RCPT its recipient: LMTP answers each
+	verdicts   map[string]*Reply // LMTP: how the recipients of an account fared; an account without one as all
+	content    *content          // of BDAT, from the first chunk on
 }
 
-func (t *transaction) has(path Path) bool {
-	for i := range t.recipients {
-		if t.recipients[i].Path.same(path) {
-			return true
-		}
-	}
-	return false
+// index finds a forward-path among the recipients; -1: it is none.
+func (t *transaction) index(path Path) int {
+	return slices.IndexFunc(t.recipients, func(r Recipient) bool { return r.Path.same(path) })
 }
 
 func (t *transaction) release() {
@@ -57,6 +56,7 @@ func (s session) Rcpt(string, *smtp.RcptOptions) (err error) {
 		}
 		return s.answer(r, nil)
 	}
+	s.tx.commands = append(s.tx.commands, len(s.tx.recipients))
 	s.tx.recipients = append(s.tx.recipients, Recipient{Path: s.rcpt, Decision: decision})
 	s.srv.cfg.Step("rcpt")
 	return nil
@@ -66,7 +66,7 @@ func (s session) Rcpt(string, *smtp.RcptOptions) (err error) {
 func (s session) Data(io.Reader) (err error) {
 	message := s.tx.content
 	if message == nil {
-		message = newContent(&s.srv.cfg, &s.srv.memory, s.tx.mail.size)
+		message = newContent(&s.srv.cfg, &s.srv.memory, s.tx.mail)
 	}
 	defer message.release()
 	defer s.contain("data", &err)
@@ -110,13 +110,32 @@ func (c *conn) contentFailed(err error) *refusal {
 	return refuseAborted
 }
 
-// accept gives a message to the Spool and makes the 250 of it.
+// accept gives a message to the Spool and makes the reply of it.
 func (s session) accept(message *content) error {
 	env := s.envelope()
 	s.srv.cfg.Step("data-read")
 	if ids := s.unproven.take(); ids != nil {
 		s.srv.cfg.Spool.Acknowledged(ids) // the content came in answer to a 354 behind that 250
 	}
+	var reply *Reply
+	var refusal *refusal
+	var err error
+	if s.listener.Kind == LMTP {
+		reply, refusal, err = s.spoolEach(env, message)
+	} else {
+		reply, refusal, err = s.spool(env, message)
+	}
+	if refusal != nil {
+		return s.answer(refusal, err)
+	}
+	s.srv.cfg.Step("accepted")
+	s.messages++
+	s.commands = 0
+	return reply.smtpError()
+}
+
+// spool has a message made durable for its recipients.
+func (s session) spool(env *Envelope, message *content) (*Reply, *refusal, error) {
 	began := time.Now()
 	ids, err := s.srv.cfg.Spool.Accept(s.ctx, env, message.body)
 	if again := s.unproven.drop(ids); err == nil && len(again) > 0 {
@@ -125,14 +144,40 @@ func (s session) accept(message *content) error {
 		ids, err = s.srv.cfg.Spool.Accept(s.ctx, env, message.body)
 	}
 	if err != nil {
-		return s.answer(refusalOf(err), err)
+		return nil, refusalOf(err), err
 	}
-	s.srv.cfg.Step("accepted")
-	s.messages++
-	s.commands = 0
 	s.unproven.add(ids)
 	s.logAccepted(env, ids, message.size, time.Since(began))
-	return (&Reply{250, [3]int{2, 0, 0}, "OK" + listIDs(ids)}).smtpError()
+	return &Reply{250, [3]int{2, 0, 0}, "OK" + listIDs(ids)}, nil, nil
+}
+
+// spoolEach is spool for LMTP, where the recipients of each account fare as their account does: what is stored for one is
+// not undone by the trouble of another, and the peer keeps only what it must send again. The reply is that of the last
+// account that was served, the refusal that of the last where none was.
+func (s session) spoolEach(env *Envelope, message *content) (reply *Reply, refusal *refusal, err error) {
+	s.tx.verdicts = map[string]*Reply{}
+	for _, r := range env.Recipients {
+		if s.tx.verdicts[r.Account] != nil {
+			continue
+		}
+		own := *env
+		own.Recipients = slices.DeleteFunc(slices.Clone(env.Recipients), func(other Recipient) bool { return other.Account != r.Account })
+		accepted, refused, cause := s.spool(&own, message)
+		if refused == nil {
+			s.tx.verdicts[r.Account], reply = accepted, accepted
+			continue
+		}
+		s.tx.verdicts[r.Account] = refused.Reply
+		if refusal != nil {
+			s.judge(refusal, []error{err}) // the last one is judged by who answers
+		}
+		refusal, err = refused, cause
+	}
+	if reply != nil && refusal != nil {
+		s.judge(refusal, []error{err})
+		refusal = nil
+	}
+	return reply, refusal, err
 }
 
 // envelope is what the session said of the message.
@@ -145,7 +190,9 @@ func (s session) envelope() *Envelope {
 		RemoteIP:    s.remote,
 		TLS:         s.tls,
 		SMTPUTF8:    s.tx.mail.smtputf8,
-		Listener:    s.listener,
+		AuthUser:    s.user,
+		Listener:    s.listener.Name,
+		LMTP:        s.listener.Kind == LMTP,
 		ReceivedAt:  time.Now().UTC(),
 	}
 }

@@ -24,7 +24,7 @@ func (c *conn) startTLSCommand(arg string) *refusal {
 	switch {
 	case c.tls != nil:
 		return refuseTLSRunning
-	case c.mode != TLSStartTLS:
+	case c.listener.TLS != TLSStartTLS:
 		return refuseTLSOff
 	case arg != "":
 		return refuseArgument

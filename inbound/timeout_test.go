@@ -45,7 +45,7 @@ func virtually(t *testing.T, change func(*inbound.Config), test func(*testing.T,
 	synctest.Test(t, func(t *testing.T) {
 		e := newEdge(t, change)
 		e.pipes = &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
-		e.listen(t, e.pipes, "mx", inbound.TLSStartTLS)
+		e.listen(t, e.pipes, inbound.Listener{Name: "mx", TLS: inbound.TLSStartTLS})
 		test(t, e)
 	})
 }

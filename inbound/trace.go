@@ -36,6 +36,9 @@ func fromDomain(helo string) string {
 // tcpInfo is TCP-info (RFC 5321 section 4.4).
 func tcpInfo(env *Envelope) string {
 	literal := "[" + env.RemoteIP.String() + "]"
+	if !env.RemoteIP.IsValid() {
+		return "unix socket"
+	}
 	if env.RemoteIP.Is6() {
 		literal = "[IPv6:" + env.RemoteIP.String() + "]"
 	}
@@ -49,6 +52,10 @@ func tcpInfo(env *Envelope) string {
 func protocol(env *Envelope) string {
 	word := "ESMTP"
 	switch {
+	case env.LMTP && env.SMTPUTF8:
+		word = "UTF8LMTP"
+	case env.LMTP:
+		word = "LMTP"
 	case env.SMTPUTF8:
 		word = "UTF8SMTP"
 	case !env.ESMTP:

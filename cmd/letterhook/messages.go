@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -180,7 +181,7 @@ func showMessage(ctx context.Context, store *storage.Store, id string, w io.Writ
 		}{l, deliveryLines(deliveries, known), attemptLines(attempts)})
 	}
 	fmt.Fprintf(w, "message    %s\nreceived   %s from %s\nsize       %d octets, sha256 %s\nfrom       <%s>\n", l.ID, moment(l.ReceivedAt),
-		l.Envelope.RemoteIP, l.Size, l.SHA256, printable(l.Envelope.ReversePath.String(), false))
+		cmp.Or(l.Envelope.RemoteAddress(), "a unix socket"), l.Size, l.SHA256, printable(l.Envelope.ReversePath.String(), false))
 	for _, r := range l.Envelope.Recipients {
 		fmt.Fprintf(w, "to         %s\n", printable(r.Path.String(), false))
 	}

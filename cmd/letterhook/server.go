@@ -42,6 +42,8 @@ type server struct {
 	directory atomic.Pointer[storage.Directory]
 	identity  atomic.Pointer[tls.Config] // nil: no certificate
 	retention atomic.Pointer[storage.Retention]
+	users     atomic.Pointer[users]
+	logins    chan struct{} // holds one for each password that is being checked
 	stopping  atomic.Bool
 
 	follow func(context.Context) error // reloads until its context ends; nil: nothing does
@@ -63,7 +65,7 @@ type serverOptions struct {
 // openServer binds the listeners, opens the store and wires the rooms. Nothing is accepted before Run. Whoever does
 // not run it closes it.
 func openServer(ctx context.Context, o serverOptions) (_ *server, err error) {
-	s := &server{cfg: o.config, current: o.config, log: o.log, level: o.level, loopback: o.loopback, registry: prometheus.NewRegistry()}
+	s := &server{cfg: o.config, current: o.config, log: o.log, level: o.level, loopback: o.loopback, registry: prometheus.NewRegistry(), logins: make(chan struct{}, loginsAtOnce())}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -93,14 +95,10 @@ func openServer(ctx context.Context, o serverOptions) (_ *server, err error) {
 
 // listen binds every address, so that a wrong one is known before anything else happens.
 func (s *server) listen() error {
-	for _, l := range s.cfg.SMTP.Listeners {
-		bound, err := net.Listen("tcp", l.Address)
-		if err != nil {
-			return fmt.Errorf("listening for SMTP: %w", err)
-		}
-		s.smtpListeners = append(s.smtpListeners, bound)
-	}
 	var err error
+	if s.smtpListeners, err = bindSMTP(s.cfg.SMTP.Listeners); err != nil {
+		return err
+	}
 	if s.public, err = net.Listen("tcp", s.cfg.HTTP.Public.Address); err != nil {
 		return fmt.Errorf("listening for HTTP: %w", err)
 	}
@@ -136,6 +134,7 @@ func (s *server) apply(ctx context.Context, c *config.Config, d storage.Declarat
 		return fmt.Errorf("applying accounts, domains and endpoints: %w", err)
 	}
 	s.identity.Store(identity)
+	s.users.Store(newUsers(c.Users))
 	s.directory.Store(directory)
 	s.retention.Store(retention(c))
 	s.warnWaiting(ctx)
@@ -180,6 +179,7 @@ func (s *server) wireSMTP() error {
 		Hostname:             s.cfg.Hostname,
 		Recipients:           func(p inbound.Path) inbound.Decision { return s.directory.Load().Recipients(p) },
 		Spool:                s.store,
+		Authenticate:         s.authenticate,
 		TLS:                  s.tlsConfig(),
 		MaxMessageSize:       int64(c.MaxMessageSize),
 		MaxRecipients:        c.MaxRecipients,
@@ -193,6 +193,7 @@ func (s *server) wireSMTP() error {
 		SessionTimeout:       c.SessionTimeout.Std(),
 		MaxErrors:            c.MaxErrors,
 		MaxUnknownRecipients: c.MaxUnknownRecipients,
+		MaxAuthFailures:      c.MaxAuthFailures,
 		MaxCommands:          c.MaxCommands,
 		MaxMessages:          c.MaxMessages,
 		MaxConnections:       c.MaxConnections,
@@ -234,10 +235,8 @@ func (s *server) Run(ctx context.Context) error {
 		start(&web, serving, func(ctx context.Context) error { return serveHTTP(ctx, l, handler, s.log) })
 	}
 	for i, l := range s.smtpListeners {
-		declared := s.cfg.SMTP.Listeners[i]
-		start(&taking, stopping, func(ctx context.Context) error {
-			return s.smtp.Serve(ctx, l, declared.Name, tlsMode(declared.TLS))
-		})
+		as := smtpListener(&s.cfg.SMTP.Listeners[i])
+		start(&taking, stopping, func(ctx context.Context) error { return s.smtp.Serve(ctx, l, as) })
 	}
 	start(&taking, stopping, s.housekeep)
 	if s.follow != nil {

@@ -6,7 +6,6 @@ import (
 	"net"
 
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
-	"github.com/letterhook/letterhook/inbound"
 )
 
 // readIdentity reads the certificates of a configuration; nil without any.
@@ -36,18 +35,6 @@ func (s *server) tlsConfig() *tls.Config {
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.identity.Load(), nil },
-	}
-}
-
-// tlsMode is the mode of an SMTP listener as inbound calls it.
-func tlsMode(declared config.TLSMode) inbound.TLSMode {
-	switch declared {
-	case config.TLSStartTLS:
-		return inbound.TLSStartTLS
-	case config.TLSImplicit:
-		return inbound.TLSImplicit
-	default:
-		return inbound.TLSNone
 	}
 }
 

@@ -8,6 +8,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 )
 
 // Config is the whole configuration of a server. [Load] fills it; [Default] has the value of every key left out.
@@ -21,6 +22,7 @@ type Config struct {
 	Storage   Storage    `yaml:"storage"`
 	Delivery  Delivery   `yaml:"delivery"`
 	Log       Log        `yaml:"log"`
+	Users     []User     `yaml:"users"`    // who may log in
 	Accounts  []Account  `yaml:"accounts"` // left out: one account called "default"
 	Endpoints []Endpoint `yaml:"endpoints"`
 	Domains   []Domain   `yaml:"domains"`
@@ -48,18 +50,63 @@ type SMTP struct {
 	MaxConnectionsPerIP  int        `yaml:"max_connections_per_ip"` // an IPv6 /64 counts as one address
 	MaxErrors            int        `yaml:"max_errors"`             // refused commands per connection
 	MaxUnknownRecipients int        `yaml:"max_unknown_recipients"` // per connection
-	MaxCommands          int        `yaml:"max_commands"`           // per connection, since its last accepted message, since its last accepted message
+	MaxAuthFailures      int        `yaml:"max_auth_failures"`      // per address, over all its connections; one a minute is forgiven
+	MaxCommands          int        `yaml:"max_commands"`           // per connection, since its last accepted message
 	MaxMessages          int        `yaml:"max_messages"`           // per connection
 	RefuseBareLineEnds   bool       `yaml:"refuse_bare_line_ends"`  // 550 5.6.0 instead of a defect
 	LogAddresses         bool       `yaml:"log_addresses"`          // mail addresses in the log
 	ShutdownTimeout      Duration   `yaml:"shutdown_timeout"`       // for transactions that run at SIGTERM
 }
 
-// Listener is a TCP address that speaks SMTP.
+// Listener is an address that speaks SMTP or LMTP.
 type Listener struct {
-	Name    string  `yaml:"name"`    // stands in the envelope of every message that came through it
-	Address string  `yaml:"address"` // host:port; an empty host means every address of the machine
-	TLS     TLSMode `yaml:"tls"`
+	Name string `yaml:"name"` // stands in the envelope of every message that came through it
+	// Address is host:port, where an empty host means every address of the machine, IPv4 and IPv6; "unix:" and the path
+	// of a socket, for LMTP; or "systemd:" and the name of a socket that systemd has bound (FileDescriptorName).
+	Address string       `yaml:"address"`
+	Kind    ListenerKind `yaml:"kind"` // left out: mx
+	TLS     TLSMode      `yaml:"tls"`  // left out: none
+	// ProxyProtocol are the networks of the proxies in front, whose connections all begin with a PROXY header. Others are
+	// closed. Left out: there is no proxy.
+	ProxyProtocol []Network `yaml:"proxy_protocol"`
+}
+
+// The ways to write an address that is not host:port.
+const (
+	unixPrefix    = "unix:"
+	systemdPrefix = "systemd:"
+)
+
+// Unix is the path of the unix socket that the listener binds; empty: it binds none.
+func (l *Listener) Unix() string { return after(l.Address, unixPrefix) }
+
+// Systemd is the name of the socket that systemd has bound for the listener; empty: it binds its own.
+func (l *Listener) Systemd() string { return after(l.Address, systemdPrefix) }
+
+// after is what follows prefix in s; empty where s does not begin with it.
+func after(s, prefix string) string {
+	rest, ok := strings.CutPrefix(s, prefix)
+	if !ok {
+		return ""
+	}
+	return rest
+}
+
+// ListenerKind says what a listener is for.
+type ListenerKind string
+
+// The kinds of listeners.
+const (
+	KindMX         ListenerKind = "mx"         // mail from anybody
+	KindSubmission ListenerKind = "submission" // mail from users who log in, under TLS alone
+	KindLMTP       ListenerKind = "lmtp"       // mail from a mail server in front (RFC 2033)
+)
+
+// User may log in on listeners of the kind submission.
+type User struct {
+	Name string `yaml:"name"` // stands in the envelope of every message of theirs
+	// PasswordHash is what `letterhook hash-password` prints: bcrypt.
+	PasswordHash string `yaml:"password_hash"`
 }
 
 // TLSMode says when a listener speaks TLS.

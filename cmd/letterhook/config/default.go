@@ -29,6 +29,7 @@ func Default() *Config {
 			MaxConnectionsPerIP:  50,
 			MaxErrors:            20,
 			MaxUnknownRecipients: 20,
+			MaxAuthFailures:      10,
 			MaxCommands:          1000,
 			MaxMessages:          1000,
 			ShutdownTimeout:      30 * Duration(time.Second),

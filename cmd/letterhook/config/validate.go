@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -27,6 +26,8 @@ func (c *Config) validate(f *faults) {
 	}
 	v.identity()
 	v.smtp()
+	v.listeners()
+	v.users()
 	v.tls()
 	v.http()
 	v.storage()
@@ -84,23 +85,6 @@ func (v *validator) identity() {
 }
 
 func (v *validator) smtp() {
-	if len(v.SMTP.Listeners) == 0 {
-		v.faultf("smtp.listeners", "at least one is required")
-	}
-	names := map[string]bool{}
-	for i, l := range v.SMTP.Listeners {
-		key := fmt.Sprintf("smtp.listeners[%d]", i)
-		v.name(key+".name", l.Name, names)
-		v.address(key+".address", l.Address)
-		mode := TLSMode(cmp.Or(string(l.TLS), string(TLSNone)))
-		v.SMTP.Listeners[i].TLS = mode
-		if !v.word(key+".tls", string(mode), string(TLSNone), string(TLSStartTLS), string(TLSImplicit)) {
-			continue
-		}
-		if mode != TLSNone && len(v.TLS.Certificates) == 0 {
-			v.faultf(key+".tls", "needs a certificate in tls.certificates")
-		}
-	}
 	s := &v.SMTP
 	v.between("smtp.max_message_size", int64(s.MaxMessageSize), 64<<10, 1<<30) // RFC 5321 section 4.5.3.1.7
 	v.between("smtp.max_recipients", int64(s.MaxRecipients), 1, 10_000)
@@ -112,7 +96,7 @@ func (v *validator) smtp() {
 		value int
 	}{
 		{"max_connections", s.MaxConnections}, {"max_connections_per_ip", s.MaxConnectionsPerIP},
-		{"max_errors", s.MaxErrors}, {"max_unknown_recipients", s.MaxUnknownRecipients},
+		{"max_errors", s.MaxErrors}, {"max_unknown_recipients", s.MaxUnknownRecipients}, {"max_auth_failures", s.MaxAuthFailures},
 		{"max_commands", s.MaxCommands}, {"max_messages", s.MaxMessages}, {"max_received", s.MaxReceived},
 	} {
 		v.between("smtp."+limit.key, int64(limit.value), 1, 1_000_000)
@@ -236,9 +220,13 @@ func (v *validator) address(key, address string) {
 	if host != "" && net.ParseIP(strings.Split(host, "%")[0]) == nil && !isHostname(host) {
 		v.faultf(key, "%q is neither an IP address nor a host name", host)
 	}
-	if port == "0" {
-		return
+	if port != "0" {
+		v.once(key, address)
 	}
+}
+
+// once reports an address that another listener has.
+func (v *validator) once(key, address string) {
 	if v.addresses[address] {
 		v.faultf(key, "%q is used twice", address)
 	}
