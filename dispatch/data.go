@@ -7,6 +7,7 @@ import (
 
 	"github.com/letterhook/letterhook/inbound"
 	"github.com/letterhook/letterhook/parser"
+	"github.com/letterhook/letterhook/parser/calendar"
 	"github.com/letterhook/letterhook/storage"
 )
 
@@ -64,7 +65,7 @@ func contentOf(msg *parser.Message, found []attachment, version string) *EventDa
 		TextFromHTML: msg.TextFromHTML,
 		Reply:        replyOf(msg),
 		Attachments:  make([]Attachment, len(msg.Attachments)),
-		Calendar:     []Calendar{},
+		Calendar:     calendarOf(msg.Calendar),
 		Parse: ParseReport{
 			Version:     version,
 			TextCharset: optional(msg.TextCharset),
@@ -87,6 +88,7 @@ func contentOf(msg *parser.Message, found []attachment, version string) *EventDa
 			Disposition: optional(part.Disposition),
 			Inline:      part.Inline,
 			ContentID:   optional(part.ContentID),
+			Message:     attachedMessage(part.Message),
 			Size:        found[i].size,
 			SHA256:      found[i].sha256,
 		}
@@ -185,6 +187,32 @@ func addresses(from []parser.Address) []Address {
 		to[i] = Address{Name: from[i].Name, Address: from[i].Address, Group: optional(from[i].Group)}
 	}
 	return to
+}
+
+func attachedMessage(m *parser.Message) *AttachedMessage {
+	if m == nil {
+		return nil
+	}
+	return &AttachedMessage{MessageID: optional(m.MessageID), From: addresses(m.From), To: addresses(m.To), Subject: m.Subject, Date: Time{m.Date}}
+}
+
+func calendarOf(from []parser.Invitation) []Calendar {
+	to := make([]Calendar, len(from))
+	for i := range from {
+		e := &from[i]
+		to[i] = Calendar{
+			AttachmentID: e.Part, Method: e.Method, UID: e.UID, Summary: e.Summary, Start: calendarTime(e.Start), End: calendarTime(e.End),
+			Organizer: e.Organizer, Attendees: orEmpty(e.Attendees), Sequence: e.Sequence, Status: e.Status,
+		}
+	}
+	return to
+}
+
+func calendarTime(t *calendar.Time) *CalendarTime {
+	if t == nil {
+		return nil
+	}
+	return &CalendarTime{At: Time{t.At}, TZID: optional(t.TZID), AllDay: t.AllDay, Floating: t.Floating}
 }
 
 func headers(from []parser.Header) []Header {

@@ -49,6 +49,8 @@ type Attachment struct {
 	// Inline says that the html body shows the part by its ContentID.
 	Inline    bool    `json:"inline"`
 	ContentID *string `json:"content_id"` // without angle brackets
+	// Message is what an attached mail (message/rfc822) says of itself; null for anything else.
+	Message *AttachedMessage `json:"message"`
 	// Size and SHA256 (lower-case hex) are those of the decoded content.
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
@@ -61,25 +63,38 @@ type Attachment struct {
 	Omitted *string `json:"omitted"`
 }
 
-// Calendar is an invitation (RFC 5545) found in the mail.
+// AttachedMessage is the summary of a mail within the mail, as its header has it. The content of the attachment is the mail itself.
+type AttachedMessage struct {
+	MessageID *string   `json:"message_id"` // without angle brackets; null if absent
+	From      []Address `json:"from"`
+	To        []Address `json:"to"`
+	Subject   string    `json:"subject"` // decoded; empty when absent
+	Date      Time      `json:"date"`    // null when absent or unreadable
+}
+
+// Calendar is an event (RFC 5545) of a calendar that came with the mail. The same one often comes twice, as an alternative
+// to the text and as a file: UID and Sequence tell.
 type Calendar struct {
 	AttachmentID string        `json:"attachment_id"` // the part that it stands in
-	Method       string        `json:"method"`        // RFC 5546, for example REQUEST
+	Method       string        `json:"method"`        // upper case (RFC 5546), for example REQUEST; "" if none
 	UID          string        `json:"uid"`
 	Summary      string        `json:"summary"`
-	Start        *CalendarTime `json:"start"`
-	End          *CalendarTime `json:"end"`
-	Organizer    string        `json:"organizer"` // mail address
+	Start        *CalendarTime `json:"start"`     // null when absent or unreadable
+	End          *CalendarTime `json:"end"`       // computed where the event has a duration instead
+	Organizer    string        `json:"organizer"` // mail address; "" if none
 	Attendees    []string      `json:"attendees"` // mail addresses
 	Sequence     int           `json:"sequence"`
-	Status       string        `json:"status"`
+	Status       string        `json:"status"` // upper case: TENTATIVE, CONFIRMED, CANCELLED; "" if none
 }
 
 // CalendarTime is a start or an end.
 type CalendarTime struct {
-	At     Time    `json:"at"`
-	TZID   *string `json:"tzid"` // name of the time zone, as the invitation names it
-	AllDay bool    `json:"all_day"`
+	At   Time    `json:"at"`   // of a day, its midnight in UTC
+	TZID *string `json:"tzid"` // name of the time zone, as the event names it; null for UTC, a day and a time without zone
+	// AllDay says that it is a day. An end is the first day that the event does not last into.
+	AllDay bool `json:"all_day"`
+	// Floating says that no zone is known: At is a time on the wall of whoever is there, taken for UTC.
+	Floating bool `json:"floating"`
 }
 
 // Raw is the mail as it was received: dot-unstuffed and nothing else.

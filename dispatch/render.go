@@ -77,6 +77,7 @@ var cuts = []struct {
 	{"reply.html", func(d *EventData, _ int) bool { return dropString(&d.Reply.HTML) }},
 	{"text", cutText},
 	{"headers", cutHeaders},
+	{"calendar", func(d *EventData, _ int) bool { return drop(&d.Calendar) }},
 	{"references", func(d *EventData, _ int) bool { return drop(&d.References) }},
 	{"in_reply_to", func(d *EventData, _ int) bool { return drop(&d.InReplyTo) }},
 	{"bcc", func(d *EventData, _ int) bool { return drop(&d.Bcc) }},

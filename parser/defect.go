@@ -37,6 +37,7 @@ const (
 	DefectUUEncode        = "uuencode-invalid"         // a damaged line, or no "begin" at all
 	DefectYEnc            = "yenc-invalid"             // a size or a checksum that is wrong, or no "=ybegin" or "=yend"
 	DefectTNEF            = "tnef-invalid"             // a winmail.dat that is cut or damaged; what came before is unpacked, and it stays listed
+	DefectCalendar        = "calendar-invalid"         // an attachment is called a calendar and is none, or a line of it cannot be read
 	DefectCharsetUnknown  = "charset-unknown"          // nobody knows the charset; read as UTF-8 or windows-1252
 	DefectCharsetInvalid  = "charset-invalid"          // the text is not in the charset it names; see TextCharset for what was taken
 	DefectCharsetMissing  = "charset-missing"          // octets above 127 and no charset named
@@ -69,6 +70,8 @@ func explain(code string) string {
 		return "the transfer encoding is not known"
 	case DefectEncodingContainer:
 		return "a multipart or message may not be encoded"
+	case DefectCalendar:
+		return "the calendar cannot be read whole"
 	case DefectCharsetMissing:
 		return "octets above 127 and no charset named"
 	}

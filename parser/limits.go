@@ -21,7 +21,8 @@ const (
 	LimitBoundary    = "boundary-length"
 	LimitBodyBytes   = "body-bytes"
 	LimitAddresses   = "addresses"
-	LimitDefects     = "defects" // more than 100 defects; the first 100 are named
+	LimitCalendar    = "calendar" // more than 1 MiB of calendars, 100 events, Addresses attendees of one, or 2 KiB of a value
+	LimitDefects     = "defects"  // more than 100 defects; the first 100 are named
 )
 
 // maxDefects keeps a broken message of a thousand parts from becoming a report longer than itself.

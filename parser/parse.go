@@ -38,6 +38,9 @@ func parse(src *source, lim Limits) (*Message, error) {
 		return nil, err
 	}
 	m.cutReply()
+	if err := p.invitations(m, src); err != nil {
+		return nil, err
+	}
 	m.Kind, m.KindReasons = kindOf(m)
 	slices.Sort(m.LimitsHit)
 	return m, nil
