@@ -2,13 +2,14 @@ package parser
 
 import "strings"
 
-// normalAddress writes an addr-spec in one form: without route (RFC 5322 section 4.4), white space and needless quotes. A
-// local-part that is no dot-atom comes out quoted, so that the last "@" always ends it.
+// normalAddress writes an addr-spec in one form: without route (RFC 5322 section 4.4), comments, white space and needless
+// quotes. A local-part that is no dot-atom comes out quoted, so that the last "@" always ends it.
 func normalAddress(spec string) string {
 	spec = strings.TrimSpace(cleanText(spec))
 	if len(spec) > 7 && strings.EqualFold(spec[:7], "mailto:") {
-		spec = spec[7:]
+		spec, _, _ = strings.Cut(spec[7:], "?") // RFC 6068 section 2
 	}
+	spec = withoutComments(spec)
 	if strings.HasPrefix(spec, "@") {
 		if _, behind, ok := strings.Cut(spec, ":"); ok {
 			spec = behind
@@ -32,6 +33,42 @@ func normalAddress(spec string) string {
 		local = quote(local)
 	}
 	return local + "@" + domain
+}
+
+// withoutComments removes the comments around the parts of an addr-spec (RFC 5322 section 3.4.1). Parentheses in quotes, and those
+// that nothing closes, are no comment.
+func withoutComments(spec string) string {
+	if strings.IndexByte(spec, '(') < 0 {
+		return spec
+	}
+	var b strings.Builder
+	depth, quoted := 0, false
+	for i := 0; i < len(spec); i++ {
+		c := spec[i]
+		switch {
+		case c == '\\' && i+1 < len(spec):
+			if depth == 0 {
+				b.WriteString(spec[i : i+2])
+			}
+			i++
+			continue
+		case c == '"' && depth == 0:
+			quoted = !quoted
+		case c == '(' && !quoted:
+			depth++
+			continue
+		case c == ')' && depth > 0:
+			depth--
+			continue
+		}
+		if depth == 0 {
+			b.WriteByte(c)
+		}
+	}
+	if depth > 0 {
+		return spec
+	}
+	return strings.TrimSpace(b.String())
 }
 
 // lastAt finds the "@" between local-part and domain: the last that is not in quotes.

@@ -87,11 +87,48 @@ func (d *base64Decoder) line(dst, line []byte) []byte {
 		d.ended, d.trailing = true, true
 		return dst
 	}
+	if !d.begun && d.have == 0 && isWord(text) {
+		d.plain = true
+		return append(dst, line...)
+	}
 	d.begun = true
-	for _, c := range text {
+	for i, c := range text {
+		if d.padded && (c == ' ' || c == '\t') && d.footer(firstField(text[i+1:])) {
+			d.ended, d.trailing = true, true
+			return dst
+		}
 		dst = d.octet(dst, c)
 	}
 	return dst
+}
+
+// isWord tells a short answer that somebody forgot to encode ("Thank you!"): a line that is no run of whole groups, and
+// that has in it what base64 has not.
+func isWord(text []byte) bool {
+	const short = 40
+	if len(text) > short || bytes.IndexByte(text, '=') >= 0 {
+		return false
+	}
+	values, spaces, noise := 0, 0, 0
+	for _, c := range text {
+		switch base64Value[c] {
+		case 65:
+			spaces++
+		case 66:
+			noise++
+		default:
+			values++
+		}
+	}
+	return noise > 0 || spaces > 0 && values%4 != 0
+}
+
+// firstField is what stands before the next white space.
+func firstField(text []byte) []byte {
+	if i := bytes.IndexAny(text, " \t"); i >= 0 {
+		return text[:i]
+	}
+	return text
 }
 
 // footer reports whether a line is prose behind the data: a ruler or a sentence, or, after the padding, anything that is

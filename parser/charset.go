@@ -10,11 +10,14 @@ import (
 	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/encoding/unicode/utf32"
 )
 
 const (
-	charsetUTF8    = "utf-8"
-	charsetWindows = "windows-1252"
+	charsetUTF8      = "utf-8"
+	charsetUTF7      = "utf-7"
+	charsetISO2022KR = "iso-2022-kr"
+	charsetWindows   = "windows-1252"
 )
 
 // findCharset returns the encoding that a label means, by the WHATWG's table, which is what mail clients go by:
@@ -30,6 +33,16 @@ func findCharset(label string) (enc encoding.Encoding, name string) {
 		return nil, charsetUTF8
 	case "hz-gb-2312", "hz":
 		return simplifiedchinese.HZGB2312, "hz-gb-2312"
+	case charsetUTF7, "unicode-1-1-utf-7", "x-unicode-1-1-utf-7", "csunicode11utf7":
+		return nil, charsetUTF7
+	case charsetISO2022KR, "csiso2022kr":
+		return nil, charsetISO2022KR
+	case "utf-32", "ucs-4", "iso-10646-ucs-4":
+		return utf32.UTF32(utf32.BigEndian, utf32.UseBOM), "utf-32"
+	case "utf-32be":
+		return utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM), label
+	case "utf-32le":
+		return utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM), label
 	}
 	if enc, err := htmlindex.Get(label); err == nil && enc != encoding.Replacement {
 		name, err := htmlindex.Name(enc)
@@ -61,8 +74,16 @@ func decodeCharset(s, declared string) decodedText {
 	case strings.HasPrefix(s, byteOrderMark):
 		// It outranks the label, as in browsers; utf-16 has a decoder that looks for its own.
 		return decodedText{text: validText(s), charset: charsetUTF8}
-	case strings.HasPrefix(name, "utf-16"):
-		return decodeUTF16(s, enc, name)
+	case strings.HasPrefix(name, "utf-16"), strings.HasPrefix(name, "utf-32"):
+		return decodeWide(s, enc, name)
+	case name == charsetUTF7 && isASCII(s):
+		d := decodedText{charset: name}
+		var ok bool
+		if d.text, ok = decodeUTF7(s); !ok {
+			d.defect = DefectCharsetInvalid
+		}
+		d.text = validText(d.text)
+		return d
 	case isASCII(s) && !sevenBitShift(name):
 		d := decodedText{text: withoutNUL(s), charset: name}
 		if name == "" {
@@ -78,10 +99,16 @@ func decodeCharset(s, declared string) decodedText {
 		return guess(s, DefectCharsetUnknown)
 	case name == charsetUTF8 && utf8.ValidString(s):
 		return decodedText{text: withoutNUL(s), charset: charsetUTF8}
-	case name == charsetUTF8, isUSASCII(declared):
+	case name == charsetUTF8, name == charsetUTF7, isUSASCII(declared):
 		return guess(s, DefectCharsetInvalid)
 	}
-	out, err := enc.NewDecoder().String(s)
+	var out string
+	var err error
+	if name == charsetISO2022KR {
+		out, err = decodeISO2022KR(s)
+	} else {
+		out, err = enc.NewDecoder().String(s)
+	}
 	if err != nil {
 		return guess(s, DefectCharsetInvalid)
 	}
@@ -95,22 +122,29 @@ func decodeCharset(s, declared string) decodedText {
 	return d
 }
 
-// decodeUTF16 follows the byte order mark if there is one. A label of utf-16 on what is plainly ASCII is a lie.
-func decodeUTF16(s string, enc encoding.Encoding, name string) decodedText {
+// decodeWide reads UTF-16 and UTF-32. It follows the byte order mark if there is one. Such a label on what is plainly ASCII is a
+// lie.
+func decodeWide(s string, enc encoding.Encoding, name string) decodedText {
 	if len(s) > 1 && isASCII(s) && strings.IndexByte(s, 0) < 0 {
 		return decodedText{text: s, charset: charsetUTF8, defect: DefectCharsetInvalid}
 	}
-	switch {
-	case strings.HasPrefix(s, "\xff\xfe"):
-		enc, name = unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), "utf-16le"
-	case strings.HasPrefix(s, "\xfe\xff"):
-		enc, name = unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), "utf-16be"
+	if name == "utf-16" || name == "utf-16be" || name == "utf-16le" {
+		switch {
+		case strings.HasPrefix(s, "\xff\xfe"):
+			enc, name = unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), "utf-16le"
+		case strings.HasPrefix(s, "\xfe\xff"):
+			enc, name = unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), "utf-16be"
+		}
 	}
 	out, err := enc.NewDecoder().String(s)
 	if err != nil {
 		return guess(s, DefectCharsetInvalid)
 	}
-	return decodedText{text: validText(out), charset: name}
+	d := decodedText{text: validText(out), charset: name}
+	if strings.ContainsRune(out, utf8.RuneError) {
+		d.defect = DefectCharsetInvalid
+	}
+	return d
 }
 
 // guess reads octets whose charset is not known: as UTF-8 when that is what they are, or nearly are, else as windows-1252.
@@ -137,8 +171,8 @@ func guess(s, defect string) decodedText {
 
 // sevenBitShift tells the charsets that say everything in octets below 128.
 func sevenBitShift(name string) bool {
-	return name == "iso-2022-jp" || name == "hz-gb-2312" || strings.HasPrefix(name, "iso-2022-") ||
-		strings.HasPrefix(name, "utf-16") || strings.HasPrefix(name, "utf-7")
+	return name == "hz-gb-2312" || strings.HasPrefix(name, "iso-2022-") ||
+		strings.HasPrefix(name, "utf-16") || strings.HasPrefix(name, "utf-32") || name == charsetUTF7
 }
 
 func isUSASCII(label string) bool {

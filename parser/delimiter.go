@@ -76,14 +76,21 @@ func (s *scanner) delimiterAt(rel int) (delimiter, bool) {
 		return delimiter{}, false
 	}
 	line := bytes.TrimRight(s.rest()[rel+2:rel+n], " \t\r\n")
+	followed := delimiter{level: endOfMessage}
 	for level, boundary := range slices.Backward(s.open) {
 		rest, ok := bytes.CutPrefix(line, []byte(boundary))
-		if !ok || len(rest) != 0 && string(rest) != "--" {
-			continue
+		switch {
+		case !ok:
+		case len(rest) == 0 || string(rest) == "--":
+			return delimiter{level: level, closing: len(rest) != 0, end: s.lineEndBefore(rel)}, true
+		case followed.level == endOfMessage && (rest[0] == ' ' || rest[0] == '\t' || bytes.HasPrefix(rest, []byte("--"))):
+			// Words behind a delimiter are ignored (the note at the end of RFC 2046 section 5.1.1), unless the line is the delimiter
+			// of another multipart.
+			closing := bytes.HasPrefix(bytes.TrimLeft(rest, " \t"), []byte("--"))
+			followed = delimiter{level: level, closing: closing, end: s.lineEndBefore(rel)}
 		}
-		return delimiter{level: level, closing: len(rest) != 0, end: s.lineEndBefore(rel)}, true
 	}
-	return delimiter{}, false
+	return followed, followed.level != endOfMessage
 }
 
 // lineEndBefore is the offset of the line end in front of the line that begins rel octets behind the current position.

@@ -124,10 +124,18 @@ func (s *scanner) headerLine(rel, length int) int {
 		return lineFolded // a field without a name: no better place than the field before it
 	case rel == 0 && (bytes.HasPrefix(line, []byte("From ")) || bytes.HasPrefix(line, []byte(">From "))):
 		return lineJunk
-	case rel > 0 && s.fieldFollows(rel+length):
+	case rel > 0 && (brokenField(line) || s.fieldFollows(rel+length)):
 		return lineUnindent
 	}
 	return lineBody
+}
+
+// brokenField reports whether a line is a field whose name has characters in it that no name may have, behind a beginning
+// that nothing but a field has.
+func brokenField(line []byte) bool {
+	colon := bytes.IndexByte(line, ':')
+	end := bytes.IndexAny(line, " \t")
+	return end > 0 && end < colon && isHeaderName(line[:end])
 }
 
 // fieldFollows reports whether the header clearly goes on rel octets behind the current position: with a field that no
@@ -140,7 +148,12 @@ func (s *scanner) fieldFollows(rel int) bool {
 	if end <= 0 {
 		return false
 	}
-	name := strings.ToLower(string(bytes.TrimRight(line[:end], " \t")))
+	return isHeaderName(bytes.TrimRight(line[:end], " \t"))
+}
+
+// isHeaderName tells the names of fields that no prose begins with.
+func isHeaderName(field []byte) bool {
+	name := strings.ToLower(string(field))
 	for _, prefix := range []string{"content-", "x-", "list-", "arc-", "resent-"} {
 		if strings.HasPrefix(name, prefix) {
 			return true

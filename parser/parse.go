@@ -55,6 +55,7 @@ type parsing struct {
 	parts        int
 	headerBudget int       // octets of header that may still be kept
 	decodeBudget int       // octets of encoded containers that may still be held in memory
+	detections   int       // of charsets
 	stopped      bool      // a limit ended the scan
 	packed       bodyParts // the texts that a winmail.dat holds
 }

@@ -45,14 +45,31 @@ func (p *parsing) decodeBody(part *Part, src *source, limit int) (decodedText, e
 	if label == "" && part.ContentType == "text/html" {
 		label = metaCharset(text)
 	}
-	d := decodeCharset(text, label)
+	d := p.decodeText(text, label)
 	if d.defect != "" {
 		p.defect(d.defect, part.ID, cleanText(label))
 	}
 	if w.keepCR {
 		d.text = strings.ReplaceAll(d.text, "\r\n", "\n")
 	}
+	if is, deleteSpace := part.flowed(); is {
+		d.text = unflow(d.text, deleteSpace)
+	}
 	return d, nil
+}
+
+// decodeText is decodeCharset, and tries to do better where that had nothing left but windows-1252.
+func (p *parsing) decodeText(text, label string) decodedText {
+	d := decodeCharset(text, label)
+	if d.defect == "" || d.charset != charsetWindows || p.detections == mostDetections {
+		return d
+	}
+	p.detections++
+	if found, ok := detect(text); ok {
+		found.defect = d.defect
+		return found
+	}
+	return d
 }
 
 // textWriter collects a text, each CR LF in it made LF, up to its limit.
