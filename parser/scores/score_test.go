@@ -20,6 +20,7 @@ type score struct {
 	name                    string
 	whole, copied           floor // of the whole corpus, and of the copy in testdata
 	same, compared, skipped int
+	explained               int // of those counted as the same: they differ for a reason that is written down
 }
 
 // newScore names a field and its floors. A set that may not be passed on has no rows in the copy.
@@ -60,7 +61,7 @@ func (s *score) report(t *testing.T) {
 	if s.compared > 0 {
 		share = float64(s.same) / float64(s.compared)
 	}
-	t.Logf("%-32s %5d of %5d  %6.2f %%  %4d skipped", s.name, s.same, s.compared, 100*share, s.skipped)
+	t.Logf("%-32s %5d of %5d  %6.2f %%  %4d skipped  %3d explained", s.name, s.same, s.compared, 100*share, s.skipped, s.explained)
 	if share < least.share || s.compared < least.rows {
 		t.Errorf("%s: %d of %d rows agree; at least %.4f of at least %d must", s.name, s.same, s.compared, least.share, least.rows)
 	}
