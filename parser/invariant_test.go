@@ -24,7 +24,26 @@ func checkMessage(t *testing.T, name string, raw []byte) *parser.Message {
 	}
 	checkStrings(t, name, reflect.ValueOf(m))
 	checkTree(t, name, m, int64(len(raw)))
+	checkReply(t, name, m)
 	return m
+}
+
+// checkReply holds the segments of the reply against the text.
+func checkReply(t *testing.T, name string, m *parser.Message) {
+	t.Helper()
+	text, joined := "", ""
+	if m.Text != nil {
+		text = *m.Text
+	}
+	for _, s := range m.Reply.Segments {
+		joined += s.Text
+	}
+	if joined != text {
+		t.Errorf("%s: the segments of the reply are not the text", name)
+	}
+	if m.ReplyHTML != nil && len(*m.ReplyHTML) >= len(*m.HTML) {
+		t.Errorf("%s: nothing was cut out of the html", name)
+	}
 }
 
 // checkStrings walks every string of a value.

@@ -118,7 +118,7 @@ func mayEndAttribution(s string) bool {
 func (d *document) quoteFollows(i int) bool {
 	for n := 0; i < len(d.lines) && n <= beforeQuote; i, n = i+1, n+1 {
 		if !d.lines[i].blank() {
-			return d.lines[i].quoted || d.lines[i].hint == quote
+			return d.lines[i].quoted
 		}
 	}
 	return false

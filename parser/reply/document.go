@@ -24,9 +24,6 @@ func (d *document) announcements() (end int) {
 	firstOwn := len(d.lines)
 	for i := 0; i < len(d.lines); i++ {
 		l := &d.lines[i]
-		if l.hint == quote && !l.quoted {
-			l.quoted = true
-		}
 		if !l.plain() {
 			if l.quoted && d.quotedForward(i) && firstOwn >= i {
 				d.forwardOnly = true
@@ -74,6 +71,13 @@ func (d *document) announcementAt(i int) (announcement, bool) {
 	}
 	if a, ok := d.markerAt(i); ok {
 		return a, true
+	}
+	if d.lines[i].hint == attribution {
+		to := i + 1
+		for to < len(d.lines) && d.lines[to].hint == attribution {
+			to++
+		}
+		return announcement{from: i, to: to, kind: announcesReply, confidence: certain}, true
 	}
 	if to, ok := d.headerBlock(i); ok {
 		return announcement{from: d.upTo(i), to: to, kind: announcesMail, confidence: certain}, true
@@ -181,6 +185,11 @@ func (d *document) peel(end int) int {
 				is = forwarded
 			}
 			d.mark(start, end, is)
+			if rule := d.upTo(start); rule < start { // drawn above a quote
+				d.mark(rule, start, attribution)
+				end = rule
+				continue
+			}
 			if start == 0 || !d.attributed(start) && is == quote {
 				d.doubt(unannounced)
 			}

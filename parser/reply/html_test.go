@@ -1,0 +1,180 @@
+package reply_test
+
+import (
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"github.com/letterhook/letterhook/parser/reply"
+)
+
+// pages are replies as programs write them in HTML. want is the cut; empty where nothing is to be cut.
+var pages = []struct{ name, html, want string }{
+	{
+		"Gmail",
+		`<div dir="ltr">Sounds good.<div><br></div><div>Ann</div></div><br><div class="gmail_quote gmail_quote_container"><div dir="ltr" class="gmail_attr">El lun, 1 may 2023 a las 10:00, Bob (&lt;<a href="mailto:bob@example.com">bob@example.com</a>&gt;) escribió:<br></div><blockquote class="gmail_quote" style="margin:0px 0px 0px 0.8ex;border-left:1px solid rgb(204,204,204);padding-left:1ex"><div>Shall we meet?</div></blockquote></div>`,
+		`<div dir="ltr">Sounds good.<div><br></div><div>Ann</div></div><br>`,
+	},
+	{
+		"Gmail, answers between the lines",
+		`<div class="gmail_quote"><div class="gmail_attr">On Mon, 1 May 2023, Bob wrote:<br></div><blockquote class="gmail_quote">Coming?</blockquote><div>Yes.</div><blockquote class="gmail_quote">Cake?</blockquote><div>No.</div></div>`,
+		`<div class="gmail_quote"><blockquote class="gmail_quote">Coming?</blockquote><div>Yes.</div><blockquote class="gmail_quote">Cake?</blockquote><div>No.</div></div>`,
+	},
+	{
+		"Gmail, text moved to the right",
+		`<div>Please order:</div><blockquote style="margin:0 0 0 40px;border:none;padding:0px"><div>10 chairs</div></blockquote>`, "",
+	},
+	{
+		"Apple Mail",
+		`<html><body style="word-wrap: break-word;">Yes please.<br><div><br><blockquote type="cite"><div>On 1 May 2023, at 10:00, Bob &lt;bob@example.com&gt; wrote:</div><br><div>Coffee?</div></blockquote></div><br></body></html>`,
+		`<html><body style="word-wrap: break-word;">Yes please.<br></body></html>`,
+	},
+	{
+		"Outlook for Windows in a language that no table has",
+		`<html><head><style>p {margin:0}</style></head><body><div class="WordSection1"><p class="MsoNormal">Mahalo.<o:p></o:p></p><p class="MsoNormal"><o:p>&nbsp;</o:p></p><div><div style='border:none;border-top:solid #E1E1E1 1.0pt;padding:3.0pt 0cm 0cm 0cm'><p class="MsoNormal"><b>Mai:</b> Bob<br><b>I:</b> Ann</p></div></div><p class="MsoNormal">Apopo?</p></div></body></html>`,
+		`<html><head><style>p {margin:0}</style></head><body><div class="WordSection1"><p class="MsoNormal">Mahalo.<o:p></o:p></p><p class="MsoNormal"><o:p>&nbsp;</o:p></p></div></body></html>`,
+	},
+	{
+		"Outlook, German, without the drawn line",
+		`<div><p>Passt.</p><p><b>Von:</b> Bob &lt;bob@example.de&gt;<br><b>Gesendet:</b> Montag, 1. Mai 2023 10:00<br><b>An:</b> Ann<br><b>Betreff:</b> Termin</p><p>Morgen?</p></div>`,
+		`<div><p>Passt.</p></div>`,
+	},
+	{
+		"Outlook on the web",
+		`<body dir="ltr"><div>Fine with me.</div><div id="Signature"><p>Ann Jones</p></div><div id="appendonsend"></div><hr style="display:inline-block;width:98%"><div id="divRplyFwdMsg" dir="ltr"><b>Lati:</b> Bob<br></div><div>Tomorrow?</div></body>`,
+		`<body dir="ltr"><div>Fine with me.</div></body>`,
+	},
+	{
+		"Thunderbird",
+		`<body>Ja.<br><div class="moz-cite-prefix">Am 01.05.23 um 10:00 schrieb Bob:<br></div><blockquote type="cite" cite="mid:x@example.de">Morgen?</blockquote><div class="moz-signature">-- <br>Ann</div></body>`,
+		`<body>Ja.<br></body>`,
+	},
+	{
+		"Yahoo",
+		`<div class="ydp1"><div>ok</div></div><div id="ydp2yahoo_quoted_1" class="yahoo_quoted"><div>On Monday, May 1, 2023, Bob wrote:</div><div>Tomorrow?</div></div>`,
+		`<div class="ydp1"><div>ok</div></div>`,
+	},
+	{
+		"Proton",
+		`<div>Works for me.</div><div class="protonmail_signature_block"><div>Sent with <a href="https://proton.me/">Proton Mail</a> secure email.</div></div><div class="protonmail_quote">On Monday, May 1st, 2023 at 10:00 AM, Bob &lt;bob@example.com&gt; wrote:<br><blockquote class="protonmail_quote" type="cite">Tomorrow?</blockquote></div>`,
+		`<div>Works for me.</div>`,
+	},
+	{
+		"QQ",
+		`<div>好的</div><div><br></div><div style="font-size: 12px;">------------------&nbsp;原始邮件&nbsp;------------------</div><div style="background:#efefef;"><div><b>发件人:</b>&nbsp;"bob"&lt;bob@example.com&gt;;</div><div><b>发送时间:</b>&nbsp;2023年5月1日</div><div><b>收件人:</b>&nbsp;"ann";</div><div><b>主题:</b>&nbsp;订单</div></div><div>请确认</div>`,
+		`<div>好的</div><div><br></div>`,
+	},
+	{
+		"Pre-formatted",
+		"<pre>Yes.\n\nOn 1 May 2023 at 10:00, Bob wrote:\n&gt; No?\n</pre>",
+		"<pre>Yes.\n\n</pre>",
+	},
+	{
+		"Elements that never end",
+		`<div><p>Yes<p>&gt; No?<li>&gt; More`,
+		`<div><p>Yes`,
+	},
+	{"Nothing quoted", `<p>Good morning</p><p>Bob</p>`, ""},
+	{"Nothing but a quote", `<blockquote>Good morning</blockquote>`, ""},
+	{"A forwarded mail alone", `<div class="gmail_quote"><div class="gmail_attr">---------- Forwarded message ---------<br>From: Bob &lt;b@example.com&gt;<br>Subject: x<br>To: a</div><div>Hi</div></div>`, ""},
+}
+
+func TestCutHTML(t *testing.T) {
+	for _, p := range pages {
+		got, ok := reply.CutHTML(p.html)
+		if got != p.want || ok != (p.want != "") {
+			t.Errorf("%s: %v\n\t%s\nwant\n\t%s", p.name, ok, got, p.want)
+		}
+	}
+}
+
+// balance is the number of elements that were opened and not closed, each name for itself.
+func balance(t *testing.T, document string) map[string]int {
+	t.Helper()
+	open := map[string]int{}
+	z := html.NewTokenizer(strings.NewReader(document))
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			return open
+		case html.StartTagToken:
+			name, _ := z.TagName()
+			open[string(name)]++
+		case html.EndTagToken:
+			name, _ := z.TagName()
+			open[string(name)]--
+		}
+	}
+}
+
+func FuzzCutHTML(f *testing.F) {
+	for _, p := range pages {
+		f.Add(p.html)
+	}
+	f.Fuzz(func(t *testing.T, document string) {
+		cut, ok := reply.CutHTML(document)
+		if !ok {
+			if cut != "" {
+				t.Errorf("nothing was cut, but there is %q", cut)
+			}
+			return
+		}
+		if len(cut) >= len(document) || strings.TrimSpace(cut) == "" {
+			t.Errorf("%d octets of %d", len(cut), len(document))
+		}
+		at := 0 // the cut is made of pieces of the document, in their order
+		for i := range len(cut) {
+			n := strings.IndexByte(document[at:], cut[i])
+			if n < 0 {
+				t.Fatalf("octet %d is not of the document", i)
+			}
+			at += n + 1
+		}
+	})
+}
+
+func TestCutHTMLIsLinear(t *testing.T) {
+	for _, piece := range []string{
+		"<div>", "</div>", "<p>", "<blockquote>", "<b>x", "<br>", "<hr>", "<x y>", "</x>", "&gt; a<br>", "<pre>\n", "<", "<!--", "<style>", "a\n",
+		"<div><p>From: a@b.example<br>", "<table><tr><td>x", "<blockquote>a</blockquote>b", "<i></b>",
+	} {
+		document := "<p>Yes</p>" + strings.Repeat(piece, 1<<20/len(piece)-2) + "<blockquote>no</blockquote>"
+		if cut, ok := reply.CutHTML(document); ok && len(cut) >= len(document) {
+			t.Errorf("%q: nothing was cut", piece)
+		}
+	}
+	if _, ok := reply.CutHTML("<p>Yes</p><blockquote>" + strings.Repeat("no ", 1<<20) + "</blockquote>"); ok {
+		t.Error("a document over the limit was cut")
+	}
+}
+
+// Balanced markup stays balanced.
+func TestCutHTMLKeepsBalance(t *testing.T) {
+	for _, p := range pages {
+		before := 0
+		for _, n := range balance(t, p.html) {
+			before += max(n, -n)
+		}
+		cut, ok := reply.CutHTML(p.html)
+		if !ok || strings.Contains(p.html, "<hr") || strings.Contains(p.html, "<br") && before > 0 {
+			continue
+		}
+		for name, n := range balance(t, cut) {
+			if name != "br" && n > before {
+				t.Errorf("%s: %d of %s are not closed", p.name, n, name)
+			}
+		}
+	}
+}
+
+func BenchmarkCutHTML(b *testing.B) {
+	document := "<html><body>" + strings.Repeat(`<p style="margin:0">Good morning, here are the figures.</p>`, 50) +
+		`<div class="gmail_attr">On Mon, May 1, 2023 at 10:00 AM Bob &lt;bob@example.com&gt; wrote:</div><blockquote class="gmail_quote">` +
+		strings.Repeat(`<p style="margin:0">Good morning, here are the figures.</p>`, 50) + "</blockquote></body></html>"
+	b.SetBytes(int64(len(document)))
+	b.ReportAllocs()
+	for b.Loop() {
+		reply.CutHTML(document)
+	}
+}
