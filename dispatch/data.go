@@ -75,6 +75,9 @@ func contentOf(msg *parser.Message, found []attachment, version string) *EventDa
 			Truncated:   []string{},
 		},
 	}
+	if msg.Protection != nil {
+		data.Protection = &Protection{Type: msg.Protection.Type, Format: msg.Protection.Format}
+	}
 	if msg.Sender != nil {
 		data.Sender = &addresses([]parser.Address{*msg.Sender})[0]
 	}

@@ -92,6 +92,8 @@ type EventData struct {
 	Attachments []Attachment `json:"attachments"`
 	// Calendar holds the invitations found.
 	Calendar []Calendar `json:"calendar"`
+	// Protection says how the mail is encrypted or signed from end to end; null when it is neither.
+	Protection *Protection `json:"protection"`
 	// Bounce is set for kind bounce and delivery_report (RFC 3464); else null.
 	Bounce *Bounce `json:"bounce"`
 	// Complaint is set for kind complaint (RFC 5965); else null.

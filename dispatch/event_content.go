@@ -63,6 +63,13 @@ type Attachment struct {
 	Omitted *string `json:"omitted"`
 }
 
+// Protection is how a mail is encrypted or signed from end to end. It is passed on as it was sent: nothing was decrypted and no
+// signature verified.
+type Protection struct {
+	Type   string `json:"type"`   // encrypted or signed
+	Format string `json:"format"` // openpgp or smime
+}
+
 // AttachedMessage is the summary of a mail within the mail, as its header has it. The content of the attachment is the mail itself.
 type AttachedMessage struct {
 	MessageID *string   `json:"message_id"` // without angle brackets; null if absent

@@ -69,3 +69,14 @@ func TestCalendarIsCut(t *testing.T) {
 		t.Errorf("%d octets, truncated %v", len(body), data.Parse.Truncated)
 	}
 }
+
+// TestProtectionIsTold: that a mail is encrypted is why it has no text.
+func TestProtectionIsTold(t *testing.T) {
+	data := dataOf(t, "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\r\n\r\nx")
+	if data.Protection == nil || *data.Protection != (Protection{Type: "encrypted", Format: "smime"}) || data.Text != nil {
+		t.Errorf("protection %v, text %v", data.Protection, data.Text)
+	}
+	if data := dataOf(t, "\r\nhello"); data.Protection != nil {
+		t.Errorf("protection %v of a plain mail", data.Protection)
+	}
+}

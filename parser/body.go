@@ -289,9 +289,13 @@ func (m *Message) markInline() {
 		}
 	}
 	for rest := *m.HTML; len(byID) > 0; {
-		_, after, ok := strings.Cut(rest, "cid:")
+		head, after, ok := strings.Cut(rest, ":")
 		if !ok {
 			return
+		}
+		if !endsInCID(head) {
+			rest = after
+			continue
 		}
 		id := after[:min(len(after), longestMediaType)]
 		rest = after[len(id):]
@@ -303,4 +307,11 @@ func (m *Message) markInline() {
 			}
 		}
 	}
+}
+
+// endsInCID reports whether the scheme of RFC 2392, in any case, stands at the end of s.
+func endsInCID(s string) bool {
+	const scheme = "cid"
+	at := len(s) - len(scheme)
+	return at >= 0 && strings.EqualFold(s[at:], scheme) && (at == 0 || !isAlphanumeric(rune(s[at-1])))
 }

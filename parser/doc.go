@@ -11,7 +11,8 @@
 // bodies, text.go, charset.go, shifted.go and detect.go decode them, flowed.go joins lines, htmltext.go makes text of HTML;
 // kind.go judges. Attachments are decoded by
 // [Part.Open] when somebody asks, from offsets, and never held whole. winmail.go and inline.go find the files that lie within a
-// winmail.dat (package tnef) or between the lines of a text; container.go opens those.
+// winmail.dat (package tnef) or between the lines of a text; container.go opens those. invitation.go
+// reads calendars (package calendar), protection.go knows what is encrypted or signed.
 //
 // All work is linear in the message: nothing is scanned again for each part, each boundary or each word.
 package parser

@@ -11,12 +11,8 @@ import (
 
 // mayHoldFile reports whether a text has a line that could begin a file in uuencode or yEnc. Nearly none has.
 func mayHoldFile(text string) bool {
-	for _, head := range []string{"begin ", "=ybegin "} {
-		if strings.HasPrefix(text, head) || strings.Contains(text, "\n"+head) {
-			return true
-		}
-	}
-	return false
+	const uu, yenc = "begin ", "=ybegin "
+	return strings.HasPrefix(text, uu) || strings.HasPrefix(text, yenc) || strings.Contains(text, "\n"+uu) || strings.Contains(text, "\n"+yenc)
 }
 
 // cutFiles writes the body to w without the files that stand between its lines, of which it makes parts.

@@ -34,6 +34,8 @@ type Message struct {
 
 	Attachments []*Part // in the order of the message; every leaf that is not text or html body, nested messages included
 
+	Protection *Protection // how the message is encrypted or signed; nil when it is neither
+
 	Calendar []Invitation // the events of all calendars among Attachments, in their order; of nested messages none
 
 	Kind        string   // human, auto_reply, bounce, delivery_report, complaint, read_receipt, list or automated

@@ -38,6 +38,7 @@ func parse(src *source, lim Limits) (*Message, error) {
 		return nil, err
 	}
 	m.cutReply()
+	m.Protection = protectionOf(m)
 	if err := p.invitations(m, src); err != nil {
 		return nil, err
 	}
