@@ -11,13 +11,6 @@ import (
 	"github.com/letterhook/letterhook/storage"
 )
 
-// A mail of kind human becomes automated when its reverse-path is null: no person's program sends so (RFC 5321 section
-// 4.5.5), but the content does not say what it is.
-const (
-	kindHuman     = "human"
-	kindAutomated = "automated"
-)
-
 // DataOf is the data object of a mail that no session brought in and that is not stored: the envelope is null, the ids
 // are empty and there are no links. msg is what [parser.Parse] made of size octets with the given hash; their reader
 // must still be open, since the attachments are read to learn their size and hash. version is the program's. The error
@@ -66,6 +59,8 @@ func contentOf(msg *parser.Message, found []attachment, version string) *EventDa
 		Reply:        replyOf(msg),
 		Attachments:  make([]Attachment, len(msg.Attachments)),
 		Calendar:     calendarOf(msg.Calendar),
+		Bounce:       bounceOf(msg.Bounce),
+		Complaint:    complaintOf(msg.Complaint),
 		Parse: ParseReport{
 			Version:     version,
 			TextCharset: optional(msg.TextCharset),
@@ -102,7 +97,7 @@ func contentOf(msg *parser.Message, found []attachment, version string) *EventDa
 
 // unparsed is the content of a mail that could not be parsed: its header, as far as that can be read, and nothing else.
 func unparsed(header []Header, version string) *EventData {
-	data := contentOf(&parser.Message{Kind: kindHuman, LimitsHit: []string{"parser"}}, nil, version)
+	data := contentOf(&parser.Message{Kind: parser.KindHuman, LimitsHit: []string{"parser"}}, nil, version)
 	data.Headers = header
 	return data
 }
@@ -131,16 +126,14 @@ func address(data *EventData, mail *storage.Mail, endpoint string) {
 		data.Envelope.TLS = &TLS{Version: t.Version, CipherSuite: t.CipherSuite, ServerName: t.ServerName}
 	}
 	data.Recipients, data.Envelope.RcptTo = recipients(env.Recipients, endpoint)
+	data.Bounce = withVERP(data.Bounce, env.Recipients, endpoint)
 }
 
-// weighReversePath adds to the kind what the content does not know.
+// weighReversePath makes a mail that was not parsed automated when its reverse-path is null: no person's program sends so (RFC
+// 5321 section 4.5.5). Of the others the parser knows more, see [parser.Message.NullReversePath].
 func weighReversePath(data *EventData, p inbound.Path) {
-	if p != (inbound.Path{}) {
-		return
-	}
-	data.KindReasons = append(data.KindReasons, "null-reverse-path")
-	if data.Kind == kindHuman {
-		data.Kind = kindAutomated
+	if p == (inbound.Path{}) {
+		data.Kind, data.KindReasons = parser.KindAutomated, []string{"null-reverse-path"}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/letterhook/letterhook/inbound"
 	"github.com/letterhook/letterhook/parser"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -177,8 +178,10 @@ func (d *Dispatcher) open(ctx context.Context, mail *storage.Mail, raw io.Reader
 		}
 	}
 	d.step("attachments-stored")
+	if mail.Envelope.ReversePath == (inbound.Path{}) {
+		msg.NullReversePath()
+	}
 	c.data = contentOf(msg, c.found, d.cfg.Version)
-	weighReversePath(c.data, mail.Envelope.ReversePath)
 	if mail.Summary == nil {
 		c.summary = summaryOf(c.data, c.found)
 	}

@@ -1,12 +1,13 @@
 package parser
 
 import (
-	"io"
 	"slices"
 	"strings"
+
+	"github.com/letterhook/letterhook/parser/report"
 )
 
-// The words of Message.Kind. Receivers treat a word they do not know as KindAutomated.
+// The words of Message.Kind. Receivers treat a word they do not know as KindAutomated. docs/kinds.md tells what each rests on.
 const (
 	KindHuman          = "human"
 	KindAutoReply      = "auto_reply"
@@ -18,122 +19,344 @@ const (
 	KindAutomated      = "automated"
 )
 
-// mostReport is how much of a machine-readable report is read.
-const mostReport = 64 << 10
-
-// kindOf judges by structure and fields alone, and never by the words of a text. The null reverse-path, which only the
-// envelope shows, is for the caller to add.
-func kindOf(m *Message) (kind string, reasons []string) {
-	if kind, reasons := reportKind(m); kind != "" {
-		return kind, reasons
-	}
-	if word := firstWord(m.Headers, "Auto-Submitted"); word != "" && word != "no" {
-		reason := []string{"auto-submitted:" + word}
-		if word == "auto-replied" {
-			return KindAutoReply, reason // RFC 3834 section 5
-		}
-		return KindAutomated, reason
-	}
-	for _, name := range []string{"List-Id", "List-Unsubscribe"} { // RFC 2919, RFC 2369
-		if _, ok := first(m.Headers, name); ok {
-			reasons = append(reasons, strings.ToLower(name))
-		}
-	}
-	if reasons != nil {
-		return KindList, reasons
-	}
-	switch word := firstWord(m.Headers, "Precedence"); word {
-	case "list":
-		return KindList, []string{"precedence:list"}
-	case "bulk", "junk":
-		return KindAutomated, []string{"precedence:" + word}
-	case "auto_reply":
-		return KindAutoReply, []string{"precedence:auto_reply"}
-	}
-	return KindHuman, nil
+// judgement is the state of judging one message.
+type judgement struct {
+	m        *Message
+	signals  signals
+	parts    enclosed
+	nullPath bool // the reverse-path is null, as the envelope or a Return-Path says
 }
 
-// reportKind looks at a multipart/report (RFC 6522) or at the report part itself where that wrapping was lost.
-func reportKind(m *Message) (kind string, reasons []string) {
-	report := ""
-	if m.Root.ContentType == "multipart/report" {
-		report = strings.ToLower(m.Root.Params["report-type"])
-	}
-	for _, part := range append([]*Part{m.Root}, m.Root.Parts...) {
-		subtype, ok := strings.CutPrefix(part.ContentType, "message/")
-		if !ok {
-			continue
-		}
-		switch subtype {
-		case "global-delivery-status":
-			subtype = "delivery-status" // RFC 6533
-		case "global-disposition-notification":
-			subtype = "disposition-notification"
-		}
-		switch subtype {
-		case "delivery-status":
-			actions := reportActions(part)
-			reasons = append([]string{"part:" + subtype}, actions...)
-			return deliveryKind(actions), reasons
-		case "disposition-notification":
-			return KindReadReceipt, []string{"part:" + subtype}
-		case "feedback-report":
-			return KindComplaint, []string{"part:" + subtype}
+// judge sets Kind, KindReasons, Bounce and Complaint. The steps go from what a standard defines to what is usual; the first
+// that knows the kind ends it.
+func judge(m *Message, nullReversePath bool) {
+	j := judgement{m: m, signals: gather(m.Headers)}
+	j.nullPath = nullReversePath || j.signals.nullPath
+	j.parts.enclose(m.Root)
+	m.Bounce, m.Complaint = nil, nil
+	for _, step := range []func(*judgement) (string, []string){
+		(*judgement).report, (*judgement).aggregate, (*judgement).challenge, (*judgement).notice, (*judgement).junkReport,
+		(*judgement).receipt, (*judgement).declared, (*judgement).vacation, (*judgement).bulk,
+	} {
+		if m.Kind, m.KindReasons = step(&j); m.Kind != "" {
+			break
 		}
 	}
-	reasons = []string{"report-type:" + report}
-	switch report {
+	if m.Kind == "" {
+		m.Kind = KindHuman
+	}
+	if nullReversePath {
+		m.KindReasons = append(m.KindReasons, "null-reverse-path")
+	}
+	slices.Sort(m.LimitsHit)
+}
+
+// NullReversePath judges the message again with what only the envelope knows: that its reverse-path is null (RFC 5321
+// section 4.5.5), so that no person's program sent it. Kind, KindReasons, Bounce and Complaint are set anew, and "null-reverse-path" is the
+// last of the reasons. The reader given to [Parse] must still be open.
+func (m *Message) NullReversePath() { judge(m, true) }
+
+func (j *judgement) limit() {
+	if !slices.Contains(j.m.LimitsHit, LimitReport) {
+		j.m.LimitsHit = append(j.m.LimitsHit, LimitReport)
+	}
+}
+
+// report looks at the parts of a multipart/report (RFC 6522), or at those parts where the wrapping was lost. A mail that
+// forwards or answers a report has them too; it is not one itself.
+func (j *judgement) report() (kind string, reasons []string) {
+	declared := ""
+	if j.m.Root.ContentType == "multipart/report" {
+		declared = strings.ToLower(j.m.Root.Params["report-type"])
+	}
+	if declared == "" && passedOn(j.m.Subject) {
+		return "", nil
+	}
+	switch {
+	case j.parts.status != nil:
+		j.deliver()
+		return j.m.Bounce.kind(), append([]string{"part:delivery-status"}, j.m.Bounce.actions()...)
+	case j.parts.disposition != nil:
+		d := report.ParseDisposition(reportText(j.parts.disposition))
+		reasons = []string{"part:disposition-notification"}
+		if d.Type != "" {
+			reasons = append(reasons, "disposition:"+d.Type)
+		}
+		return KindReadReceipt, reasons
+	case j.parts.feedback != nil:
+		j.complain(report.ParseFeedback(reportText(j.parts.feedback)))
+		return KindComplaint, append([]string{"part:feedback-report"}, prefixed("feedback-type:", j.m.Complaint.Type)...)
+	}
+	reasons = []string{"report-type:" + declared}
+	switch declared {
 	case "delivery-status":
-		return KindBounce, reasons
+		j.deliver()
+		return j.m.Bounce.kind(), append(reasons, j.m.Bounce.actions()...)
 	case "disposition-notification":
 		return KindReadReceipt, reasons
 	case "feedback-report":
+		j.complain(report.Feedback{Incidents: 1})
 		return KindComplaint, reasons
 	}
 	return "", nil
 }
 
-// reportActions lists the distinct actions of a delivery-status part (RFC 3464 section 2.3.3), as reasons.
-func reportActions(part *Part) []string {
-	b, err := io.ReadAll(io.LimitReader(part.Open(), mostReport))
-	if err != nil {
+func (j *judgement) complain(f report.Feedback) {
+	if f.Cut {
+		j.limit()
+	}
+	arrived, _ := parseDate(f.ArrivalDate)
+	j.m.Complaint = &Complaint{Feedback: f, Arrived: arrived, Original: j.parts.reported("")}
+}
+
+// passedOn reports whether a Subject says that a person sends on, or answers to, another mail.
+func passedOn(subject string) bool {
+	head, _, ok := strings.Cut(subject, ":")
+	if !ok || len(head) > 12 {
+		return false
+	}
+	switch strings.ToLower(strings.TrimSpace(head)) {
+	case "fwd", "fw", "wg", "tr", "rv", "enc", "i", "vs", "re", "aw", "sv", "antw", "转发", "轉寄", "答复", "回复", "回覆":
+		return true
+	}
+	return false
+}
+
+// aggregate knows the reports that machines send to machines once a day: DMARC (RFC 7489 section 7.2.1.1) and TLS (RFC 8460 section 5.3).
+func (j *judgement) aggregate() (kind string, reasons []string) {
+	subject := j.m.Subject
+	if len(subject) > 8 && strings.EqualFold(subject[:7], "report ") {
+		if lower := strings.ToLower(subject); strings.Contains(lower, "domain:") && strings.Contains(lower, "submitter:") {
+			if j.signals.tlsReport {
+				return KindAutomated, []string{"report:tls"}
+			}
+			return KindAutomated, []string{"report:dmarc"}
+		}
+	}
+	if j.signals.tlsReport || strings.EqualFold(j.m.Root.Params["report-type"], "tlsrpt") {
+		return KindAutomated, []string{"report:tls"}
+	}
+	for _, p := range j.m.Attachments[:min(len(j.m.Attachments), 8)] {
+		switch {
+		case strings.HasPrefix(p.ContentType, "application/tlsrpt"):
+			return KindAutomated, []string{"report:tls"}
+		case aggregateName(p.Filename):
+			return KindAutomated, []string{"report:dmarc"}
+		}
+	}
+	return "", nil
+}
+
+// aggregateName reports whether a file is named as RFC 7489 section 7.2.1.1 has it: receiver!domain!begin!end, with the ends of its format.
+func aggregateName(name string) bool {
+	pieces := strings.Split(name[:min(len(name), 1000)], "!")
+	if len(pieces) < 4 || len(pieces) > 5 || !strings.Contains(pieces[0], ".") || !strings.Contains(pieces[1], ".") {
+		return false
+	}
+	_, end, _ := strings.Cut(pieces[len(pieces)-1], ".")
+	switch strings.ToLower(end) {
+	case "xml", "xml.gz", "zip", "gz", "xml.zip":
+	default:
+		return false
+	}
+	return strings.Trim(pieces[2], "0123456789") == "" && pieces[2] != ""
+}
+
+// challenge knows the mail that asks whoever wrote to show that they are no spammer. Nobody's mail was answered, so it is no
+// automatic reply.
+func (j *judgement) challenge() (kind string, reasons []string) {
+	if j.signals.challenge != "" {
+		return KindAutomated, []string{"challenge:" + j.signals.challenge}
+	}
+	answered := j.signals.autoSubmitted == "auto-replied" || j.signals.precedence == "auto_reply" || j.signals.responder != ""
+	if answered && beginsAny(j.m.Subject, challengeSubjects) {
+		return KindAutomated, []string{"challenge:subject"}
+	}
+	return "", nil
+}
+
+// notice knows the bounces that mail systems write in their own words. No single sign is enough, since people write to each
+// other of mail that came back: the header must point to a mail system twice, or once where the text has a code or a
+// recipient in the form of one, and the text must say that a mail was not delivered.
+func (j *judgement) notice() (kind string, reasons []string) {
+	reasons, points := j.senderSigns()
+	if points == 0 || passedOn(j.m.Subject) && !slices.ContainsFunc(reasons, bySender) {
+		return "", nil
+	}
+	r := report.Read(j.parts.notice(j.m, j.signals.failed))
+	if !r.Told && j.passBounce() {
+		return j.m.Bounce.kind(), append(reasons, append([]string{"part:returned-bounce"}, j.m.Bounce.actions()...)...)
+	}
+	if !j.believable(r, reasons, points) {
+		return "", nil
+	}
+	j.bounce(r.Delivery)
+	return j.m.Bounce.kind(), append(reasons, j.m.Bounce.actions()...)
+}
+
+// believable weighs what the header and the text of a notice say. Where no mail system is named as the sender, a parcel service may
+// speak: then there must be a code, or the mail that came back.
+func (j *judgement) believable(r report.Reading, reasons []string, points int) bool {
+	daemon := slices.ContainsFunc(reasons, bySender)
+	if (r.Code || r.Formal) && (daemon || j.nullPath || slices.Contains(reasons, "part:returned-mail")) {
+		points++ // else a person may have pasted it
+	}
+	returned := r.Copy || j.parts.original != nil
+	switch {
+	case len(j.signals.failed) > 0:
+		return true
+	case points < 2 || !r.Failure && !r.Delay || len(r.Recipients) == 0 && !returned:
+		return false
+	}
+	return daemon || j.signals.nonDelivery != "" || r.Code || returned
+}
+
+func bySender(reason string) bool { return strings.HasPrefix(reason, "sender:") }
+
+// passBounce takes the bounce that a mail system passed on as it would return a mail: what that one tells of is what this one
+// is about.
+func (j *judgement) passBounce() bool {
+	if j.parts.original == nil {
+		return false
+	}
+	var inner enclosed
+	inner.enclose(j.parts.original.Root)
+	if inner.status == nil {
+		return false
+	}
+	j.parts = inner
+	j.deliver()
+	return true
+}
+
+// senderSigns are the signs in the header that a mail system wrote, and how much they count.
+func (j *judgement) senderSigns() (reasons []string, points int) {
+	sign := func(is bool, n int, reason string) {
+		if is {
+			reasons, points = append(reasons, reason), points+n
+		}
+	}
+	s := &j.signals
+	name, address := "", ""
+	if len(j.m.From) > 0 {
+		name, address = j.m.From[0].Name, j.m.From[0].Address
+	}
+	sign(len(s.failed) > 0, 2, "x-failed-recipients")
+	sign(s.nonDelivery != "", 2, s.nonDelivery)
+	switch {
+	case report.MailerDaemon(address) || report.MailerDaemon(name):
+		sign(true, 2, "sender:mailer-daemon")
+	case report.MailSystem(name, address):
+		sign(true, 1, "sender:mail-system")
+	}
+	sign(report.SubjectOfBounce(j.m.Subject), 1, "subject:bounce")
+	sign(s.nullPath, 1, "null-return-path")
+	if j.nullPath && !s.nullPath {
+		points++ // the reason is added at the end
+	}
+	sign(j.returnedToSender(), 1, "part:returned-mail")
+	if points > 0 {
+		sign(s.autoSubmitted != "" && s.autoSubmitted != "no", 1, "auto-submitted:"+s.autoSubmitted)
+	}
+	return reasons, points
+}
+
+// returnedToSender reports whether the mail holds one from whom it is addressed to.
+func (j *judgement) returnedToSender() bool {
+	o := j.parts.original
+	if o == nil || len(o.From) == 0 || len(j.m.To) == 0 || len(j.m.From) == 0 {
+		return false
+	}
+	to := j.m.To[0].Address
+	if to == "" || strings.EqualFold(to, j.m.From[0].Address) {
+		return false
+	}
+	path := strings.Trim(value(o.Headers, "Return-Path"), " \t<>")
+	return strings.EqualFold(to, o.From[0].Address) || strings.EqualFold(to, path)
+}
+
+// junkReport knows the complaints that Microsoft's junk mail reporting programme sends: no feedback report, but the mail
+// itself, with the address of who complained in a field of its own.
+func (j *judgement) junkReport() (kind string, reasons []string) {
+	o := j.parts.original
+	if o == nil || !beginsAny(j.m.Subject, []string{"complaint about message from"}) {
+		return "", nil
+	}
+	f := report.Feedback{Type: "abuse", Incidents: 1}
+	_, f.SourceIP, _ = strings.Cut(strings.ToLower(j.m.Subject), "message from ")
+	f.SourceIP = firstWord(f.SourceIP)
+	if rcpt := value(o.Headers, "X-HmXmrOriginalRecipient"); rcpt != "" {
+		f.OriginalRcptTo = []string{rcpt}
+	}
+	j.complain(f)
+	return KindComplaint, []string{"subject:complaint", "part:reported-mail"}
+}
+
+// declared takes the sender's program at its word.
+func (j *judgement) declared() (kind string, reasons []string) {
+	s := &j.signals
+	switch {
+	case s.autoSubmitted == "auto-replied":
+		return KindAutoReply, []string{"auto-submitted:auto-replied"} // RFC 3834 section 5
+	case s.responder != "":
+		return KindAutoReply, []string{s.responder}
+	case s.autoSubmitted != "" && s.autoSubmitted != "no":
+		return KindAutomated, []string{"auto-submitted:" + s.autoSubmitted}
+	case s.precedence == "auto_reply":
+		return KindAutoReply, []string{"precedence:auto_reply"}
+	}
+	return "", nil
+}
+
+// bulk knows what goes to many, and what nobody reads the answers of.
+func (j *judgement) bulk() (kind string, reasons []string) {
+	s := &j.signals
+	switch {
+	case len(s.lists) > 0:
+		return KindList, s.lists // RFC 2919, RFC 2369
+	case s.precedence == "list":
+		return KindList, []string{"precedence:list"}
+	case s.precedence == "bulk" || s.precedence == "junk":
+		return KindAutomated, []string{"precedence:" + s.precedence}
+	case s.suppress:
+		return KindAutomated, []string{"x-auto-response-suppress"}
+	}
+	if len(j.m.From) > 0 {
+		switch address := j.m.From[0].Address; {
+		case report.MailerDaemon(address):
+			return KindAutomated, []string{"sender:mailer-daemon"}
+		case noReply(address):
+			return KindAutomated, []string{"sender:no-reply"}
+		}
+	}
+	switch {
+	case s.nullPath:
+		return KindAutomated, []string{"null-return-path"}
+	case j.nullPath:
+		return KindAutomated, nil
+	}
+	return "", nil
+}
+
+// noReply reports whether a local-part says that nobody reads what is sent to it.
+func noReply(address string) bool {
+	local, _, _ := strings.Cut(address, "@")
+	if len(local) < len("noreply") || len(local) > 100 || !strings.ContainsAny(local, "nN") {
+		return false
+	}
+	local = strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == '.' {
+			return -1
+		}
+		return r
+	}, strings.ToLower(local))
+	return strings.HasPrefix(local, "noreply") || strings.HasPrefix(local, "donotreply") || strings.HasPrefix(local, "dontreply") || strings.HasSuffix(local, "noreply")
+}
+
+// prefixed is one reason, or none where there is no word.
+func prefixed(prefix, word string) []string {
+	if word == "" {
 		return nil
 	}
-	var actions []string
-	for line := range strings.Lines(string(b)) {
-		name, value, ok := strings.Cut(line, ":")
-		if !ok || !strings.EqualFold(strings.TrimSpace(name), "Action") {
-			continue
-		}
-		action := strings.ToLower(cleanText(strings.TrimSpace(stripComments(value))))
-		switch action {
-		case "failed", "delayed", "delivered", "relayed", "expanded":
-		default:
-			continue
-		}
-		reason := "action:" + action
-		if !slices.Contains(actions, reason) {
-			actions = append(actions, reason)
-		}
-	}
-	return actions
-}
-
-// deliveryKind calls a report without any action a bounce: what leaves it out reports failures.
-func deliveryKind(actions []string) string {
-	if len(actions) == 0 || slices.Contains(actions, "action:failed") {
-		return KindBounce
-	}
-	return KindDeliveryReport
-}
-
-// firstWord is the keyword that a field begins with, in lower case.
-func firstWord(headers []Header, name string) string {
-	words := strings.FieldsFunc(stripComments(value(headers, name)), func(r rune) bool {
-		return r == ' ' || r == '\t' || r == ';' || r == ','
-	})
-	if len(words) == 0 {
-		return ""
-	}
-	return strings.ToLower(words[0])
+	return []string{prefix + word}
 }

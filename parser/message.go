@@ -41,6 +41,9 @@ type Message struct {
 	Kind        string   // human, auto_reply, bounce, delivery_report, complaint, read_receipt, list or automated
 	KindReasons []string // evidence, for example "auto-submitted:auto-replied"
 
+	Bounce    *Bounce    // of kind bounce and delivery_report; else nil
+	Complaint *Complaint // of kind complaint; else nil
+
 	Defects   []Defect // those of nested messages and of text bodies included; of attachments see [Part.Open]
 	LimitsHit []string // see Limits; sorted, each word once
 }

@@ -42,8 +42,7 @@ func parse(src *source, lim Limits) (*Message, error) {
 	if err := p.invitations(m, src); err != nil {
 		return nil, err
 	}
-	m.Kind, m.KindReasons = kindOf(m)
-	slices.Sort(m.LimitsHit)
+	judge(m, false)
 	return m, nil
 }
 

@@ -21,7 +21,7 @@ type Recipient struct {
 	Address    string // Final-Recipient without its type; of the type rfc822 without angle brackets, of utf-8 decoded (RFC 6533 section 3)
 	Original   string // Original-Recipient, in the same way; empty when the report does not say
 	Action     string // one of the Action constants
-	Status     string // RFC 3463; see statusOf for what stands here when the report has no Status field
+	Status     string // RFC 3463; see docs/kinds.md for what stands here when the report has no Status field
 	Diagnostic string // what was said, on one line; with the type before it when it came in a field ("smtp; 550 ...")
 	RemoteMTA  string // who said it, as a name
 }

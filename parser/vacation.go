@@ -1,0 +1,111 @@
+package parser
+
+import (
+	"bytes"
+	"io"
+	"strings"
+)
+
+// absences begin the Subject of an automatic reply; those with a colon are written by programs, which put the Subject of
+// the mail that they answer behind it.
+var absences = []string{
+	"out of office", "out-of-office", "ooo:", "automatic reply", "automatic response", "auto reply", "auto-reply", "autoreply",
+	"auto response", "auto-response", "autoresponse", "auto:", "vacation", "on vacation", "away from", "i am away", "i'm away", "absence",
+	"absent",
+	"abwesenheit", "abwesend", "automatische antwort", "nicht im büro", "urlaub", "ich bin im urlaub",
+	"absence du bureau", "réponse automatique", "message d'absence", "absent du bureau", "en congé", "congés",
+	"fuera de la oficina", "respuesta automática", "ausencia", "de vacaciones",
+	"risposta automatica", "fuori sede", "fuori ufficio", "assente", "assenza",
+	"ausência", "resposta automática", "fora do escritório", "férias",
+	"afwezig", "automatisch antwoord", "niet aanwezig",
+	"autosvar", "automatiskt svar", "automatisk svar", "frånvarande", "fravær", "poissa", "automaattinen vastaus",
+	"automatyczna odpowiedź", "nieobecność", "automatická odpověď", "mimo kancelář", "automatikus válasz", "házon kívül", "răspuns automat",
+	"автоматический ответ", "автоответ", "нет на месте", "автоматична відповідь",
+	"otomatik yanıt", "ofis dışında", "αυτόματη απάντηση", "תשובה אוטומטית", "رد تلقائي",
+	"不在のお知らせ", "自動応答", "自動返信", "不在通知", "自动答复", "自动回复", "外出时的自动答复", "自動回覆", "自動答覆", "자동 회신", "부재 중", "trả lời tự động",
+}
+
+// absenceWords are what the text of an automatic reply says, in lower case.
+var absenceWords = []string{
+	"out of office", "out of the office", "out-of-office", "on vacation", "on leave", "annual leave", "on holiday", "limited access to e",
+	"limited access to my", "no access to my e", "i will be back", "i'll be back", "will be returning", "i am away", "i'm away",
+	"currently away", "i will return", "upon my return", "when i return", "automatic reply", "automated response", "automatic response",
+	"auto-reply", "autoreply",
+	"nicht im büro", "außer haus", "abwesend", "im urlaub", "automatische antwort", "automatisch generiert", "absent", "en congé",
+	"de retour", "réponse automatique", "fuera de la oficina", "de vacaciones", "estaré ausente", "respuesta automática", "fuori ufficio",
+	"fuori sede", "in ferie", "sono assente", "risposta automatica", "fora do escritório", "de férias", "ausente", "afwezig", "met vakantie",
+	"op vakantie",
+	"på semester", "inte på kontoret", "på ferie", "lomalla", "na urlopie", "nieobecn", "dovolen", "szabadság", "в отпуске", "отсутству",
+	"ofis dışında", "izindeyim", "不在", "休暇", "自動返信", "休假", "出差", "外出", "不在办公室", "부재", "휴가",
+}
+
+// challengeSubjects begin the Subject of a request to confirm.
+var challengeSubjects = []string{
+	"your email requires verification", "please confirm your message", "please confirm your email", "confirm your message", "your mail to",
+	"verify your email", "verify your message", "verification required", "message verification", "[spamarrest]", "please verify",
+	"action required to deliver",
+}
+
+// vacation knows automatic replies by their Subject. That is weak evidence, since people write of holidays too: a second piece must
+// stand beside it.
+func (j *judgement) vacation() (kind string, reasons []string) {
+	if !beginsAny(j.m.Subject, absences) {
+		return "", nil
+	}
+	var second string
+	s := &j.signals
+	switch {
+	case j.nullPath:
+		second = "null-return-path"
+	case s.suppress:
+		second = "x-auto-response-suppress"
+	case s.precedence == "bulk" || s.precedence == "junk":
+		second = "precedence:" + s.precedence
+	case j.m.Text != nil && sayAbsent(*j.m.Text):
+		second = "text:absence"
+	default:
+		return "", nil
+	}
+	return KindAutoReply, []string{"subject:absence", second}
+}
+
+// sayAbsent reports whether the beginning of a text speaks of absence.
+func sayAbsent(text string) bool {
+	const beginning = 4 << 10
+	text = strings.Join(strings.Fields(strings.ToLower(text[:min(len(text), beginning)])), " ")
+	for _, w := range absenceWords {
+		if strings.Contains(text, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// beginsAny reports whether a Subject begins with one of the words, in lower case, behind an opening bracket or quote.
+func beginsAny(subject string, words []string) bool {
+	subject = strings.ToLower(strings.TrimLeft(subject[:min(len(subject), 200)], " *[<\"'("))
+	for _, w := range words {
+		if strings.HasPrefix(subject, strings.TrimLeft(w, "[")) {
+			return true
+		}
+	}
+	return false
+}
+
+// receipt knows the receipts that Outlook sends to Exchange in its own format (MS-OXTNEF): the message class is the first thing in it.
+func (j *judgement) receipt() (kind string, reasons []string) {
+	if j.m.Root.ContentType != "application/ms-tnef" {
+		return "", nil
+	}
+	const class = 512
+	b, err := io.ReadAll(io.LimitReader(j.m.Root.Open(), class))
+	if err != nil {
+		return "", nil
+	}
+	for _, c := range []string{"IPM.Microsoft Mail.Read Receipt", "REPORT.IPM.Note.IPNRN", "REPORT.IPM.Note.IPNNRN"} {
+		if bytes.Contains(b, []byte(c)) {
+			return KindReadReceipt, []string{"message-class:receipt"}
+		}
+	}
+	return "", nil
+}
