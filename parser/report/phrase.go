@@ -42,7 +42,7 @@ var failures = []string{
 	"no se pudo entregar", "no se ha podido entregar", "no se puede entregar", "error de entrega", "no entregado", "fallo en la entrega",
 	"no se entregó",
 	"impossibile recapitare", "non è stato recapitato", "mancato recapito", "non recapitabile", "recapito non riuscito", //nolint:misspell // Italian
-	"non è stato possibile recapitare", "consegna non riuscita",
+	"non è stato possibile recapitare", "consegna non riuscita", //nolint:misspell // Italian
 	"não pôde ser entregue", "não foi possível entregar", "não entregue", "falha na entrega", "não foi entregue",
 	"kon niet worden bezorgd", "kan niet worden bezorgd", "niet bezorgd", "onbestelbaar", "kon niet worden afgeleverd", "niet afgeleverd",
 	"kunde inte levereras", "kan inte levereras", "kunne ikke leveres", "ei voitu toimittaa", "ei voida toimittaa",
