@@ -117,21 +117,47 @@ func (s session) accept(message *content) error {
 	if ids := s.unproven.take(); ids != nil {
 		s.srv.cfg.Spool.Acknowledged(ids) // the content came in answer to a 354 behind that 250
 	}
-	var reply *Reply
-	var refusal *refusal
-	var err error
 	if s.listener.Kind == LMTP {
-		reply, refusal, err = s.spoolEach(env, message)
-	} else {
-		reply, refusal, err = s.spool(env, message)
+		return s.acceptEach(env, message)
 	}
+	reply, refusal, err := s.spool(env, message)
 	if refusal != nil {
 		return s.answer(refusal, err)
 	}
+	s.accepted()
+	return reply.smtpError()
+}
+
+// acceptEach is accept for LMTP, where the recipients of each account fare as their account does: what is stored for one is
+// not undone by the trouble of another, and the peer keeps only what it must send again.
+func (s session) acceptEach(env *Envelope, message *content) error {
+	s.tx.verdicts = map[string]*Reply{}
+	var verdict *Reply
+	stored := false
+	for _, r := range env.Recipients {
+		if s.tx.verdicts[r.Account] != nil {
+			continue
+		}
+		own := *env
+		own.Recipients = slices.DeleteFunc(slices.Clone(env.Recipients), func(other Recipient) bool { return other.Account != r.Account })
+		reply, refusal, err := s.spool(&own, message)
+		if refusal != nil {
+			reply = s.judge(refusal, []error{err}).Reply
+		}
+		stored = stored || refusal == nil
+		s.tx.verdicts[r.Account], verdict = reply, reply
+	}
+	if stored {
+		s.accepted()
+	}
+	return verdict.smtpError() // each recipient has a verdict of its own, see editVerdict
+}
+
+// accepted counts a message whose 250 is about to be said.
+func (s session) accepted() {
 	s.srv.cfg.Step("accepted")
 	s.messages++
 	s.commands = 0
-	return reply.smtpError()
 }
 
 // spool has a message made durable for its recipients.
@@ -149,35 +175,6 @@ func (s session) spool(env *Envelope, message *content) (*Reply, *refusal, error
 	s.unproven.add(ids)
 	s.logAccepted(env, ids, message.size, time.Since(began))
 	return &Reply{250, [3]int{2, 0, 0}, "OK" + listIDs(ids)}, nil, nil
-}
-
-// spoolEach is spool for LMTP, where the recipients of each account fare as their account does: what is stored for one is
-// not undone by the trouble of another, and the peer keeps only what it must send again. The reply is that of the last
-// account that was served, the refusal that of the last where none was.
-func (s session) spoolEach(env *Envelope, message *content) (reply *Reply, refusal *refusal, err error) {
-	s.tx.verdicts = map[string]*Reply{}
-	for _, r := range env.Recipients {
-		if s.tx.verdicts[r.Account] != nil {
-			continue
-		}
-		own := *env
-		own.Recipients = slices.DeleteFunc(slices.Clone(env.Recipients), func(other Recipient) bool { return other.Account != r.Account })
-		accepted, refused, cause := s.spool(&own, message)
-		if refused == nil {
-			s.tx.verdicts[r.Account], reply = accepted, accepted
-			continue
-		}
-		s.tx.verdicts[r.Account] = refused.Reply
-		if refusal != nil {
-			s.judge(refusal, []error{err}) // the last one is judged by who answers
-		}
-		refusal, err = refused, cause
-	}
-	if reply != nil && refusal != nil {
-		s.judge(refusal, []error{err})
-		refusal = nil
-	}
-	return reply, refusal, err
 }
 
 // envelope is what the session said of the message.

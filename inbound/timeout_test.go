@@ -34,18 +34,40 @@ func (l *pipes) Close() error {
 
 func (l *pipes) Addr() net.Addr { return &net.UnixAddr{} }
 
-func (l *pipes) dial() net.Conn {
+func (l *pipes) dial() net.Conn { return l.dialFrom(nil) }
+
+// dialFrom connects as if from an address; nil: from none.
+func (l *pipes) dialFrom(addr net.Addr) net.Conn {
 	client, server := net.Pipe()
-	l.conns <- server
+	l.conns <- pipe{server, addr}
 	return client
+}
+
+// pipe is the server's end of a connection.
+type pipe struct {
+	net.Conn
+
+	addr net.Addr
+}
+
+func (p pipe) RemoteAddr() net.Addr {
+	if p.addr == nil {
+		return p.Conn.RemoteAddr()
+	}
+	return p.addr
 }
 
 // virtually runs a test against a server in virtual time.
 func virtually(t *testing.T, change func(*inbound.Config), test func(*testing.T, *edge)) {
+	virtuallyAs(t, inbound.Listener{Name: "mx", TLS: inbound.TLSStartTLS}, change, test)
+}
+
+// virtuallyAs is virtually for a listener of any kind.
+func virtuallyAs(t *testing.T, as inbound.Listener, change func(*inbound.Config), test func(*testing.T, *edge)) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEdge(t, change)
 		e.pipes = &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
-		e.listen(t, e.pipes, inbound.Listener{Name: "mx", TLS: inbound.TLSStartTLS})
+		e.listen(t, e.pipes, as)
 		test(t, e)
 	})
 }

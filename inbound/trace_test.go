@@ -53,9 +53,10 @@ func TestTraceFields(t *testing.T) {
 
 // TestTraceProtocol: the word of RFC 3848 is that of the session.
 func TestTraceProtocol(t *testing.T) {
-	for hello, want := range map[string]string{"HELO": " with SMTP id ", "EHLO": " with ESMTP id "} {
+	for hello, want := range map[string]string{"HELO": " with SMTP id ", "EHLO": " with ESMTP id ", "LHLO": " with LMTP id "} {
 		e := serve(t, nil)
-		p := e.dial(t)
+		p := e.connectTo(t, map[string]string{"LHLO": "lmtp"}[hello])
+		p.expect("220")
 		p.do(hello+" client.example", "250")
 		p.begin()
 		p.send("x\r\n.\r\n")

@@ -1,0 +1,167 @@
+package inbound_test
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/letterhook/letterhook/inbound"
+)
+
+// plain is the command that logs in by PLAIN.
+func plain(user, password string) string {
+	return "AUTH PLAIN " + base64.StdEncoding.EncodeToString([]byte("\x00"+user+"\x00"+password))
+}
+
+// submit connects from an address as far as AUTH may be said.
+func (e *edge) submit(t *testing.T, from string) *peer {
+	t.Helper()
+	p := newPeer(t, e.pipes.dialFrom(net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(from), 4096)))).patient()
+	p.expect("220")
+	p.do("EHLO client.example", "250-")
+	p.startTLS()
+	p.do("EHLO client.example", "250-")
+	return p
+}
+
+// TestLoginBudget: failures count for the source, over all its connections, are forgiven one a minute, and leave other sources
+// alone. A right password costs nothing, and is not looked at beyond the budget.
+func TestLoginBudget(t *testing.T) {
+	var asked atomic.Int64
+	virtuallyAs(t, inbound.Listener{Name: "submission", Kind: inbound.Submission, TLS: inbound.TLSStartTLS}, func(c *inbound.Config) {
+		c.MaxAuthFailures = 3
+		c.Authenticate = func(ctx context.Context, user, password string) (bool, error) {
+			asked.Add(1)
+			return authenticate(ctx, user, password)
+		}
+	}, func(t *testing.T, e *edge) {
+		for range 20 {
+			e.submit(t, "192.0.2.1").do(plain("printer", "s3cret"), "235")
+		}
+		for range 3 {
+			e.submit(t, "192.0.2.1").do(plain("printer", "guess"), "535 5.7.8")
+		}
+		before := asked.Load()
+		p := e.submit(t, "192.0.2.1")
+		p.do(plain("printer", "s3cret"), "421 4.7.0")
+		p.closed()
+		if n := asked.Load(); n != before {
+			t.Errorf("the password was looked at beyond the budget")
+		}
+		e.submit(t, "192.0.2.2").do(plain("printer", "s3cret"), "235")
+
+		time.Sleep(time.Minute - time.Second)
+		e.submit(t, "192.0.2.1").do(plain("printer", "s3cret"), "421 4.7.0")
+		time.Sleep(2 * time.Second)
+		e.submit(t, "192.0.2.1").do(plain("printer", "guess"), "535 5.7.8")
+		e.submit(t, "192.0.2.1").do(plain("printer", "s3cret"), "421 4.7.0")
+
+		for host := range 3 { // one subscriber with many addresses
+			e.submit(t, fmt.Sprintf("2001:db8:1:2::%d", host)).do(plain("printer", "guess"), "535 5.7.8")
+		}
+		e.submit(t, "2001:db8:1:2:ffff::1").do(plain("printer", "s3cret"), "421 4.7.0")
+		e.submit(t, "2001:db8:1:3::1").do(plain("printer", "s3cret"), "235")
+	})
+}
+
+// TestLoginsAtOnce: many connections that try at the same time get no more tries together than one after the other.
+func TestLoginsAtOnce(t *testing.T) {
+	release := make(chan struct{})
+	var asked atomic.Int64
+	e := serve(t, func(c *inbound.Config) {
+		c.MaxAuthFailures = 3
+		c.Authenticate = func(context.Context, string, string) (bool, error) {
+			asked.Add(1)
+			<-release
+			return false, nil
+		}
+	})
+	replies := make(chan string, 10)
+	for range 10 {
+		p := e.connectTo(t, "submissions")
+		p.expect("220")
+		p.do("EHLO client.example", "250-")
+		go func() {
+			p.send(plain("printer", "guess") + "\r\n")
+			line, err := p.r.ReadString('\n')
+			if err != nil {
+				line = err.Error()
+			}
+			replies <- line
+		}()
+	}
+	refused := 0
+	for range 7 { // these do not wait for the three that are being looked at
+		if line := <-replies; strings.HasPrefix(line, "421 4.7.0") {
+			refused++
+		}
+	}
+	close(release)
+	for range 3 {
+		if line := <-replies; !strings.HasPrefix(line, "535 5.7.8") {
+			t.Errorf("reply %q", line)
+		}
+	}
+	if refused != 7 || asked.Load() != 3 {
+		t.Errorf("%d refused, %d looked at", refused, asked.Load())
+	}
+}
+
+// TestLoginTimeout: a check of a password that does not end is trouble of ours.
+func TestLoginTimeout(t *testing.T) {
+	virtuallyAs(t, inbound.Listener{Name: "submission", Kind: inbound.Submission, TLS: inbound.TLSStartTLS}, func(c *inbound.Config) {
+		c.Authenticate = func(ctx context.Context, _, _ string) (bool, error) {
+			<-ctx.Done()
+			return false, ctx.Err()
+		}
+	}, func(t *testing.T, e *edge) {
+		e.submit(t, "192.0.2.1").do(plain("printer", "s3cret"), "454 4.7.0 Local trouble")
+	})
+}
+
+// TestSilentLogin: a peer that never answers a challenge is cut off like any other.
+func TestSilentLogin(t *testing.T) {
+	virtuallyAs(t, inbound.Listener{Name: "submission", Kind: inbound.Submission, TLS: inbound.TLSStartTLS}, nil, func(t *testing.T, e *edge) {
+		p := e.submit(t, "192.0.2.1")
+		p.do("AUTH LOGIN", "334 VXNlcm5hbWU6")
+		began := time.Now()
+		p.expect("421 4.4.2")
+		if waited := time.Since(began); waited != 5*time.Minute {
+			t.Errorf("cut off after %v", waited)
+		}
+		p = e.submit(t, "192.0.2.1")
+		p.do("AUTH LOGIN", "334 VXNlcm5hbWU6")
+		synctest.Wait()
+		go e.Shutdown(context.Background())
+		p.expect("421 4.3.2")
+	})
+}
+
+// TestListenerFaults: what a listener lacks is said before it takes a connection.
+func TestListenerFaults(t *testing.T) {
+	server, err := inbound.NewServer(inbound.Config{Hostname: "mx.example.com", Recipients: decide, Spool: newSpool()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, as := range map[string]inbound.Listener{
+		"listener a: submission needs TLS": {Name: "a", Kind: inbound.Submission},
+		"listener b: it is to speak TLS":   {Name: "b", Kind: inbound.LMTP, TLS: inbound.TLSStartTLS},
+		"listener c: unknown kind":         {Name: "c", Kind: 7},
+	} {
+		if err := server.Serve(context.Background(), nil, as); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %s", as, err, want)
+		}
+	}
+	e := newEdge(t, func(c *inbound.Config) { c.Authenticate = nil })
+	err = e.Serve(context.Background(), nil, inbound.Listener{Name: "d", Kind: inbound.Submission, TLS: inbound.TLSStartTLS})
+	if err == nil || !strings.Contains(err.Error(), "needs Authenticate") {
+		t.Errorf("without Authenticate: %v", err)
+	}
+}
