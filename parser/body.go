@@ -70,12 +70,26 @@ func (l *bodyList) len() int {
 	return len(l.parts)
 }
 
-// isBody tells a text that is shown in place from one that is attached. A name makes an attachment of any but the first part.
-func isBody(p *Part, index int, container string) bool {
-	if !p.isText() || p.Disposition != "" && p.Disposition != "inline" || p.unreadable() {
-		return false
+// isBody tells a text that is shown in place from one that is attached.
+func isBody(p *Part, index int, container string) bool { return notBody(p, index, container) == "" }
+
+// notBody says what keeps a leaf from being a body, or "". A name makes an attachment of any but the first part.
+func notBody(p *Part, index int, container string) string {
+	switch {
+	case !p.isText():
+		return "it is neither text/plain nor text/html"
+	case p.Disposition != "" && p.Disposition != "inline":
+		return "its disposition is attachment"
+	case p.unreadable():
+		return "nobody knows its transfer encoding"
+	case index == 0:
+		return ""
+	case container == "related":
+		return "it is not the first part of a multipart/related"
+	case p.Filename != "":
+		return "it has a file name and is not the first part"
 	}
-	return index == 0 || container != "related" && p.Filename == ""
+	return ""
 }
 
 // bodies fills Text, HTML and Attachments of a message and of those nested in it.

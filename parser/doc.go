@@ -13,6 +13,7 @@
 // [Part.Open] when somebody asks, from offsets, and never held whole. winmail.go and inline.go find the files that lie within a
 // winmail.dat (package tnef) or between the lines of a text; container.go opens those. invitation.go
 // reads calendars (package calendar), protection.go knows what is encrypted or signed.
+// explain.go says why a part is what it is.
 //
 // All work is linear in the message: nothing is scanned again for each part, each boundary or each word.
 package parser

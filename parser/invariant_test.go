@@ -25,6 +25,7 @@ func checkMessage(t *testing.T, name string, raw []byte) *parser.Message {
 	checkStrings(t, name, reflect.ValueOf(m))
 	checkTree(t, name, m, int64(len(raw)))
 	checkReply(t, name, m)
+	checkExplained(t, name, m)
 	return m
 }
 
@@ -43,6 +44,23 @@ func checkReply(t *testing.T, name string, m *parser.Message) {
 	}
 	if m.ReplyHTML != nil && len(*m.ReplyHTML) >= len(*m.HTML) {
 		t.Errorf("%s: nothing was cut out of the html", name)
+	}
+}
+
+// checkExplained checks that the attachments are what is explained as such.
+func checkExplained(t *testing.T, name string, m *parser.Message) {
+	t.Helper()
+	explained := map[*parser.Part]string{}
+	for _, r := range m.Explain() {
+		if explained[r.Part] != "" || r.As == "" || r.Why == "" {
+			t.Errorf("%s: part %s is explained as %q, %q because %q", name, r.Part.ID, explained[r.Part], r.As, r.Why)
+		}
+		explained[r.Part] = r.As
+	}
+	for _, p := range m.Attachments {
+		if explained[p] != parser.AsAttachment {
+			t.Errorf("%s: attachment %s is explained as %q", name, p.ID, explained[p])
+		}
 	}
 }
 
