@@ -1,0 +1,153 @@
+package mailauth
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-msgauth/dkim"
+
+	"github.com/letterhook/letterhook/inbound"
+	"github.com/letterhook/letterhook/inbound/resolver"
+	"github.com/letterhook/letterhook/inbound/resolver/dnstest"
+)
+
+// sealer forwards messages and seals them (RFC 8617 section 5.1).
+type sealer struct {
+	domain string
+	key    ed25519.PrivateKey
+}
+
+func newSealer(t *testing.T, server *dnstest.Server, domain string) *sealer {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.AddTXT("arc._domainkey."+domain, "v=DKIM1; k=ed25519; p="+base64.StdEncoding.EncodeToString(public))
+	return &sealer{domain, private}
+}
+
+// seal puts an ARC set on a message: instance i, with what the sealer saw.
+func (s *sealer) seal(t *testing.T, i int, saw, message string) string {
+	t.Helper()
+	h, err := readHeader(strings.NewReader(message), int64(len(message)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := newBodyHash(relaxed, sha256.New())
+	_, _ = io.WriteString(body, message[h.size:])
+	results := fmt.Sprintf("ARC-Authentication-Results: i=%d; %s; %s\r\n", i, s.domain, saw)
+	ams := fmt.Sprintf("ARC-Message-Signature: i=%d; a=ed25519-sha256; c=relaxed/relaxed; d=%s; s=arc; h=from; bh=%s; b=", i,
+		s.domain, base64.StdEncoding.EncodeToString(body.sum()))
+	from := relaxed.appendField(nil, h.all("from")[0])
+	ams += s.sign(string(from)+canonicalLine(ams)) + "\r\n"
+	cv := "none"
+	if i > 1 {
+		cv = "pass"
+	}
+	seal := fmt.Sprintf("ARC-Seal: i=%d; a=ed25519-sha256; cv=%s; d=%s; s=arc; b=", i, cv, s.domain)
+	var covered string
+	for n := 1; n < i; n++ {
+		for _, name := range []string{arcResultsField, arcMessageField, arcSealField} {
+			fields := h.all(name)
+			covered += string(relaxed.appendField(nil, fields[len(fields)-n])) // the oldest stands lowest
+		}
+	}
+	covered += canonicalLine(results) + "\r\n" + canonicalLine(ams) + "\r\n" + canonicalLine(seal)
+	return seal + s.sign(covered) + "\r\n" + ams + results + message
+}
+
+// canonicalLine is a field of one line, relaxed, without its line end.
+func canonicalLine(line string) string {
+	name, body, _ := strings.Cut(line, ":")
+	return strings.ToLower(name) + ":" + strings.TrimSpace(body)
+}
+
+func (s *sealer) sign(covered string) string {
+	hash := sha256.Sum256([]byte(covered))
+	return base64.StdEncoding.EncodeToString(ed25519.Sign(s.key, hash[:]))
+}
+
+// TestIdentity is about who may be believed, forwarded mail included.
+func TestIdentity(t *testing.T) {
+	const list = "From: Ann <ann@sender.example>\r\nSubject: [list] Hello\r\n\r\nHello\r\n-- \r\nfooter\r\n"
+	const sawPass = "spf=pass smtp.mailfrom=ann@sender.example; dmarc=pass (p=reject) header.from=sender.example"
+	server := dnstest.New(t)
+	server.AddTXT("_dmarc.sender.example", "v=DMARC1; p=reject")
+	server.AddTXT("sender.example", "v=spf1 ip4:192.0.2.1 -all")
+	server.AddTXT("plain.example", "v=spf1 ip4:192.0.2.1 -all")
+	trusted, second, stranger := newSealer(t, server, "list.example"), newSealer(t, server, "relay.example"), newSealer(t, server, "evil.example")
+	author := newSealer(t, server, "plain.example")
+	plainLetter := strings.ReplaceAll(list, "sender.example", "plain.example")
+	for _, test := range []struct {
+		name, from, message string
+		want                inbound.IdentityMethod
+		arc                 inbound.Result
+	}{
+		{"dmarc", "ann@sender.example", list, inbound.IdentityDMARC, inbound.ResultNone},
+		{"spf, no policy", "ann@plain.example", plainLetter, inbound.IdentitySPF, inbound.ResultNone},
+		{"dkim, no policy", "x@other.example", signDKIM(t, author, plainLetter), inbound.IdentityDKIM, inbound.ResultNone},
+		{"nothing", "x@other.example", list, inbound.IdentityNone, inbound.ResultNone},
+		{"trusted", "x@other.example", trusted.seal(t, 1, sawPass, list), inbound.IdentityARC, inbound.ResultPass},
+		{"trusted, but it saw a failure", "x@other.example", trusted.seal(t, 1, "dmarc=fail header.from=sender.example", list), inbound.IdentityNone, inbound.ResultPass},
+		{"trusted, but it saw another domain", "x@other.example", trusted.seal(t, 1, "dmarc=pass header.from=other.example", list), inbound.IdentityNone, inbound.ResultPass},
+		{"trusted, quoting a stranger", "x@other.example", trusted.seal(t, 1, `spf=fail (a; dmarc=pass header.from=sender.example;) smtp.mailfrom="; dmarc=pass header.from=sender.example;"`, list), inbound.IdentityNone, inbound.ResultPass},
+		{"trusted, changed behind the seal", "x@other.example", trusted.seal(t, 1, sawPass, list) + "more\r\n", inbound.IdentityNone, inbound.ResultFail},
+		{"untrusted", "x@other.example", stranger.seal(t, 1, sawPass, list), inbound.IdentityNone, inbound.ResultPass},
+		{"two trusted", "x@other.example", second.seal(t, 2, "arc=pass; dmarc=fail header.from=sender.example", trusted.seal(t, 1, sawPass, list)), inbound.IdentityARC, inbound.ResultPass},
+		{"a stranger between", "x@other.example", second.seal(t, 2, "arc=pass; dmarc=fail header.from=sender.example", stranger.seal(t, 1, sawPass, list)), inbound.IdentityNone, inbound.ResultPass},
+		{"a stranger behind", "x@other.example", stranger.seal(t, 2, "arc=pass", trusted.seal(t, 1, sawPass, list)), inbound.IdentityNone, inbound.ResultPass},
+		{"a set removed", "x@other.example", strings.Replace(second.seal(t, 2, sawPass, trusted.seal(t, 1, sawPass, list)), "ARC-Seal: i=1", "X-Seal: i=1", 1), inbound.IdentityNone, inbound.ResultFail},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := checkTrusting(t, server, test.from, test.message, "list.example", "Relay.Example")
+			if got.Identity.Method != test.want || got.Identity.Verified != (test.want != inbound.IdentityNone) || got.Identity.Reason == "" {
+				t.Errorf("%+v, want %s; arc %+v", got.Identity, test.want, got.ARC)
+			}
+			if got.ARC.Result != test.arc {
+				t.Errorf("arc=%s (%s), want %s", got.ARC.Result, got.ARC.Error, test.arc)
+			}
+		})
+	}
+}
+
+// signDKIM has the author sign by the hand of a library.
+func signDKIM(t *testing.T, s *sealer, message string) string {
+	t.Helper()
+	var signed strings.Builder
+	if err := dkim.Sign(&signed, strings.NewReader(message), &dkim.SignOptions{Domain: s.domain, Selector: "arc", Signer: s.key}); err != nil {
+		t.Fatal(err)
+	}
+	return signed.String()
+}
+
+func checkTrusting(t testing.TB, server *dnstest.Server, from, message string, sealers ...string) *inbound.AuthResults {
+	t.Helper()
+	r, err := resolver.New(resolver.Config{Servers: []string{server.Addr}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := New(Config{Resolver: r, TrustedSealers: sealers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	local, domain, _ := strings.Cut(from, "@")
+	env := &inbound.Envelope{
+		ReversePath: inbound.Path{LocalPart: local, Domain: domain}, Helo: "h.example",
+		RemoteIP: netip.MustParseAddr("192.0.2.1"), ReceivedAt: time.Now(),
+	}
+	results, err := c.Check(context.Background(), env, strings.NewReader(message), int64(len(message)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return results
+}
