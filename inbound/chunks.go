@@ -35,7 +35,7 @@ func (c *conn) bdat(arg string) *refusal {
 		return c.refuseChunk(refusal, nil, chunk.last)
 	}
 	if c.tx.content == nil {
-		c.tx.content = newContent(&c.srv.cfg, &c.srv.memory, c.tx.mail)
+		c.tx.content = newContent(&c.srv.cfg, &c.srv.memory, c.tx)
 	}
 	if failure := c.readChunk(c.tx.content, chunk.size); failure != nil {
 		return failure

@@ -19,6 +19,11 @@ type Config struct {
 	// Recipients decides about a forward-path. It is called once for every RCPT, must not block and must be safe for
 	// concurrent use. Required.
 	Recipients func(Path) Decision
+	// CheckRecipient is asked once for a forward-path whose Decision has a Check, and nil means that it is accepted. The
+	// envelope is what the session has said so far, with that recipient alone. It may block, for that connection waits and
+	// no other; when the context ends it must return. It must be safe for concurrent use. Nil: such a recipient is
+	// deferred.
+	CheckRecipient func(context.Context, *Envelope) *Reply
 	// Spool takes the messages. Required.
 	Spool Spool
 	// Authenticate says whether a password is the user's. An error is trouble of ours and told to the peer as temporary. It
@@ -128,6 +133,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.DiskFull == nil {
 		c.DiskFull = func() bool { return false }
+	}
+	if c.CheckRecipient == nil {
+		c.CheckRecipient = func(context.Context, *Envelope) *Reply { return ReplyStorageTrouble }
 	}
 	if c.Step == nil {
 		c.Step = func(string) {}

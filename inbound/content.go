@@ -13,6 +13,8 @@ type content struct {
 	body   *body
 	binary bool // it has no lines to speak of (RFC 3030 section 3)
 
+	limit int64 // octets that the recipients take
+
 	size     int64
 	line     int  // octets of the current line so far
 	cr       bool // the last octet was a CR
@@ -26,8 +28,8 @@ type content struct {
 
 const receivedName = "received:"
 
-func newContent(cfg *Config, mem *memory, mail mailCommand) *content {
-	return &content{cfg: cfg, body: newBody(cfg, mem, mail.size), binary: mail.binary, inHeader: true}
+func newContent(cfg *Config, mem *memory, tx *transaction) *content {
+	return &content{cfg: cfg, limit: tx.limit, body: newBody(cfg, mem, tx.mail.size), binary: tx.mail.binary, inHeader: true}
 }
 
 // write takes some octets of one line: an LF stands at the end of p or not at all.
@@ -54,8 +56,11 @@ func (c *content) write(p []byte) {
 	}
 	c.cr = p[len(p)-1] == '\r'
 	c.size += int64(len(p))
-	if c.size > c.cfg.MaxMessageSize {
+	switch {
+	case c.size > c.cfg.MaxMessageSize:
 		c.refuse(refuseTooLarge)
+	case c.size > c.limit:
+		c.refuse(refuseTooLargeHere)
 	}
 	if c.refusal != nil {
 		return
@@ -127,7 +132,7 @@ func (c *content) fail(err error) {
 // refuse keeps the first reason, except that a message over the size limit is told so whatever else is wrong, and
 // frees the body.
 func (c *content) refuse(r *refusal) {
-	if c.refusal == nil || r == refuseTooLarge {
+	if c.refusal == nil || r.reason == reasonSize {
 		c.refusal = r
 	}
 	c.body.release()

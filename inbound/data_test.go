@@ -65,7 +65,7 @@ func FuzzContent(f *testing.F) {
 			cfg := cfg
 			cfg.RefuseBareLineEnds = strict
 			run := func(cuts ...int) *content {
-				c := newContent(&cfg, &memory{total: 1 << 30}, mailCommand{})
+				c := newContent(&cfg, &memory{total: 1 << 30}, &transaction{limit: cfg.MaxMessageSize})
 				for at, octets := 0, sent; len(octets) > 0; {
 					end := strings.IndexByte(octets, '\n') + 1
 					if end == 0 {

@@ -54,4 +54,18 @@ type Decision struct {
 	Detail    string `json:"detail"`
 	// Captures are the named groups of a regular expression route; nil when there are none.
 	Captures map[string]string `json:"captures,omitempty"`
+	// Token is the verdict on the signed token of a reply address; nil where the route looks for none.
+	Token *Token `json:"token,omitempty"`
+	// MaxSize is the size in octets up to which the recipient takes a message; 0: whatever the server takes.
+	MaxSize int64 `json:"-"`
+	// Check, when not empty, is what [Config.CheckRecipient] is asked about the recipient.
+	Check string `json:"-"`
+}
+
+// Token is the verdict on the signed token of a reply address.
+type Token struct {
+	Valid   bool      `json:"valid"`            // false only where the route marks instead of refusing
+	Data    string    `json:"data"`             // what was signed; empty where nothing genuine was found
+	Expires time.Time `json:"expires,omitzero"` // zero: never
+	Reason  string    `json:"reason,omitempty"` // why it is not valid: malformed, forged or expired
 }

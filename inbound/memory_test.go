@@ -82,7 +82,7 @@ func TestMemoryComesBack(t *testing.T) {
 // TestRefusedContentIsDropped: what is only read on for the sake of the dialogue is not kept.
 func TestRefusedContentIsDropped(t *testing.T) {
 	cfg, mem := Config{MaxMessageSize: 100, MaxLineLength: 1000, MemoryPerMessage: 1 << 20}, memory{total: 1 << 20}
-	c := newContent(&cfg, &mem, mailCommand{})
+	c := newContent(&cfg, &mem, &transaction{limit: cfg.MaxMessageSize})
 	c.write([]byte(strings.Repeat("x", 100)))
 	if mem.used.Load() == 0 {
 		t.Error("memory is not counted")

@@ -97,6 +97,8 @@ var (
 	refuseLogins       = refuse(421, 4, 7, 0, "Too many failed logins, please try again later", reasonAuth, budgetNone)
 	refuseProxy        = refuse(421, 4, 7, 0, "No PROXY header of a trusted proxy", reasonProxy, budgetNone) // never said
 	refuseTooLarge     = refuse(552, 5, 3, 4, "Message too large", reasonSize, budgetNone)
+	refuseTooLargeHere = refuse(552, 5, 2, 3, "Message too large for this recipient", reasonSize, budgetNone)
+	refuseOtherLimit   = refuse(452, 4, 5, 3, "Recipient with another size limit, say SIZE or use another transaction", reasonSize, budgetNone)
 	refuseLongLine     = refuse(554, 5, 6, 0, "Message has a line that is too long", reasonLine, budgetNone)
 	refuseLineEnds     = refuse(550, 5, 6, 0, "Message has a bare CR, a bare LF or a NUL", reasonLineEnds, budgetNone)
 	refuseLoop         = refuse(554, 5, 4, 6, "Too many Received fields, mail loop", reasonLoop, budgetNone)

@@ -16,6 +16,7 @@ import (
 type transaction struct {
 	mail       mailCommand
 	recipients []Recipient
+	limit      int64             // octets that every recipient takes; 0 while there is none
 	commands   []int             // for each successful RCPT its recipient: LMTP answers each
 	verdicts   map[string]*Reply // LMTP: how the recipients of an account fared; an account without one as all
 	content    *content          // of BDAT, from the first chunk on
@@ -50,12 +51,16 @@ func (s session) Rcpt(string, *smtp.RcptOptions) (err error) {
 	defer s.contain("rcpt", &err)
 	decision := s.srv.cfg.Recipients(s.rcpt)
 	if decision.Refuse != nil {
-		r := &refusal{Reply: decision.Refuse, reason: reasonRecipient}
-		if !r.Temporary() {
-			r.budget = budgetUnknown
-		}
-		return s.answer(r, nil)
+		return s.answer(refuseRecipient(decision.Refuse), nil)
 	}
+	limit, refusal := s.limit(decision.MaxSize)
+	if refusal == nil && decision.Check != "" {
+		refusal = s.check(decision)
+	}
+	if refusal != nil {
+		return s.answer(refusal, nil)
+	}
+	s.tx.limit = limit
 	s.tx.commands = append(s.tx.commands, len(s.tx.recipients))
 	s.tx.recipients = append(s.tx.recipients, Recipient{Path: s.rcpt, Decision: decision})
 	s.srv.cfg.Step("rcpt")
@@ -66,7 +71,7 @@ func (s session) Rcpt(string, *smtp.RcptOptions) (err error) {
 func (s session) Data(io.Reader) (err error) {
 	message := s.tx.content
 	if message == nil {
-		message = newContent(&s.srv.cfg, &s.srv.memory, s.tx.mail)
+		message = newContent(&s.srv.cfg, &s.srv.memory, s.tx)
 	}
 	defer message.release()
 	defer s.contain("data", &err)
