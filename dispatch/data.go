@@ -157,9 +157,17 @@ func recipients(all []inbound.Recipient, endpoint string) ([]Recipient, []string
 		paths = append(paths, path)
 		chosen = append(chosen, Recipient{
 			Address: path, LocalPart: r.LocalPart, Detail: r.Detail, Domain: r.Path.Domain, Route: route, Captures: captures,
+			Token: tokenOf(r.Token),
 		})
 	}
 	return chosen, paths
+}
+
+func tokenOf(t *inbound.Token) *Token {
+	if t == nil {
+		return nil
+	}
+	return &Token{Valid: t.Valid, Data: t.Data, ExpiresAt: Time{t.Expires}, Reason: optional(t.Reason)}
 }
 
 // summaryOf is what lists show of the mail.

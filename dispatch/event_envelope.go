@@ -50,8 +50,12 @@ type Recipient struct {
 
 // Token is the verdict on the signed token of a reply address.
 type Token struct {
-	Valid     bool    `json:"valid"`      // false only where the route marks instead of refusing
-	Data      string  `json:"data"`       // what was signed into the address
-	ExpiresAt Time    `json:"expires_at"` // null: never
-	Reason    *string `json:"reason"`     // why it is not valid
+	// Valid is false only where the route marks instead of refusing.
+	Valid bool `json:"valid"`
+	// Data is what was signed into the address; "" unless the token is valid or expired.
+	Data string `json:"data"`
+	// ExpiresAt is the end of its life; null: it never ends.
+	ExpiresAt Time `json:"expires_at"`
+	// Reason says why it is not valid: malformed, forged or expired; else null.
+	Reason *string `json:"reason"`
 }

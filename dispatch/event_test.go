@@ -69,11 +69,12 @@ func sampleMail(raw []byte) *storage.Mail {
 			Recipients: []inbound.Recipient{
 				{Path: inbound.Path{LocalPart: "reply+k3y", Domain: "in.example"}, Decision: inbound.Decision{
 					Route: "rt_01kab0000000000000000000cc", Endpoints: []string{"ep_1", "ep_2"}, LocalPart: "reply", Detail: "k3y",
-					Captures: map[string]string{"ticket": "42"}}},
+					Captures: map[string]string{"ticket": "42"}, Token: &inbound.Token{Valid: true, Data: "ticket-42", Expires: epoch}}},
 				{Path: inbound.Path{LocalPart: "elsewhere", Domain: "in.example"}, Decision: inbound.Decision{
 					Route: "rt_01kab0000000000000000000dd", Endpoints: []string{"ep_2"}, LocalPart: "elsewhere"}},
 				{Path: inbound.Path{LocalPart: "odd one", Domain: "in.example"}, Decision: inbound.Decision{
-					Route: "rt_01kab0000000000000000000ee", Endpoints: []string{"ep_1"}, LocalPart: "odd one"}},
+					Route: "rt_01kab0000000000000000000ee", Endpoints: []string{"ep_1"}, LocalPart: "odd one",
+					Token: &inbound.Token{Reason: "forged"}}},
 			},
 			Helo: "mail.sender.example", RemoteIP: netip.MustParseAddr("203.0.113.7"), RemoteHost: "mail.sender.example",
 			TLS:      &inbound.TLS{Version: "TLS 1.3", CipherSuite: "TLS_AES_128_GCM_SHA256", ServerName: "mx.in.example"},

@@ -35,7 +35,7 @@ func (s *Store) apply(w *writer, d *Declaration) (*Directory, error) {
 		}
 	}
 	a := applying{store: s, w: w, accounts: map[string]string{}, endpoints: map[[2]string]string{}, first: map[string]string{}}
-	a.directory = &Directory{Endpoints: map[string]*Endpoint{}, Accounts: map[string]string{}, domains: map[string]*domain{}}
+	a.directory = &Directory{Endpoints: map[string]*Endpoint{}, Accounts: map[string]string{}, now: s.cfg.Now, domains: map[string]*domain{}}
 	for _, read := range []func(*Declaration) error{a.readAccounts, a.readEndpoints, a.readDomains, a.readRoutes, a.readAcceptAll} {
 		if err := read(d); err != nil {
 			return nil, err
@@ -128,6 +128,7 @@ func (a *applying) readDomains(d *Declaration) error {
 			return fmt.Errorf("domain %q: %w", declared.Name, err)
 		}
 		dom := a.domain(account)
+		dom.replyKeys, dom.maxSize = declared.ReplyKeys, declared.MaxSize
 		a.directory.domains[name] = dom
 		if a.directory.postmaster == nil {
 			a.directory.postmaster = dom
@@ -147,7 +148,7 @@ func (a *applying) readRoutes(d *Declaration) error {
 		if err != nil {
 			return fmt.Errorf("route %q of %q: %w", declared.Match, declared.Domain, err)
 		}
-		r.refuse = declared.Refuse
+		r.refuse, r.token, r.maxSize = declared.Refuse, declared.Token, declared.MaxSize
 		for _, e := range declared.Endpoints {
 			if id := a.endpoints[[2]string{dom.account, e}]; !slices.Contains(r.endpoints, id) {
 				r.endpoints = append(r.endpoints, id)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/letterhook/letterhook/inbound"
+	"github.com/letterhook/letterhook/storage/replyaddr"
 )
 
 // Declaration is what the operator's file says about routing, everything by name. [Store.Apply] gives every name an id
@@ -27,6 +28,10 @@ type DeclaredDomain struct {
 	// Name is a domain in either form of IDNA, or "*." and a domain for all its subdomains at any depth.
 	Name    string
 	Account string // name of the account
+	// ReplyKeys verify the tokens of reply addresses; any of them may have signed.
+	ReplyKeys []replyaddr.Key
+	// MaxSize is the size in octets up to which its recipients take a message; 0: whatever the server takes.
+	MaxSize int64
 }
 
 // DeclaredRoute says what happens to mail for certain local-parts of a domain. A route is known again by its domain and
@@ -45,7 +50,22 @@ type DeclaredRoute struct {
 	Match     string
 	Endpoints []string       // names of endpoints of the domain's account; may be empty: accepted and discarded
 	Refuse    *inbound.Reply // the answer to RCPT instead of accepting; Endpoints is then empty
+	// Token says what is done about the token of a reply address. It is for a Match of the form reply+* in a domain with
+	// reply keys.
+	Token TokenPolicy
+	// MaxSize stands in the place of the domain's; 0: the domain's.
+	MaxSize int64
 }
+
+// TokenPolicy says what a route does about the signed token of a reply address (see package replyaddr).
+type TokenPolicy string
+
+// The token policies of a route.
+const (
+	TokenIgnored  TokenPolicy = ""         // what stands behind the "+" is a detail like any other
+	TokenRequired TokenPolicy = "required" // without a valid one: 550 5.7.1
+	TokenMarked   TokenPolicy = "marked"   // accepted whatever it is; the verdict goes into the event
+)
 
 // AcceptAll leads the mail of all domains that are not declared to one endpoint.
 type AcceptAll struct {
@@ -55,7 +75,7 @@ type AcceptAll struct {
 
 // Validate reports every fault of the declaration, joined, or nil.
 func (d *Declaration) Validate() error {
-	v := validation{accounts: map[string]bool{}, domains: map[string]string{}, endpoints: map[[2]string]bool{}}
+	v := validation{accounts: map[string]bool{}, domains: map[string]string{}, signing: map[string]bool{}, endpoints: map[[2]string]bool{}}
 	v.readAccounts(d.Accounts)
 	v.readDomains(d.Domains)
 	v.readEndpoints(d.Endpoints)
@@ -72,6 +92,7 @@ type validation struct {
 	faults    []error
 	accounts  map[string]bool
 	domains   map[string]string  // normalised domain -> account
+	signing   map[string]bool    // normalised domains with reply keys
 	endpoints map[[2]string]bool // account, name
 }
 
@@ -104,7 +125,11 @@ func (v *validation) readDomains(domains []DeclaredDomain) {
 		if !v.accounts[d.Account] {
 			v.faultf("domain %q: there is no account %q", d.Name, d.Account)
 		}
+		if d.MaxSize < 0 {
+			v.faultf("domain %q: a size is negative", d.Name)
+		}
 		v.domains[name] = d.Account
+		v.signing[name] = len(d.ReplyKeys) > 0
 	}
 }
 
@@ -156,10 +181,29 @@ func (v *validation) readRoutes(routes []DeclaredRoute) {
 		if r.Refuse != nil && len(r.Endpoints) > 0 {
 			v.faultf("route %q of %q refuses and has endpoints", r.Match, r.Domain)
 		}
+		if r.MaxSize < 0 {
+			v.faultf("route %q of %q: a size is negative", r.Match, r.Domain)
+		}
+		v.checkToken(&r, m, v.signing[name])
 		for _, e := range r.Endpoints {
 			if !v.endpoints[[2]string{account, e}] {
 				v.faultf("route %q of %q: account %q has no endpoint %q", r.Match, r.Domain, account, e)
 			}
 		}
+	}
+}
+
+// checkToken finds routes whose token nobody could mint or verify.
+func (v *validation) checkToken(r *DeclaredRoute, m match, signing bool) {
+	switch {
+	case r.Token == TokenIgnored:
+	case r.Token != TokenRequired && r.Token != TokenMarked:
+		v.faultf("route %q of %q: there is no token policy %q", r.Match, r.Domain, r.Token)
+	case m.kind != matchDetail:
+		v.faultf("route %q of %q: a token stands behind the + of a match like reply+*", r.Match, r.Domain)
+	case !signing:
+		v.faultf("route %q of %q looks for a token and the domain has no reply keys", r.Match, r.Domain)
+	case r.Refuse != nil:
+		v.faultf("route %q of %q refuses whatever the token is", r.Match, r.Domain)
 	}
 }

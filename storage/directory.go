@@ -5,10 +5,12 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/net/idna"
 
 	"github.com/letterhook/letterhook/inbound"
+	"github.com/letterhook/letterhook/storage/replyaddr"
 )
 
 // Directory is a snapshot of the accounts, domains, endpoints and routes. It never changes: a reload makes a new one.
@@ -18,6 +20,7 @@ type Directory struct {
 	// Accounts gives the name of every account by its id.
 	Accounts map[string]string
 
+	now        func() time.Time
 	domains    map[string]*domain
 	acceptAll  *domain
 	postmaster *domain // takes <postmaster> without a domain; nil when no domain is declared
@@ -31,6 +34,9 @@ type domain struct {
 	detail   map[string]*route // by what stands before the "+"
 	patterns []*route          // globs, then regular expressions
 	all      *route
+
+	replyKeys []replyaddr.Key
+	maxSize   int64 // octets; 0: whatever the server takes
 }
 
 type route struct {
@@ -38,58 +44,70 @@ type route struct {
 	match     match
 	endpoints []string
 	refuse    *inbound.Reply
+	token     TokenPolicy
+	maxSize   int64 // octets; 0: the domain's
 }
 
 // Recipients decides about a forward-path at RCPT (RFC 5321 section 4.1.1.3). It only reads memory, so it never blocks.
 // postmaster and abuse exist in every declared domain (RFC 5321 section 4.5.1, RFC 2142): no route can refuse them.
 func (d *Directory) Recipients(p inbound.Path) inbound.Decision {
-	dom := d.lookup(p)
+	dom, name := d.lookup(p)
 	if dom == nil {
 		return inbound.Decision{Refuse: foreignDomain()}
 	}
 	localPart, detail, _ := strings.Cut(p.LocalPart, "+")
-	decision := inbound.Decision{Account: dom.account, LocalPart: localPart, Detail: detail}
+	decision := inbound.Decision{Account: dom.account, LocalPart: localPart, Detail: detail, MaxSize: dom.maxSize}
 	normal := normalLocalPart(p.LocalPart)
 	r, captures := dom.route(normal, p.LocalPart)
-	if r == nil || r.refuse != nil {
-		if normal == "postmaster" || normal == "abuse" {
-			decision.Endpoints = dom.fallback
-			return decision
-		}
-	}
-	if r == nil {
+	switch {
+	case (r == nil || r.refuse != nil) && isRole(normal):
+		decision.Endpoints = dom.fallback
+		return decision
+	case r == nil:
 		return inbound.Decision{Refuse: unknownMailbox()}
-	}
-	if r.refuse != nil {
+	case r.refuse != nil:
 		return inbound.Decision{Refuse: r.refuse}
+	}
+	if r.token != TokenIgnored {
+		decision.Token = verifyToken(dom.replyKeys, normal, name, detail, d.now())
+		if r.token == TokenRequired && !decision.Token.Valid {
+			return inbound.Decision{Refuse: badToken(decision.Token)}
+		}
 	}
 	decision.Route = r.id
 	decision.Endpoints = r.endpoints
 	decision.Captures = captures
+	if r.maxSize > 0 {
+		decision.MaxSize = r.maxSize
+	}
 	return decision
 }
 
-func (d *Directory) lookup(p inbound.Path) *domain {
+// isRole says whether a normalised local-part must exist wherever mail is taken.
+func isRole(normal string) bool { return normal == "postmaster" || normal == "abuse" }
+
+// lookup finds the domain that a forward-path belongs to, and gives the normalised name that it was found by.
+func (d *Directory) lookup(p inbound.Path) (dom *domain, name string) {
 	if p.Domain == "" {
 		if normalLocalPart(p.LocalPart) == "postmaster" {
-			return d.postmaster
+			return d.postmaster, ""
 		}
-		return nil
+		return nil, ""
 	}
 	name, err := normalDomain(p.Domain)
 	if err != nil || strings.HasPrefix(name, "*.") {
-		return d.acceptAll
+		return d.acceptAll, name
 	}
 	if dom := d.domains[name]; dom != nil {
-		return dom
+		return dom, name
 	}
 	for rest := name; ; {
 		_, parent, ok := strings.Cut(rest, ".")
 		if !ok {
-			return d.acceptAll
+			return d.acceptAll, name
 		}
 		if dom := d.domains["*."+parent]; dom != nil {
-			return dom
+			return dom, name
 		}
 		rest = parent
 	}

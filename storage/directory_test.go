@@ -27,6 +27,7 @@ func declaration() storage.Declaration {
 		},
 		Routes: []storage.DeclaredRoute{
 			{Domain: "example.com", Match: "/ticket-(?P<number>[0-9]+)(-(?P<word>[a-z]+))?/", Endpoints: []string{"second"}},
+			{Domain: "example.com", Match: "/FÜR-(?P<who>.*)/", Endpoints: []string{"second"}},
 			{Domain: "example.com", Match: "*-orders", Endpoints: []string{"second"}},
 			{Domain: "example.com", Match: "eu-*", Endpoints: []string{"first"}},
 			{Domain: "example.com", Match: "reply+*", Endpoints: []string{"first", "second", "first"}},
@@ -76,6 +77,8 @@ func TestRecipients(t *testing.T) {
 		{"ticket-12", "example.com", "acme: second", map[string]string{"number": "12", "word": ""}},
 		{"Ticket-12-AbC", "example.com", "acme: second", map[string]string{"number": "12", "word": "AbC"}},
 		{"my-ticket-12", "example.com", unknown, nil},
+		{"ticket-1-gru\u0308n", "example.com", unknown, nil},
+		{"fu\u0308r-Ann", "example.com", "acme: second", map[string]string{"who": "Ann"}}, // NFC, as everywhere
 		{"ticket-12\n", "example.com", unknown, nil},
 		{"ticket-1-orders", "example.com", "acme: second", nil}, // glob before regular expression
 		{"noreply", "example.com", "550 5.1.1 Nobody", nil},
@@ -89,6 +92,10 @@ func TestRecipients(t *testing.T) {
 		{"grüße", "bücher.example", "umbrella: first", nil},
 		{"GRÜẞE", "BÜCHER.example", "umbrella: first", nil},
 		{"gru\u0308ße", "xn--bcher-kva.example", "umbrella: first", nil},
+		{"grüße", "XN--BCHER-KVA.example", "umbrella: first", nil},
+		{"grüße", "bu\u0308cher.example", "umbrella: first", nil},
+		{"anyone", "bücher.example.com", "acme: first", nil}, // below a wildcard
+		{"anyone", "xn--bcher-kva.example.com", "acme: first", nil},
 		{"postmaster", "example.com", "acme: first", nil},
 		{"Abuse", "example.com", "acme: first", nil},
 		{"postmaster", "bücher.example", "umbrella: first", nil}, // cannot be refused

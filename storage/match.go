@@ -73,10 +73,10 @@ func parseMatch(s string) (match, error) {
 	return match{kind: matchExact, text: text}, nil
 }
 
-// captures gives the named groups of a regular expression match, with the case the peer wrote. It is false when there is
-// no match.
+// captures gives the named groups of a regular expression match, in NFC with the case the peer wrote. It is false when
+// there is no match.
 func (m *match) captures(localPart string) (map[string]string, bool) {
-	found := m.re.FindStringSubmatch(localPart)
+	found := m.re.FindStringSubmatch(norm.NFC.String(localPart))
 	if found == nil {
 		return nil, false
 	}

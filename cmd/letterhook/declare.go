@@ -16,9 +16,14 @@ func declare(c *config.Config) storage.Declaration {
 		d.Endpoints = append(d.Endpoints, endpoint(c, &c.Endpoints[i]))
 	}
 	for _, domain := range c.Domains {
-		d.Domains = append(d.Domains, storage.DeclaredDomain{Name: domain.Name, Account: domain.Account})
+		d.Domains = append(d.Domains, storage.DeclaredDomain{
+			Name: domain.Name, Account: domain.Account, ReplyKeys: c.ReplyKeysOf(&domain), MaxSize: int64(domain.MaxMessageSize),
+		})
 		for _, r := range domain.Routes {
-			route := storage.DeclaredRoute{Domain: domain.Name, Match: r.Match, Endpoints: r.Endpoints}
+			route := storage.DeclaredRoute{
+				Domain: domain.Name, Match: r.Match, Endpoints: r.Endpoints,
+				Token: storage.TokenPolicy(r.Token), MaxSize: int64(r.MaxMessageSize),
+			}
 			if r.Refuse != "" {
 				route.Refuse = &inbound.Reply{Code: 550, Status: [3]int{5, 7, 1}, Text: r.Refuse}
 			}

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/letterhook/letterhook/storage/replyaddr"
 )
 
 // Config is the whole configuration of a server. [Load] fills it; [Default] has the value of every key left out.
@@ -216,7 +218,9 @@ type Log struct {
 
 // Account owns domains and endpoints. What belongs to one is never shown to another.
 type Account struct {
-	Name string `yaml:"name"`
+	Name         string          `yaml:"name"`
+	ReplyKeys    []replyaddr.Key `yaml:"reply_keys"`     // of its domains that have none of their own
+	ReplyKeyFile string          `yaml:"reply_key_file"` // one key a line, instead of reply_keys
 }
 
 // Endpoint is a webhook receiver.
@@ -239,9 +243,13 @@ type Endpoint struct {
 
 // Domain is a domain that mail is taken for.
 type Domain struct {
-	Name    string  `yaml:"name"`    // "in.example.com", or "*.example.com" for every name below it
-	Account string  `yaml:"account"` // may be left out where there is only one
-	Routes  []Route `yaml:"routes"`
+	Name    string `yaml:"name"`    // "in.example.com", or "*.example.com" for every name below it
+	Account string `yaml:"account"` // may be left out where there is only one
+	// ReplyKeys sign the tokens of reply addresses; the first one mints, all are believed. Empty: those of the account.
+	ReplyKeys      []replyaddr.Key `yaml:"reply_keys"`
+	ReplyKeyFile   string          `yaml:"reply_key_file"`   // one key a line, instead of reply_keys
+	MaxMessageSize Size            `yaml:"max_message_size"` // octets; 0: that of smtp
+	Routes         []Route         `yaml:"routes"`
 }
 
 // Route says where mail to some recipients of a domain goes. Exactly one of Endpoints, Refuse and Discard is set.
@@ -253,6 +261,10 @@ type Route struct {
 	Endpoints []string `yaml:"endpoints"` // names
 	Refuse    string   `yaml:"refuse"`    // text of the 550 reply
 	Discard   bool     `yaml:"discard"`   // accept and forget
+	// Token says what is done about the signed token of a reply address, where Match is like "reply+*": "required" refuses
+	// an address without a valid one, "marked" accepts it and says so in the event, "" looks for none.
+	Token          string `yaml:"token"`
+	MaxMessageSize Size   `yaml:"max_message_size"` // octets; 0: that of the domain
 }
 
 // DefaultAccount owns everything where no account is declared.

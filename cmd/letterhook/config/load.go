@@ -12,6 +12,8 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/letterhook/letterhook/storage/replyaddr"
 )
 
 // Load reads the file at path, applies the overrides of environ ("NAME=value", as [os.Environ] gives them) and checks
@@ -138,24 +140,18 @@ func (c *Config) complete(f *faults) {
 		if e.Account == "" {
 			e.Account = only
 		}
-		if e.SecretFile == "" {
-			continue
-		}
-		if len(e.Secrets) > 0 {
-			f.addf(c.at(f, key+".secret_file"), key+".secret_file", "secrets are given too; give one of the two")
-			continue
-		}
-		secrets, err := readSecretLines(e.SecretFile)
-		if err != nil {
-			f.addf(c.at(f, key+".secret_file"), key+".secret_file", "%v", err)
-			continue
-		}
-		e.Secrets = secrets
+		keyFile(c, f, key+".secret_file", e.SecretFile, &e.Secrets, parseSecret)
+	}
+	for i := range c.Accounts {
+		a := &c.Accounts[i]
+		keyFile(c, f, fmt.Sprintf("accounts[%d].reply_key_file", i), a.ReplyKeyFile, &a.ReplyKeys, replyaddr.ParseKey)
 	}
 	for i := range c.Domains {
-		if c.Domains[i].Account == "" {
-			c.Domains[i].Account = only
+		d := &c.Domains[i]
+		if d.Account == "" {
+			d.Account = only
 		}
+		keyFile(c, f, fmt.Sprintf("domains[%d].reply_key_file", i), d.ReplyKeyFile, &d.ReplyKeys, replyaddr.ParseKey)
 	}
 	c.completeS3(f)
 }

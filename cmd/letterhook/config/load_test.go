@@ -25,6 +25,8 @@ import (
 
 const testSecret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 
+const testReplyKey = "replykey_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
 const example = "../../../examples/letterhook.yaml"
 
 // writeFile puts a file into a fresh folder and gives its path.
@@ -68,8 +70,9 @@ func loadExample(t *testing.T) *Config {
 	text = []byte(strings.NewReplacer(
 		"/etc/letterhook/mx.example.com.crt", cert, "/etc/letterhook/mx.example.com.key", key,
 		"/etc/letterhook/archive.secret", writeFile(t, "archive.secret", []byte("# newest first\n"+testSecret+"\n")),
+		"/etc/letterhook/reply.key", writeFile(t, "reply.key", []byte(testReplyKey+"\n")),
 	).Replace(string(text)))
-	c, err := Load(writeFile(t, "letterhook.yaml", text), []string{"APP_SECRET=" + testSecret, "APP_TOKEN=t0ken"})
+	c, err := Load(writeFile(t, "letterhook.yaml", text), []string{"APP_SECRET=" + testSecret, "APP_TOKEN=t0ken", "REPLY_KEY=" + testReplyKey})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func (v *validator) accounts() {
 func (v *validator) account(key, name string) {
 	if name == "" {
 		v.faultf(key, "is required where several accounts are declared")
-	} else if !slices.Contains(v.Accounts, Account{Name: name}) {
+	} else if !slices.ContainsFunc(v.Accounts, func(a Account) bool { return a.Name == name }) {
 		v.faultf(key, "there is no account %q", name)
 	}
 }
@@ -39,7 +39,7 @@ func (v *validator) endpoints() {
 		v.name(key+".name", e.Name, seen[e.Account])
 		v.account(key+".account", e.Account)
 		v.endpointURL(key, e)
-		if len(e.Secrets) == 0 && e.SecretFile == "" {
+		if len(e.Secrets) == 0 && e.SecretFile == "" { // of a file that gave none there is a fault already
 			v.faultf(key+".secrets", "at least one is required: every request is signed")
 		}
 		v.schedule(key+".schedule", e.Schedule)
@@ -104,6 +104,7 @@ func (v *validator) domains() {
 		if len(d.Routes) == 0 {
 			v.faultf(key+".routes", "at least one is required: without it the domain takes no mail")
 		}
+		v.maxMessageSize(key, d.MaxMessageSize)
 		matches := map[string]bool{}
 		for n, r := range d.Routes {
 			at := fmt.Sprintf("%s.routes[%d]", key, n)
@@ -166,6 +167,8 @@ func (v *validator) route(key string, d Domain, r Route) {
 			v.faultf(at, "account %q has no endpoint %q", d.Account, name)
 		}
 	}
+	v.token(key, d, r)
+	v.maxMessageSize(key, r.MaxMessageSize)
 	if strings.ContainsFunc(r.Refuse, func(c rune) bool { return c < ' ' || c > '~' }) {
 		v.faultf(key+".refuse", "must be one line of plain ASCII: it is said to the peer")
 	}

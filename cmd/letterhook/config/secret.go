@@ -8,22 +8,45 @@ import (
 	"github.com/letterhook/letterhook/dispatch"
 )
 
-// readSecretLines reads the signing keys of a file, one a line; empty lines and lines that start with # are skipped.
-func readSecretLines(path string) ([]Secret, error) {
+// readKeyLines reads the keys of a file, one a line; empty lines and lines that start with # are skipped.
+func readKeyLines[Key ~[]byte](path string, parse func(string) (Key, error)) ([]Key, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the secrets: %w", err)
+		return nil, fmt.Errorf("reading the keys: %w", err)
 	}
-	var secrets []Secret
+	var keys []Key
 	for line := range strings.Lines(string(text)) {
 		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		secret, err := dispatch.ParseSecret(line)
+		key, err := parse(line)
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", path, err)
 		}
-		secrets = append(secrets, secret)
+		keys = append(keys, key)
 	}
-	return secrets, nil
+	return keys, nil
+}
+
+// parseSecret is [dispatch.ParseSecret].
+func parseSecret(text string) (Secret, error) { return dispatch.ParseSecret(text) }
+
+// keyFile puts the keys of the file that key names in the place of inline, where a file is named.
+func keyFile[Key ~[]byte](c *Config, f *faults, key, path string, inline *[]Key, parse func(string) (Key, error)) {
+	if path == "" {
+		return
+	}
+	if len(*inline) > 0 {
+		f.addf(c.at(f, key), key, "the keys are given beside it too; give one of the two")
+		return
+	}
+	keys, err := readKeyLines(path, parse)
+	if err == nil && len(keys) == 0 {
+		err = fmt.Errorf("%s holds no key", path)
+	}
+	if err != nil {
+		f.addf(c.at(f, key), key, "%v", err)
+		return
+	}
+	*inline = keys
 }
