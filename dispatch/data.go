@@ -157,13 +157,14 @@ func recipients(all []inbound.Recipient, endpoint string) ([]Recipient, []string
 		paths = append(paths, path)
 		chosen = append(chosen, Recipient{
 			Address: path, LocalPart: r.LocalPart, Detail: r.Detail, Domain: r.Path.Domain, Route: route, Captures: captures,
-			Token: tokenOf(r.Token),
+			Token: TokenOf(r.Token),
 		})
 	}
 	return chosen, paths
 }
 
-func tokenOf(t *inbound.Token) *Token {
+// TokenOf is the verdict as it stands in events; nil gives nil.
+func TokenOf(t *inbound.Token) *Token {
 	if t == nil {
 		return nil
 	}

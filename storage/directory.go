@@ -69,7 +69,8 @@ func (d *Directory) Recipients(p inbound.Path) inbound.Decision {
 		return inbound.Decision{Refuse: r.refuse}
 	}
 	if r.token != TokenIgnored {
-		decision.Token = verifyToken(dom.replyKeys, normal, name, detail, d.now())
+		local, _, _ := strings.Cut(normal, "+")
+		decision.Token = VerifyToken(dom.replyKeys, replyaddr.Mailbox{Local: local, Domain: name}, detail, d.now())
 		if r.token == TokenRequired && !decision.Token.Valid {
 			return inbound.Decision{Refuse: badToken(decision.Token)}
 		}

@@ -3,7 +3,6 @@ package storage
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/letterhook/letterhook/inbound"
@@ -27,11 +26,10 @@ func ReplyMailbox(local, domain string) (replyaddr.Mailbox, error) {
 	return replyaddr.Mailbox{Local: normalLocalPart(local), Domain: name}, nil
 }
 
-// verifyToken gives the verdict on the token of a reply address: what stands behind the first "+" of the local-part, as
-// the peer wrote it.
-func verifyToken(keys []replyaddr.Key, normalLocalPart, domain, token string, now time.Time) *inbound.Token {
-	local, _, _ := strings.Cut(normalLocalPart, "+")
-	said, err := replyaddr.Verify(keys, replyaddr.Mailbox{Local: local, Domain: domain}, token, now)
+// VerifyToken gives the verdict on the token of a reply address at the box: what stands behind the first "+" of its
+// local-part, as the peer wrote it.
+func VerifyToken(keys []replyaddr.Key, box replyaddr.Mailbox, token string, now time.Time) *inbound.Token {
+	said, err := replyaddr.Verify(keys, box, token, now)
 	verdict := &inbound.Token{Valid: err == nil, Data: said.Data, Expires: said.Expires}
 	switch {
 	case err == nil:

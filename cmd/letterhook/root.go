@@ -22,7 +22,8 @@ func newRoot() (root *cobra.Command, started *bool) {
 	root.AddCommand(
 		newServeCommand(), newDevCommand(), newCheckCommand(), newHealthCommand(),
 		newSendCommand(), newListenCommand(), newParseCommand(), newProbeCommand(),
-		newMessagesCommand(), newDeliveriesCommand(), newFsckCommand(), newBenchCommand(), newHashPasswordCommand(), newVersionCommand(),
+		newMessagesCommand(), newDeliveriesCommand(), newReplyAddressCommand(),
+		newFsckCommand(), newBenchCommand(), newHashPasswordCommand(), newVersionCommand(),
 	)
 	noteStart(root, started)
 	return root, started

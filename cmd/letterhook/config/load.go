@@ -37,6 +37,21 @@ func LoadStorage(path string, environ []string) (*Config, error) {
 	return parse(path, text, environ, ofStorage)
 }
 
+// LoadRouting is [Load] for a command that only looks at accounts and domains. Faults of other keys are passed over, as
+// in [LoadStorage].
+func LoadRouting(path string, environ []string) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	return parse(path, text, environ, ofRouting)
+}
+
+// ofRouting says whether a fault of key hides how mail is routed.
+func ofRouting(key string) bool {
+	return key == "" || strings.HasPrefix(key, "accounts") || strings.HasPrefix(key, "domains")
+}
+
 // ofStorage says whether a fault of key hides where the data lie. A fault of the file as a whole has no key.
 func ofStorage(key string) bool {
 	key = strings.ToLower(strings.TrimPrefix(key, environmentPrefix))

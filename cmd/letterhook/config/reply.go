@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/letterhook/letterhook/storage"
@@ -34,6 +35,11 @@ func (c *Config) DomainOf(name string) *Domain {
 		}
 		candidate = "*." + parent
 	}
+}
+
+// HasToken says whether a route of the domain looks for tokens at a local-part in lower case.
+func (d *Domain) HasToken(local string) bool {
+	return slices.ContainsFunc(d.Routes, func(r Route) bool { return r.Token != "" && strings.EqualFold(r.Match, local+"+*") })
 }
 
 // token checks what a route does about the tokens of reply addresses.
