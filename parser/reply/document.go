@@ -14,6 +14,7 @@ func (d *document) judge() {
 	end := d.announcements()
 	end = d.peel(end)
 	d.answered(end)
+	d.doubtEnd(end)
 	d.spread()
 	d.keepSomething()
 }
@@ -190,7 +191,7 @@ func (d *document) peel(end int) int {
 				end = rule
 				continue
 			}
-			if start == 0 || !d.attributed(start) && is == quote {
+			if is == quote && !d.attributed(start) {
 				d.doubt(unannounced)
 			}
 			end = start
@@ -230,8 +231,16 @@ func (d *document) quoteStart(end int) int {
 	return start
 }
 
-// attributed says whether there is an attribution above the quote that begins at line start.
+// attributed says whether there is an attribution above the quote that begins at line start, or in its first lines, where Apple
+// Mail has it.
 func (d *document) attributed(start int) bool {
+	joined := ""
+	for i := start; i < len(d.lines) && i < start+mostWrapped && d.lines[i].quoted && len(joined) < longestWrapped; i++ {
+		joined += " " + d.lines[i].text[:min(len(d.lines[i].text), longestWrapped)]
+		if attributionRules[0].holds(weigh(joined), false) {
+			return true
+		}
+	}
 	for i := start - 1; i >= 0; i-- {
 		if !d.lines[i].blank() {
 			return d.lines[i].is == attribution

@@ -23,6 +23,7 @@ func indexHeaders() map[string]field {
 				index[word] = kind
 			}
 		}
+		index[l.date[0]] = fieldSent
 	}
 	return index
 }
@@ -66,16 +67,17 @@ func (d *document) headerBlock(i int) (to int, ok bool) {
 	return to, provesHeader(seen, sender)
 }
 
-// provesHeader tells a header block from a list that a person wrote: "From: Paris", "To: Rome", "Date: Monday" has no subject
-// and no address.
+// provesHeader tells a header block from a list that a person wrote: "From: Paris", "To: Rome", "Date: Monday" has no subject,
+// no address, and was not sent.
 func provesHeader(seen [fieldOther + 1]bool, sender string) bool {
+	seen[fieldDate] = seen[fieldDate] || seen[fieldSent]
 	n := 0
 	for _, kind := range []field{fieldFrom, fieldDate, fieldTo, fieldSubject} {
 		if seen[kind] {
 			n++
 		}
 	}
-	return seen[fieldFrom] && n >= leastProof && (seen[fieldSubject] || strings.Contains(sender, "@"))
+	return seen[fieldFrom] && n >= leastProof && (seen[fieldSubject] || seen[fieldSent] || strings.Contains(sender, "@"))
 }
 
 // fieldOf reads a line of a header block: "From: Bob", "*From:* Bob", "发件人：Bob".

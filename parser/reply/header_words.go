@@ -6,6 +6,7 @@ type field uint8
 const (
 	fieldNone field = iota
 	fieldFrom
+	fieldSent // a date, under the name that says of a mail that it was sent
 	fieldDate
 	fieldTo
 	fieldSubject
@@ -13,7 +14,7 @@ const (
 )
 
 // headerWords are the names of fields in the header blocks that mail programs write above an answered or a forwarded mail,
-// in lower case. The first name is that of Outlook.
+// in lower case. The first name is that of Outlook; that of the date says "sent", which is said of mail only.
 var headerWords = []struct {
 	language                       string
 	from, date, to, subject, other []string

@@ -8,7 +8,7 @@ import (
 const (
 	mostSignature = 25 // lines below "-- "
 	mostBelowDash = 15 // below "--", which others use as well
-	mostBelowRule = 8  // below a rule of any other kind
+	contactShare  = 4  // below a rule of any other kind every fourth line is an address, a link or a telephone number
 	mostBelowLine = 4  // below a drawn line with no address or telephone number under it
 	mostSentFrom  = 90 // octets of "Sent from my iPhone"
 	leastPhone    = 7  // digits of a telephone number
@@ -130,22 +130,43 @@ func (d *document) signatureStart(end int) (start int, confidence float64) {
 			start, confidence = i, 0.95
 		case l.text == "--" && lines <= mostBelowDash:
 			start, confidence = i, 0.9
-		case lines <= mostBelowRule && d.hasContact(i+1, end):
+		case i > 0 && d.lines[i-1].plain() || strings.Contains(l.text, " "): // it underlines something
+		case lines <= mostBelowDash && contactShare*d.contacts(i+1, end) >= lines && lines > 0:
 			start, confidence = i, 0.8
-		case lines > 0 && lines <= mostBelowLine && l.text[0] == '_' && (i == 0 || !d.lines[i-1].plain()):
+		case lines > 0 && lines <= mostBelowLine && l.text[0] == '_':
 			start, confidence = i, 0.7
 		}
 	}
 	return start, confidence
 }
 
-func (d *document) hasContact(from, to int) bool {
+// contacts counts the lines of a signature that are more than words.
+func (d *document) contacts(from, to int) (n int) {
 	for i := from; i < to; i++ {
 		if isContact(d.lines[i].text) {
-			return true
+			n++
 		}
 	}
-	return false
+	return n
+}
+
+// doubtEnd lowers the confidence where the author's own text looks as if a signature were in it that no delimiter announces: it
+// ends with a telephone number or the like, or has "Sent from my iPhone" in the middle.
+func (d *document) doubtEnd(end int) {
+	const unsure = 0.75
+	const mostLines, longest = 8, 60
+	for i, n := end-1, 0; i >= 0 && n < mostLines && d.lines[i].is == own && !d.lines[i].quoted; i, n = i-1, n+1 {
+		if l := &d.lines[i]; len(l.text) <= longest && isContact(l.text) {
+			d.doubt(unsure)
+			return
+		}
+	}
+	for i := 1; i+1 < end; i++ {
+		if d.lines[i].plain() && d.lines[i-1].blank() && d.lines[i+1].blank() && isSentFrom(d.lines[i].text) {
+			d.doubt(unsure)
+			return
+		}
+	}
 }
 
 // isContact tells a line of a signature or of the footer of a list: an address, a link, a telephone number.

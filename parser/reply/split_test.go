@@ -1,6 +1,7 @@
 package reply_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -304,6 +305,27 @@ func TestSplit(t *testing.T) {
 		}
 		if r.Confidence <= 0 || r.Confidence > 1 {
 			t.Errorf("%s: confidence %v", m.name, r.Confidence)
+		}
+	}
+}
+
+// Where a rule is not sure it keeps the text, and says so.
+func TestSplitDoubts(t *testing.T) {
+	const high = 0.8
+	doubtful := []string{"An address is no signature", "Thunderbird, answers between the lines", "Nothing but a phone"}
+	for _, m := range mails {
+		if c := reply.Split(m.text).Confidence; (c < high) != slices.Contains(doubtful, m.name) {
+			t.Errorf("%s: confidence %v", m.name, c)
+		}
+	}
+	for name, text := range map[string]string{
+		"text below the signature of a phone":       "Yes.\n\nSent from my iPhone\n\nAnd bring the cake.\n",
+		"a quote that nothing announces":            "Yes.\n\n> No?\n",
+		"an attribution above what the author says": "On 1 May 2023 at 10:00, Bob <bob@example.com> wrote:\n\nYes.\n",
+		"a name and a number":                       "Yes.\n\nAnn Jones\n+44 20 7946 0000\n",
+	} {
+		if r := reply.Split(text); r.Confidence >= high || r.Text == "" {
+			t.Errorf("%s: confidence %v, reply %q", name, r.Confidence, r.Text)
 		}
 	}
 }
