@@ -120,7 +120,8 @@ func isWord(text []byte) bool {
 			values++
 		}
 	}
-	return noise > 0 || spaces > 0 && values%4 != 0
+	groups := values%4 == 0
+	return noise > 0 && (spaces > 0 || !groups) || spaces > 0 && !groups
 }
 
 // firstField is what stands before the next white space.

@@ -35,6 +35,7 @@ func TestOpen(t *testing.T) {
 		{"base64 and a word behind its padding", "base64", "aGVsbG8= ignored\r\n", "hello", parser.DefectBase64Trailing},
 		{"base64 blocks with a space between", "base64", "YQ== YmM= ZGVm\r\n", "abcdef", ""},
 		{"a word, not base64", "base64", "Thank you!\r\n", "Thank you!\r\n", parser.DefectBase64Missing},
+		{"one line of base64 with noise", "base64", "aGVs!!!bG8h\r\n", "hello!", parser.DefectBase64Noise},
 		{"prose, not base64", "base64", "This is no base64 at all.\r\nHello\r\n", "This is no base64 at all.\r\nHello\r\n", parser.DefectBase64Missing},
 		{"quoted-printable", "quoted-printable", "caf=C3=A9=\r\n au lait  \r\n", "caf\u00e9 au lait\r\n", ""},
 		{"quoted-printable, lower case", "Quoted-Printable", "=c3=a9", "\u00e9", ""},
