@@ -1,0 +1,25 @@
+package inbound
+
+// Rejection refuses a message for what was found out about it after its last octet. It is an error.
+type Rejection struct {
+	// Reply is what the peer hears.
+	Reply *Reply
+	// Reason is the label of the metric and the key of the log line.
+	Reason RejectReason
+}
+
+// RejectReason is why a message is refused.
+type RejectReason string
+
+// The reasons.
+const (
+	RejectSpam      RejectReason = "spam"
+	RejectVirus     RejectReason = "virus"
+	RejectUnscanned RejectReason = "unscanned" // a scanner failed, and the operator wants no mail that was not scanned
+)
+
+// Error implements [error].
+func (r *Rejection) Error() string { return r.Reply.Error() }
+
+// Unwrap gives the reply.
+func (r *Rejection) Unwrap() error { return r.Reply }
