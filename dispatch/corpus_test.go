@@ -13,6 +13,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/letterhook/letterhook/parser"
 	"github.com/letterhook/letterhook/storage"
 )
 
@@ -66,6 +67,37 @@ func TestCorpusKeepsTheContract(t *testing.T) {
 	})
 	if err != nil || n < 200 {
 		t.Fatalf("%d mails, %v", n, err)
+	}
+}
+
+// The same mail gives the same data, octet by octet: an event that is made anew for a retry is the event that was sent.
+func TestSameMailSameData(t *testing.T) {
+	err := filepath.WalkDir("../parser/testdata/corpus", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		raw := readFile(t, path)
+		var made [2][]byte
+		for i := range made {
+			msg, err := parser.Parse(bytes.NewReader(raw), int64(len(raw)), parser.Limits{})
+			if err != nil {
+				return err
+			}
+			data, err := DataOf(msg, int64(len(raw)), sha256.Sum256(raw), "test")
+			if err != nil {
+				return err
+			}
+			if made[i], err = json.Marshal(data); err != nil {
+				return err
+			}
+		}
+		if !bytes.Equal(made[0], made[1]) {
+			t.Errorf("%s: two readings differ", path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -10,6 +10,9 @@ import (
 // Parse reads the message in the first size octets of r. The error is of reading r only; whatever the octets say gives
 // a Message. Small messages are held in memory once, [Octets] where they lie; of large ones only headers and the text of the
 // bodies are. r must stay readable for [Part.Open]; Parse itself keeps nothing running.
+//
+// Parse takes no context: [Limits] bound its work to a fraction of what a deadline would allow, and reading is all that it can
+// wait for. Who must be able to end it gives it an r that fails from then on; Parse returns that error at its next read.
 func Parse(r io.ReaderAt, size int64, lim Limits) (*Message, error) {
 	window := windowSize
 	if size <= wholeSize {
