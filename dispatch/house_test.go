@@ -101,8 +101,14 @@ func (b body) Bytes() []byte    { return b.bytes }
 // accept takes a mail to some local-parts and returns its id.
 func (h *house) accept(raw string, localParts ...string) string {
 	h.t.Helper()
+	return h.acceptFrom(inbound.Path{LocalPart: "ann", Domain: "sender.example"}, raw, localParts...)
+}
+
+// acceptFrom is accept of a mail with that reverse-path.
+func (h *house) acceptFrom(reversePath inbound.Path, raw string, localParts ...string) string {
+	h.t.Helper()
 	env := &inbound.Envelope{
-		ReversePath: inbound.Path{LocalPart: "ann", Domain: "sender.example"}, Helo: "mail.sender.example",
+		ReversePath: reversePath, Helo: "mail.sender.example",
 		RemoteIP: netip.MustParseAddr("203.0.113.7"), Listener: "mx", ReceivedAt: time.Now().UTC(),
 	}
 	for _, l := range localParts {

@@ -2,12 +2,14 @@ package dispatch
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/letterhook/letterhook/inbound"
 	"github.com/letterhook/letterhook/parser"
+	"github.com/letterhook/letterhook/storage"
 )
 
 const bounce = "From: MAILER-DAEMON@b.example\r\nTo: bounces+bob=b.example@in.example\r\nSubject: Undelivered\r\n" +
@@ -63,5 +65,33 @@ func TestComplaint(t *testing.T) {
 	}
 	if data.Bounce != nil || contentFor(t, bounce).Complaint != nil {
 		t.Error("a bounce is no complaint, and a complaint no bounce")
+	}
+}
+
+// TestNullReversePath: what only the envelope knows decides what a mail is.
+func TestNullReversePath(t *testing.T) {
+	url, hits := receiver(t, nil)
+	h := build(t, storage.Endpoint{Name: "one", URL: url})
+	defer h.close()
+	stop := h.start(h.dispatcher(nil))
+	defer stop()
+	const undeliverable = "From: sysadmin@b.example\r\nTo: ann@in.example\r\nSubject: Undeliverable Message\r\n\r\nNo valid recipients: bob@b.example\r\n550 unknown\r\n"
+	for _, c := range []struct {
+		reversePath inbound.Path
+		raw, kind   string
+		bounced     bool
+	}{
+		{inbound.Path{}, undeliverable, parser.KindBounce, true},
+		{inbound.Path{LocalPart: "sysadmin", Domain: "b.example"}, undeliverable, parser.KindHuman, false},
+		{inbound.Path{}, mail("hello"), parser.KindAutomated, false},
+	} {
+		h.acceptFrom(c.reversePath, c.raw, "one")
+		data := (<-hits).event.Data
+		if data.Kind != c.kind || (data.Bounce != nil) != c.bounced {
+			t.Errorf("from %v: %s %q, bounce %+v; want %s", c.reversePath, data.Kind, data.KindReasons, data.Bounce, c.kind)
+		}
+		if null := c.reversePath == (inbound.Path{}); slices.Contains(data.KindReasons, "null-reverse-path") != null {
+			t.Errorf("from %v: %q", c.reversePath, data.KindReasons)
+		}
 	}
 }

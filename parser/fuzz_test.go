@@ -12,9 +12,13 @@ import (
 
 func addMail(f *testing.F) {
 	f.Helper()
-	files, err := filepath.Glob("testdata/corpus/mime/*/*")
-	if err != nil {
-		f.Fatal(err)
+	var files []string
+	for _, set := range []string{"mime/*/*", "arf/*/*.eml", "bounces/spamassassin/*.eml"} {
+		found, err := filepath.Glob("testdata/corpus/" + set)
+		if err != nil {
+			f.Fatal(err)
+		}
+		files = append(files, found...)
 	}
 	for _, file := range files {
 		raw, err := os.ReadFile(file)

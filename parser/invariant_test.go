@@ -26,7 +26,38 @@ func checkMessage(t *testing.T, name string, raw []byte) *parser.Message {
 	checkTree(t, name, m, int64(len(raw)))
 	checkReply(t, name, m)
 	checkExplained(t, name, m)
+	checkKind(t, name, m)
+	again.NullReversePath()
+	checkKind(t, name+" without reverse-path", again)
+	if again.Kind == parser.KindHuman {
+		t.Errorf("%s: a person without reverse-path", name)
+	}
 	return m
+}
+
+// checkKind holds the kind against what is told of it.
+func checkKind(t *testing.T, name string, m *parser.Message) {
+	t.Helper()
+	bounce, complaint := false, false
+	switch m.Kind {
+	case parser.KindHuman:
+		if len(m.KindReasons) > 0 {
+			t.Errorf("%s: reasons for a person: %q", name, m.KindReasons)
+		}
+	case parser.KindBounce, parser.KindDeliveryReport:
+		bounce = true
+	case parser.KindComplaint:
+		complaint = true
+	case parser.KindAutoReply, parser.KindReadReceipt, parser.KindList, parser.KindAutomated:
+	default:
+		t.Errorf("%s: kind %q", name, m.Kind)
+	}
+	if (m.Bounce != nil) != bounce || (m.Complaint != nil) != complaint {
+		t.Errorf("%s: %s with bounce %+v and complaint %+v", name, m.Kind, m.Bounce, m.Complaint)
+	}
+	if m.Kind != parser.KindHuman && len(m.KindReasons) == 0 {
+		t.Errorf("%s: %s without a reason", name, m.Kind)
+	}
 }
 
 // checkReply holds the segments of the reply against the text.

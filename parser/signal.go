@@ -19,11 +19,10 @@ type signals struct {
 	lists         []string // names of list fields
 	nullPath      bool     // Return-Path is null or a mail system's
 	tlsReport     bool     // TLS-Report-Domain (RFC 8460 section 5.3)
-	answers       bool     // In-Reply-To or References
 }
 
 // longestSignal is the length of the longest name that gather knows.
-const longestSignal = len("x-microsoft-exchange-diagnostics")
+const longestSignal = len("x-choicemail-registration-request")
 
 func gather(headers []Header) signals {
 	var s signals
@@ -56,7 +55,7 @@ func (s *signals) note(name []byte, h *Header) {
 		word := firstWord(h.Value)
 		s.suppress = s.suppress || word != "" && word != "none"
 	case "x-autoreply", "x-autorespond", "x-autoresponse", "x-autoresponder", "x-autoreply-from", "x-auto-reply", "x-auto-reply-from", "x-mail-autoreply", "x-vacation",
-		"x-ms-exchange-inbox-rules-loop", "x-out-of-office", "x-away-message":
+		"x-out-of-office", "x-away-message":
 		if word := firstWord(h.Value); word != "no" && word != "false" {
 			s.responder = orElse(s.responder, string(name))
 		}
@@ -77,8 +76,6 @@ func (s *signals) note(name []byte, h *Header) {
 		s.nullPath = s.nullPath || value == "" || report.MailerDaemon(value)
 	case "tls-report-domain":
 		s.tlsReport = true
-	case "in-reply-to", "references":
-		s.answers = true
 	}
 }
 

@@ -144,6 +144,7 @@ var reporters = []struct{ system, before string }{
 	{"Yahoo", "message from "},
 	{"Exchange", "generating server: "},
 	{"Exim", "on the queue on "},
+	{"PowerMTA", "this is the mail server on "},
 	{"several", "this is the email server at "},
 	{"several", "this is the mail server at "},
 }

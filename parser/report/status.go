@@ -109,13 +109,16 @@ func replyAt(s string, i int) (code string, n int) {
 // word that announces one. A number in a sentence ("after 432 minutes") is none.
 func repliesAfter(s string) bool {
 	s = strings.TrimRight(s, " \t")
-	if s == "" || strings.IndexByte("\n:;\"'<>(=]|", s[len(s)-1]) >= 0 {
+	if s == "" || strings.IndexByte("\n:;\"'<>(=]|#", s[len(s)-1]) >= 0 {
 		return true
 	}
 	word := s[max(0, len(s)-12):]
 	word = strings.ToLower(word[strings.LastIndexAny(word, " \t\n(")+1:])
+	if strings.HasSuffix(word, "code") {
+		return true // "code", "ResponseCode", "ERROR_CODE"
+	}
 	switch word {
-	case "said", "code", "error", "response", "reply", "status", "returned", "with", "smtp", "replied", "answered", "...", "out:", "data", "recipient", "result":
+	case "said", "error", "response", "reply", "status", "returned", "with", "smtp", "replied", "answered", "...", "out:", "data", "recipient", "result":
 		return true
 	}
 	return false
