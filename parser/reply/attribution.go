@@ -177,8 +177,8 @@ func weigh(s string) evidence {
 	if strings.HasPrefix(s, "--") && strings.HasSuffix(s, "--") {
 		s, e.dashed = trim(strings.Trim(s, "-")), true
 	}
-	body := trim(strings.TrimRight(s, ":： -"))
-	e.colon = len(body) < len(s) && strings.ContainsAny(s[len(body):], ":：")
+	body := trimColon(s)
+	e.colon = body != strings.TrimRight(s, " -")
 	e.iso = startsISO(s)
 	e.date, e.clock = dateIn(s)
 	e.address, e.bracket = addressIn(s)
@@ -195,7 +195,7 @@ func weigh(s string) evidence {
 		if rest != "" {
 			end--
 		}
-		if says(body[:end], strings.TrimRight(word, ",.:;\"”")) {
+		if says(body[:end], trimStops(word)) {
 			e.says, e.saysEnd = true, rest == ""
 		}
 	}
@@ -213,13 +213,39 @@ func weigh(s string) evidence {
 
 // says says whether the text before, which ends with word, ends with a verb of saying.
 func says(before, word string) bool {
-	before = strings.TrimRight(before, ",.:;\"”")
 	for _, phrase := range attributionIndex.says[word] {
-		if strings.HasSuffix(before, phrase) {
+		if strings.HasSuffix(trimStops(before), phrase) {
 			return true
 		}
 	}
 	return false
+}
+
+// trimStops removes the stops behind a word.
+func trimStops(s string) string {
+	for s != "" {
+		switch s[len(s)-1] {
+		case ',', '.', ':', ';', '"':
+			s = s[:len(s)-1]
+		default:
+			return s
+		}
+	}
+	return s
+}
+
+// trimColon removes colons, and the dashes and spaces around them, from the end.
+func trimColon(s string) string {
+	for {
+		switch rest := strings.TrimSuffix(s, "："); {
+		case rest != s:
+			s = rest
+		case s != "" && (s[len(s)-1] == ':' || s[len(s)-1] == ' ' || s[len(s)-1] == '-'):
+			s = s[:len(s)-1]
+		default:
+			return trim(s)
+		}
+	}
 }
 
 func startsDigit(s string) bool {

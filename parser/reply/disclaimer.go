@@ -1,15 +1,11 @@
 package reply
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
 const (
-	mostDisclaimer   = 40  // lines that are searched for the beginning of one
-	leastHas         = 2   // words that make a disclaimer of a paragraph
-	longestBeginning = 120 // octets
-	longestParagraph = 4 << 10
+	mostDisclaimer   = 40      // lines that are searched for the beginning of one
+	leastHas         = 2       // words that make a disclaimer of a paragraph
+	longestParagraph = 4 << 10 // octets
 )
 
 var disclaimerIndex = indexDisclaimers()
@@ -24,7 +20,7 @@ type beginning struct {
 func indexDisclaimers() map[rune][]beginning {
 	index := map[rune][]beginning{}
 	add := func(phrase string, has []string) {
-		r, _ := utf8.DecodeRuneInString(phrase)
+		r := firstLower(phrase)
 		index[r] = append(index[r], beginning{phrase, has})
 	}
 	for _, l := range disclaimerWords {
@@ -61,10 +57,9 @@ func (d *document) disclaimerStart(end int) (start int, ok bool) {
 
 // isDisclaimer judges the paragraph that begins at line i.
 func (d *document) isDisclaimer(i, end int) bool {
-	first := strings.ToLower(strings.TrimLeft(d.lines[i].text[:min(len(d.lines[i].text), longestBeginning)], "*_\"'([|-– "))
-	r, _ := utf8.DecodeRuneInString(first)
-	for _, begin := range disclaimerIndex[r] {
-		if !strings.HasPrefix(first, begin.phrase) {
+	first := strings.TrimLeft(d.lines[i].text, "*_\"'([|- ")
+	for _, begin := range disclaimerIndex[firstLower(first)] {
+		if _, ok := cutFold(first, begin.phrase); !ok {
 			continue
 		}
 		if begin.has == nil {

@@ -26,7 +26,7 @@ func (d *document) announcements() (end int) {
 	for i := 0; i < len(d.lines); i++ {
 		l := &d.lines[i]
 		if !l.plain() {
-			if l.quoted && d.quotedForward(i) && firstOwn >= i {
+			if l.quoted && firstOwn >= i && d.quotedForward(i) {
 				d.forwardOnly = true
 			}
 			continue
@@ -234,16 +234,19 @@ func (d *document) quoteStart(end int) int {
 // attributed says whether there is an attribution above the quote that begins at line start, or in its first lines, where Apple
 // Mail has it.
 func (d *document) attributed(start int) bool {
+	for i := start - 1; i >= 0; i-- {
+		if !d.lines[i].blank() {
+			if d.lines[i].is == attribution {
+				return true
+			}
+			break
+		}
+	}
 	joined := ""
 	for i := start; i < len(d.lines) && i < start+mostWrapped && d.lines[i].quoted && len(joined) < longestWrapped; i++ {
 		joined += " " + d.lines[i].text[:min(len(d.lines[i].text), longestWrapped)]
 		if attributionRules[0].holds(weigh(joined), false) {
 			return true
-		}
-	}
-	for i := start - 1; i >= 0; i-- {
-		if !d.lines[i].blank() {
-			return d.lines[i].is == attribution
 		}
 	}
 	return false

@@ -62,7 +62,10 @@ func readPage(source string) *page {
 	if len(source) > mostHTML {
 		return nil
 	}
-	p := &page{source: source}
+	const usualToken, usualLine = 24, 100 // octets
+	p := &page{source: source, tokens: make([]token, 0, len(source)/usualToken+1)}
+	p.doc.lines = make([]line, 0, len(source)/usualLine+1)
+	p.text.Grow(len(source) / 2)
 	z := html.NewTokenizer(strings.NewReader(source))
 	at := 0
 	for {
@@ -93,7 +96,7 @@ func (p *page) read(z *html.Tokenizer, kind html.TokenType) bool {
 	t := &p.tokens[len(p.tokens)-1]
 	switch kind {
 	case html.TextToken:
-		p.readText(t, z)
+		p.readText(t)
 	case html.StartTagToken, html.SelfClosingTagToken:
 		name, more := z.TagName()
 		tag := atom.Lookup(name)
@@ -111,13 +114,13 @@ func (p *page) read(z *html.Tokenizer, kind html.TokenType) bool {
 	return true
 }
 
-func (p *page) readText(t *token, z *html.Tokenizer) {
+func (p *page) readText(t *token) {
 	if p.hidden != 0 {
 		return
 	}
-	text := z.Text()
+	text := html.UnescapeString(p.source[t.start:t.end])
 	t.kind = space
-	if len(bytes.TrimSpace(text)) > 0 {
+	if strings.TrimSpace(text) != "" {
 		t.kind = shown
 		p.beforeText(t)
 	}
@@ -141,8 +144,9 @@ func (p *page) beforeText(t *token) {
 }
 
 // fold writes text with its white space folded.
-func (p *page) fold(text []byte) {
-	for _, c := range text {
+func (p *page) fold(text string) {
+	for i := range len(text) {
+		c := text[i]
 		if c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' {
 			if n := len(p.line); n > 0 && p.line[n-1] != ' ' {
 				p.line = append(p.line, ' ')
@@ -154,10 +158,10 @@ func (p *page) fold(text []byte) {
 }
 
 // readPre makes a token of every line of a text that keeps its white space.
-func (p *page) readPre(t *token, text []byte) {
+func (p *page) readPre(t *token, text string) {
 	whole := *t
 	raw := p.source[whole.start:whole.end]
-	if strings.Count(raw, "\n") != bytes.Count(text, []byte("\n")) {
+	if strings.Count(raw, "\n") != strings.Count(text, "\n") {
 		p.fold(text) // a line end was written as a character reference
 		return
 	}
@@ -167,13 +171,13 @@ func (p *page) readPre(t *token, text []byte) {
 		if n == 0 {
 			n = len(raw)
 		}
-		k := bytes.IndexByte(text, '\n')
+		k := strings.IndexByte(text, '\n')
 		piece := token{start: whole.start, end: whole.start + int32(n), line: int32(len(p.doc.lines)), kind: space}
 		line := text
 		if k >= 0 {
 			line, text = text[:k], text[k+1:]
 		}
-		if len(bytes.TrimSpace(line)) > 0 {
+		if strings.TrimSpace(line) != "" {
 			piece.kind = shown
 		}
 		p.tokens = append(p.tokens, piece)
@@ -189,9 +193,9 @@ func (p *page) readPre(t *token, text []byte) {
 // newLine ends the line that is being written.
 func (p *page) newLine() {
 	start := p.text.Len()
-	l := readLine(string(p.line), start)
 	p.text.Write(p.line)
 	p.text.WriteByte('\n')
+	l := readLine(p.text.String()[start:p.text.Len()-1], start)
 	p.line = p.line[:0]
 	l.quoted = l.quoted || p.quotes > 0 || p.rest
 	l.hint = p.hint

@@ -2,17 +2,17 @@ package reply
 
 import (
 	"strings"
-	"unicode/utf8"
 )
 
 const (
-	mostSignature = 25 // lines below "-- "
-	mostBelowDash = 15 // below "--", which others use as well
-	contactShare  = 4  // below a rule of any other kind every fourth line is an address, a link or a telephone number
-	mostBelowLine = 4  // below a drawn line with no address or telephone number under it
-	mostSentFrom  = 90 // octets of "Sent from my iPhone"
-	leastPhone    = 7  // digits of a telephone number
-	mostSearched  = 60 // lines from the end that are searched for a delimiter
+	mostSignature = 25  // lines below "-- "
+	mostBelowDash = 15  // below "--", which others use as well
+	contactShare  = 4   // below a rule of any other kind every fourth line is an address, a link or a telephone number
+	mostBelowLine = 4   // below a drawn line with no address or telephone number under it
+	mostSentFrom  = 90  // octets of "Sent from my iPhone"
+	longestSigned = 120 // octets of a line below a rule
+	leastPhone    = 7   // digits of a telephone number
+	mostSearched  = 60  // lines from the end that are searched for a delimiter
 )
 
 var sentFromIndex = indexSentFrom()
@@ -24,7 +24,7 @@ func indexSentFrom() sentFromIndexed {
 	index := sentFromIndexed{}
 	for _, l := range sentFrom {
 		for _, phrase := range l.begins {
-			first, _ := utf8.DecodeRuneInString(phrase)
+			first := firstLower(phrase)
 			index[first] = append(index[first], phrase)
 		}
 	}
@@ -37,14 +37,13 @@ func isSentFrom(s string) bool {
 	if len(s) > mostSentFrom {
 		return false
 	}
-	s = strings.ToLower(strings.Trim(s, " .!<([*_-–—>)\t"))
-	if i := strings.IndexAny(s, ".,"); i > 0 && containsAny(s[i:], apologies) {
-		s = s[:i]
-	}
-	first, _ := utf8.DecodeRuneInString(s)
-	for _, begin := range sentFromIndex[first] {
-		if rest, ok := strings.CutPrefix(s, begin); ok && (namesDevice(begin, rest) || linked && isName(rest)) {
-			return true
+	s = strings.Trim(s, " .!<([*_-–—>)\t")
+	for _, begin := range sentFromIndex[firstLower(s)] {
+		if rest, ok := cutFold(s, begin); ok {
+			rest = withoutApology(strings.ToLower(rest))
+			if namesDevice(begin, rest) || linked && isName(rest) {
+				return true
+			}
 		}
 	}
 	for _, end := range sentFromEnds { // Bob via mobile
@@ -53,6 +52,14 @@ func isSentFrom(s string) bool {
 		}
 	}
 	return false
+}
+
+// withoutApology takes "please excuse any typos" off.
+func withoutApology(s string) string {
+	if i := strings.IndexAny(s, ".,"); i >= 0 && containsAny(s[i:], apologies) {
+		return s[:i]
+	}
+	return s
 }
 
 // withoutLink takes the first link out of a line, and the brackets that Markdown puts around its text.
@@ -111,7 +118,7 @@ func isLetterAt(s string, i int) bool {
 // signatureStart looks upward from line end for the delimiter of a signature. It returns the uppermost one below which there
 // is not too much for a signature, and how sure it is.
 func (d *document) signatureStart(end int) (start int, confidence float64) {
-	lines := 0
+	lines, prose := 0, false
 	start = -1
 	for i := end - 1; i >= 0 && i >= end-mostSearched; i-- {
 		l := &d.lines[i]
@@ -123,6 +130,7 @@ func (d *document) signatureStart(end int) (start int, confidence float64) {
 		}
 		if !isRule(l.text) && l.text != "—" && l.text != "–" {
 			lines++
+			prose = prose || len(l.text) > longestSigned
 			continue
 		}
 		switch {
@@ -130,7 +138,7 @@ func (d *document) signatureStart(end int) (start int, confidence float64) {
 			start, confidence = i, 0.95
 		case l.text == "--" && lines <= mostBelowDash:
 			start, confidence = i, 0.9
-		case i > 0 && d.lines[i-1].plain() || strings.Contains(l.text, " "): // it underlines something
+		case i > 0 && d.lines[i-1].plain() || strings.Contains(l.text, " ") || prose: // it underlines or divides
 		case lines <= mostBelowDash && contactShare*d.contacts(i+1, end) >= lines && lines > 0:
 			start, confidence = i, 0.8
 		case lines > 0 && lines <= mostBelowLine && l.text[0] == '_':
@@ -161,7 +169,7 @@ func (d *document) doubtEnd(end int) {
 			return
 		}
 	}
-	for i := 1; i+1 < end; i++ {
+	for i := max(1, end-mostSearched); i+1 < end; i++ {
 		if d.lines[i].plain() && d.lines[i-1].blank() && d.lines[i+1].blank() && isSentFrom(d.lines[i].text) {
 			d.doubt(unsure)
 			return
@@ -174,11 +182,18 @@ func isContact(s string) bool {
 	if at := strings.IndexByte(s, '@'); at > 0 && s[at-1] != ' ' || strings.Contains(s, "http") || strings.Contains(s, "www.") {
 		return true
 	}
-	digits := 0
-	for i := range len(s) {
-		if s[i] >= '0' && s[i] <= '9' {
+	digits, longest := 0, 0
+	for i := 0; i <= len(s); i++ {
+		switch {
+		case i < len(s) && s[i] >= '0' && s[i] <= '9':
 			digits++
+		case i < len(s) && strings.IndexByte(" ()+-./", s[i]) >= 0 && (s[i] != ' ' || i == 0 || s[i-1] != ' '): // two spaces part columns
+		default:
+			longest, digits = max(longest, digits), 0
 		}
 	}
-	return digits >= leastPhone
+	if date, _ := dateIn(s); date && longest <= len("20060102") {
+		return false
+	}
+	return longest >= leastPhone
 }

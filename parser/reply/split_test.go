@@ -263,6 +263,16 @@ var mails = []struct {
 		"We need:\n--------\n- 10 chairs\n- 2 tables\n", "r",
 	},
 	{
+		"Text below a drawn line is no signature",
+		"First part.\n\n---\n\nSecond part, with a due date.\n\nStatus: open\nDue date: 2023-05-01\n",
+		"First part.\n\n---\n\nSecond part, with a due date.\n\nStatus: open\nDue date: 2023-05-01\n", "r",
+	},
+	{
+		"A table is no signature",
+		"The prices:\n\nZone     Buy     Sell\n------   -----   -----\nOne      2.2930  1.8650\nTwo      2.3285  1.9000\n",
+		"The prices:\n\nZone     Buy     Sell\n------   -----   -----\nOne      2.2930  1.8650\nTwo      2.3285  1.9000\n", "r",
+	},
+	{
 		"A journey is no header block",
 		"Please book:\n\nFrom: Paris\nTo: Rome\nDate: 1 May\n\nThanks\n",
 		"Please book:\n\nFrom: Paris\nTo: Rome\nDate: 1 May\n\nThanks\n", "r",

@@ -60,6 +60,20 @@ func containsAny(s string, words []string) bool {
 	return false
 }
 
+// cutFold is strings.CutPrefix without regard to case; prefix is in lower case.
+func cutFold(s, prefix string) (rest string, ok bool) {
+	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
+		return s, false
+	}
+	return s[len(prefix):], true
+}
+
+// firstLower is the first character of s in lower case.
+func firstLower(s string) rune {
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.ToLower(r)
+}
+
 // hasPrefixOf says whether s begins with one of the words.
 func hasPrefixOf(s string, words []string) bool {
 	for _, word := range words {
