@@ -91,24 +91,26 @@ func (c *truth) report() {
 	}
 }
 
-// TestExplained: every explained row stands in the documentation, under a reason that it describes.
+// TestExplained: every explained row stands in the documentation, under a reason that it describes; of enmime's the reasons do.
 func TestExplained(t *testing.T) {
 	b, err := os.ReadFile("../../docs/parser-differences.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	doc := string(b)
-	rows := explained(t)
+	rows, enmime := explained(t), 0
 	for d, reason := range rows {
-		if !strings.Contains(doc, fmt.Sprintf("\n| %s | %s | %s | %s |\n", d.truth, d.file, d.field, reason)) {
+		if d.truth == "enmime" {
+			enmime++ // the reasons say more than its many rows would
+		} else if !strings.Contains(doc, fmt.Sprintf("\n| %s | %s | %s | %s |\n", d.truth, d.file, d.field, reason)) {
 			t.Errorf("docs/parser-differences.md does not list %v: %s", d, reason)
 		}
 		if !strings.Contains(doc, "\n| `"+reason+"` | ") {
 			t.Errorf("docs/parser-differences.md does not describe %s", reason)
 		}
 	}
-	if listed := strings.Count(doc, "\n| stdlib | ") + strings.Count(doc, "\n| stalwart | ") + strings.Count(doc, "\n| mime4j | "); listed != len(rows) {
-		t.Errorf("docs/parser-differences.md lists %d rows, explained.tsv %d", listed, len(rows))
+	if listed := strings.Count(doc, "\n| stdlib | ") + strings.Count(doc, "\n| stalwart | ") + strings.Count(doc, "\n| mime4j | "); listed != len(rows)-enmime {
+		t.Errorf("docs/parser-differences.md lists %d rows, explained.tsv %d", listed, len(rows)-enmime)
 	}
 }
 
