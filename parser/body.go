@@ -112,21 +112,6 @@ func (p *parsing) bodies(m *Message, src *source) error {
 	return nil
 }
 
-// packedBodies takes the texts of a winmail.dat for those of a message that has none.
-func (p *parsing) packedBodies(m *Message, used map[*Part]bool, src *source) error {
-	if src == nil || m.HTML != nil || m.Text != nil && strings.TrimSpace(*m.Text) != "" {
-		return nil
-	}
-	if err := p.htmlBody(m, p.packed, used, src); err != nil {
-		return err
-	}
-	found := p.packed
-	if len(found.text) == 0 {
-		found.text = found.html
-	}
-	return p.textBody(m, found, used, src)
-}
-
 // attach lists the leaves that are no body, in the order of the message.
 func (p *parsing) attach(m *Message, part *Part, used map[*Part]bool) error {
 	_, divided := part.multipart()

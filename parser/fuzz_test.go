@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/letterhook/letterhook/parser"
+	"github.com/letterhook/letterhook/parser/tnef/tneftest"
 )
 
 func addMail(f *testing.F) {
@@ -30,6 +31,9 @@ func addMail(f *testing.F) {
 		}
 	}
 	f.Add([]byte(nest(40, false)))
+	f.Add([]byte(winmail("x", tneftest.New().Body("t").File("a", []byte("a")).Embedded("m", tneftest.New().File("b", []byte("b"))))))
+	f.Add([]byte("\n" + uuCat + yenc("x", []byte("Cat"), 0)))
+	f.Add([]byte("Content-Type: text/calendar\n\nBEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260701T120000Z\nEND:VEVENT\nEND:VCALENDAR\n"))
 }
 
 // FuzzParse holds any bytes against what is promised of any message, and against the same bytes read in windows.
@@ -65,7 +69,8 @@ func FuzzOpen(f *testing.F) {
 	for _, s := range []string{"aGVsbG8=\r\nYQ==\r\n____\r\n", "=C3=A9=\r\n =\r\n", "begin 644 a\n#0V%T\n`\nend\n"} {
 		f.Add(uint8(0), []byte(s))
 	}
-	encodings := []string{"base64", "quoted-printable", "uuencode", "8bit"}
+	f.Add(uint8(4), []byte(yenc("x", []byte("Cat"), 0)))
+	encodings := []string{"base64", "quoted-printable", "uuencode", "8bit", "x-yenc"}
 	f.Fuzz(func(t *testing.T, which uint8, body []byte) {
 		head := "Content-Type: image/png\r\nContent-Transfer-Encoding: " + encodings[int(which)%len(encodings)] + "\r\n\r\n"
 		m := checkMessage(t, "fuzz", append([]byte(head), body...))

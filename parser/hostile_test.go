@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/letterhook/letterhook/parser"
+	"github.com/letterhook/letterhook/parser/tnef/tneftest"
 )
 
 // counting counts the octets that are read of a message.
@@ -119,6 +120,36 @@ var hostile = []struct {
 	{"html of signs", func() string { return "Content-Type: text/html\r\n\r\n" + strings.Repeat("<>", 5<<20) }, 1, parser.LimitBodyBytes},
 	{"deep html", func() string { return "Content-Type: text/html\r\n\r\n" + strings.Repeat("<blockquote>x", 200_000) }, 1, parser.LimitBodyBytes},
 	{"line ends", func() string { return strings.Repeat("\r", 5<<20) + strings.Repeat("\n", 5<<20) }, 1, parser.LimitBodyBytes},
+	{"files within a text", func() string {
+		return "\r\n" + strings.Repeat("begin 644 x\r\nM"+strings.Repeat("A", 60)+"\r\n", 100_000)
+	}, 1000, parser.LimitParts},
+	{"begins of files", func() string { return "\r\n" + strings.Repeat("begin 644 x\r\n", 700_000) }, 1, parser.LimitBodyBytes},
+	{"files that may be", func() string { return "\r\n" + strings.Repeat("=ybegin line=128 size=9 name=x\r\nabc\r\n", 200_000) }, 1, parser.LimitBodyBytes},
+	{"winmail.dat of attributes", func() string {
+		one := tneftest.New().Codepage(1252)[6:]
+		return winmail("x", append(tneftest.New(), bytes.Repeat(one, 500_000)...))
+	}, 3, ""},
+	{"winmail.dat of files", func() string {
+		stream := tneftest.New()
+		for range 20_000 {
+			stream = stream.File("a", nil)
+		}
+		return winmail("x", stream)
+	}, 1000, parser.LimitParts},
+	{"winmail.dat of messages", func() string {
+		stream := tneftest.New()
+		for range 200 {
+			stream = tneftest.New().Embedded("m", stream)
+		}
+		return winmail("x", stream)
+	}, 1000, parser.LimitDepth},
+	{"calendar of events", func() string {
+		return "Content-Type: text/calendar\r\n\r\n" + strings.Repeat("BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;TZID=Europe/Rome:20200101T000000\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n", 100_000)
+	}, 1, parser.LimitCalendar},
+	{"many calendars", func() string {
+		zone := "BEGIN:VTIMEZONE\r\n" + strings.Repeat("BEGIN:STANDARD\r\nRRULE:FREQ=YEARLY;BYDAY=SU\r\nEND:STANDARD\r\n", 40) + "END:VTIMEZONE\r\n"
+		return "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + strings.Repeat("--b\r\nContent-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\r\n"+zone+"END:VCALENDAR\r\n", 990)
+	}, 991, parser.LimitCalendar},
 	{"base64 within base64", func() string {
 		return "Content-Type: multipart/mixed; boundary=b\r\n\r\n" +
 			strings.Repeat("--b\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n"+strings.Repeat("U3ViamVjdDogYQ0KDQp4\r\n", 20_000)+"\r\n", 20)

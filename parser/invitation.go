@@ -16,8 +16,8 @@ type Invitation struct {
 }
 
 const (
-	mostCalendar = 1 << 20 // octets of calendars that are read of a message
-	mostEvents   = 100     // of a message
+	mostCalendar = 512 << 10 // octets of calendars that are read of a message
+	mostEvents   = 100       // of a message
 )
 
 // isCalendar reports whether the part holds a calendar (RFC 5545 section 8.1), by its type or failing that by its name.

@@ -21,7 +21,7 @@ const (
 	LimitBoundary    = "boundary-length"
 	LimitBodyBytes   = "body-bytes"
 	LimitAddresses   = "addresses"
-	LimitCalendar    = "calendar" // more than 1 MiB of calendars, 100 events, Addresses attendees of one, or 2 KiB of a value
+	LimitCalendar    = "calendar" // more than 512 KiB of calendars, 100 events, Addresses attendees of one, or 2 KiB of a value
 	LimitReport      = "report"   // a delivery or feedback report of more than 64 KiB or 1,000 recipients; what was read of it stands
 	LimitDefects     = "defects"  // more than 100 defects; the first 100 are named
 )

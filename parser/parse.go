@@ -61,6 +61,7 @@ type parsing struct {
 	detections   int       // of charsets
 	stopped      bool      // a limit ended the scan
 	packed       bodyParts // the texts that a winmail.dat holds
+	packedRTF    *Part     // likewise; nil if there is none
 }
 
 func (p *parsing) limit(word string) {

@@ -114,5 +114,49 @@ func (p *parsing) winmailBody(part *Part) {
 		p.packed.text = append(p.packed.text, part)
 	case "text/html":
 		p.packed.html = append(p.packed.html, part)
+	case "application/rtf":
+		p.packedRTF = part
 	}
+}
+
+// packedBodies takes the texts of a winmail.dat for those of a message that has none.
+func (p *parsing) packedBodies(m *Message, used map[*Part]bool, src *source) error {
+	if src == nil || m.HTML != nil || m.Text != nil && strings.TrimSpace(*m.Text) != "" {
+		return nil
+	}
+	if len(p.packed.text) == 0 && len(p.packed.html) == 0 {
+		return p.richBody(m)
+	}
+	if err := p.htmlBody(m, p.packed, used, src); err != nil {
+		return err
+	}
+	found := p.packed
+	if len(found.text) == 0 {
+		found.text = found.html
+	}
+	return p.textBody(m, found, used, src)
+}
+
+// richBody takes the text or HTML out of an RTF body, where there is no other. The body itself stays an attachment.
+func (p *parsing) richBody(m *Message) error {
+	if p.packedRTF == nil {
+		return nil
+	}
+	rich, err := tnef.ReadRTF(p.packedRTF.Open(), p.lim.BodyBytes)
+	if err != nil {
+		return fmt.Errorf("read part %s: %w", p.packedRTF.ID, err)
+	}
+	if rich.Cut {
+		p.limit(LimitBodyBytes)
+	}
+	text := validText(rich.Text)
+	if rich.HTML {
+		html := text
+		m.HTML, m.HTMLCharset, m.TextFromHTML = &html, rich.Charset, true
+		text = validText(textFromHTML(text[:min(len(text), mostHTMLForText)]))
+	}
+	if strings.TrimSpace(text) != "" {
+		m.Text, m.TextCharset = &text, rich.Charset
+	}
+	return nil
 }

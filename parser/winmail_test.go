@@ -97,6 +97,21 @@ attachment 2.1 "a" "a"
 text "hello\n"
 html "<p>hello"
 `},
+		{"RTF only", winmail(" ", tneftest.New().Properties(tneftest.Binary(0x1009, tneftest.StoredRTF(`{\rtf1\ansi\ansicpg1252 caf\'e9\par}`)))), `"" multipart/mixed
+"1" text/plain
+"2" application/ms-tnef
+"2.1" application/rtf
+text "café\n"
+attachment 2.1 "body.rtf" "{\\rtf1\\ansi\\ansicpg1252 caf\\'e9\\par}"
+`},
+		{"HTML within RTF only", winmail("", tneftest.New().Properties(tneftest.Binary(0x1009, tneftest.StoredRTF(`{\rtf1\fromhtml1{\*\htmltag64 <p>}hello{\*\htmltag72 </p>}}`)))), `"" multipart/mixed
+"1" text/plain
+"2" application/ms-tnef
+"2.1" application/rtf
+text "hello\n"
+html "<p>hello</p>"
+attachment 2.1 "body.rtf" "{\\rtf1\\fromhtml1{\\*\\htmltag64 <p>}hello{\\*\\htmltag72 </p>}}"
+`},
 		{"message within", winmail("hello", tneftest.New().File("a", []byte("a")).Embedded("Re: offer", tneftest.New().Body("inner").File("b", []byte("b")))), `"" multipart/mixed
 "1" text/plain
 "2" application/ms-tnef

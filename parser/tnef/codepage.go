@@ -34,8 +34,13 @@ var charsets = map[int]string{
 func text8(b []byte, codepage int) string {
 	s, _, _ := strings.Cut(string(b), "\x00")
 	if utf8.ValidString(s) {
-		return s
+		return s // some say one code page and mean this
 	}
+	return decode(s, codepage)
+}
+
+// decode reads octets of a code page; of one that nobody knows as windows-1252.
+func decode(s string, codepage int) string {
 	label := charset(codepage)
 	if label == "" || label == "utf-8" {
 		label = "windows-1252"

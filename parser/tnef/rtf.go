@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// RTFReader undoes the compression of an RTF body (MS-OXRTFCP). Its errors are those of the reader below; a body that is
-// cut or damaged ends early.
+// RTFReader undoes the compression of an RTF body (MS-OXRTFCP), up to 32 MiB of it: compressed it may have an eighth of its
+// size. Its errors are those of the reader below; a body that is cut or damaged ends early.
 type RTFReader struct {
 	in      *bufio.Reader
 	begun   bool
@@ -19,7 +19,7 @@ type RTFReader struct {
 	flags   byte
 	tokens  int    // of flags that are still to be read
 	pending []byte // decoded, not yet returned; lies in buf
-	buf     [longestMatch]byte
+	buf     [4 << 10]byte
 	damage  string
 	err     error
 }
@@ -28,6 +28,7 @@ const (
 	dictSize     = 4096
 	longestMatch = 17
 	rtfHeader    = 16
+	largestRTF   = 32 << 20
 	rtfPacked    = 0x75465A4C
 	rtfStored    = 0x414C454D
 
@@ -48,69 +49,60 @@ func (d *RTFReader) Damage() string { return d.damage }
 
 // Read implements [io.Reader].
 func (d *RTFReader) Read(p []byte) (int, error) {
-	n := 0
-	for n < len(p) {
-		if len(d.pending) == 0 {
-			if d.err == nil {
-				d.step()
-			}
-			if len(d.pending) == 0 {
-				if d.err != nil {
-					break
-				}
-				continue
-			}
+	for len(d.pending) == 0 {
+		if d.err != nil {
+			return 0, d.err
 		}
-		m := copy(p[n:], d.pending)
-		d.pending = d.pending[m:]
-		n += m
+		d.fill()
 	}
-	if n == 0 && len(p) > 0 {
-		return 0, d.err
-	}
+	n := copy(p, d.pending)
+	d.pending = d.pending[n:]
 	return n, nil
 }
 
-// step decodes the header or one token.
-func (d *RTFReader) step() {
+// fill decodes until there is no room for another match.
+func (d *RTFReader) fill() {
+	d.pending = d.buf[:0]
 	if !d.begun {
 		d.begun = true
 		d.header()
-		return
 	}
-	if d.left <= 0 {
+	if d.stored && d.err == nil {
+		n, err := io.ReadFull(d.in, d.buf[:min(int64(len(d.buf)), d.left)])
+		d.pending = d.buf[:n]
+		d.left -= int64(n)
+		if err != nil {
+			d.fail(err)
+		}
+	}
+	for d.err == nil && d.left > 0 && len(d.pending)+longestMatch <= len(d.buf) {
+		d.token()
+	}
+	if d.left <= 0 && d.err == nil {
 		d.err = io.EOF
-		return
 	}
-	if d.stored {
-		if b, ok := d.octet(); ok {
-			d.put(b)
-		}
-		return
-	}
+}
+
+// token decodes one octet or match.
+func (d *RTFReader) token() {
 	if d.tokens == 0 {
-		var ok bool
-		if d.flags, ok = d.octet(); !ok {
-			return
-		}
+		d.flags = d.octet()
 		d.tokens = 8
 	}
 	match := d.flags&1 == 1
 	d.flags >>= 1
 	d.tokens--
-	first, ok := d.octet()
-	if !ok {
-		return
-	}
+	first := d.octet()
 	if !match {
-		d.put(first)
+		if d.err == nil {
+			d.put(first)
+		}
 		return
 	}
-	second, ok := d.octet()
-	if !ok {
-		return
+	second := d.octet()
+	if d.err == nil {
+		d.match(int(first)<<4|int(second)>>4, int(second&15)+2)
 	}
-	d.match(int(first)<<4|int(second)>>4, int(second&15)+2)
 }
 
 // header reads the sizes and the kind of compression.
@@ -120,7 +112,9 @@ func (d *RTFReader) header() {
 		d.fail(err)
 		return
 	}
-	d.left = int64(binary.LittleEndian.Uint32(b[4:]))
+	if d.left = int64(binary.LittleEndian.Uint32(b[4:])); d.left > largestRTF {
+		d.left, d.damage = largestRTF, "the RTF body is too large"
+	}
 	switch binary.LittleEndian.Uint32(b[8:]) {
 	case rtfPacked:
 	case rtfStored:
@@ -145,23 +139,22 @@ func (d *RTFReader) match(from, length int) {
 func (d *RTFReader) put(b byte) {
 	d.dict[d.at] = b
 	d.at = (d.at + 1) % dictSize
-	if d.left <= 0 {
-		return
+	if d.left > 0 {
+		d.left--
+		d.pending = append(d.pending, b)
 	}
-	d.left--
-	if len(d.pending) == 0 {
-		d.pending = d.buf[:0]
-	}
-	d.pending = append(d.pending, b)
 }
 
-func (d *RTFReader) octet() (byte, bool) {
+// octet reads one; of a body that is over it is 0, and err says so.
+func (d *RTFReader) octet() byte {
+	if d.err != nil {
+		return 0
+	}
 	b, err := d.in.ReadByte()
 	if err != nil {
 		d.fail(err)
-		return 0, false
 	}
-	return b, true
+	return b
 }
 
 func (d *RTFReader) fail(err error) {
