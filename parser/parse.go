@@ -23,7 +23,7 @@ func Parse(r io.ReaderAt, size int64, lim Limits) (*Message, error) {
 
 // parse is Parse of a source whose window may be of any size: what comes of it is the same.
 func parse(src *source, lim Limits) (*Message, error) {
-	p := &parsing{lim: lim.withDefaults(), leaves: newLeafReader()}
+	p := &parsing{lim: lim.withDefaults()}
 	p.headerBudget = 4 * p.lim.HeaderBytes
 	p.decodeBudget = mostEncoded
 	m := &Message{}
@@ -53,7 +53,6 @@ func parse(src *source, lim Limits) (*Message, error) {
 type parsing struct {
 	lim          Limits
 	top          *Message
-	leaves       *leafReader
 	buffer       []byte // see scratch
 	parts        int
 	headerBudget int       // octets of header that may still be kept
@@ -177,7 +176,7 @@ func (p *parsing) entity(s *scanner, e entity) delimiter {
 		part.Message = &Message{}
 		d := p.root(s, part.Message, part.ID, e.depth+1)
 		part.Length = max(0, d.end-part.Offset)
-		p.leaves.read(part)
+		readLeaf(part)
 		part.ContentID = contentID(part.Headers)
 		return d
 	}
@@ -245,7 +244,7 @@ func (p *parsing) leaf(s *scanner, part *Part) delimiter {
 
 // finishLeaf reads the fields that a leaf has and a container has not.
 func (p *parsing) finishLeaf(part *Part) {
-	p.leaves.read(part)
+	readLeaf(part)
 	part.ContentID = contentID(part.Headers)
 	if field, ok := first(part.Headers, "Content-Type"); ok {
 		if head, _ := cutMediaType(field.Raw); head != "" {
