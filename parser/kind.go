@@ -36,7 +36,7 @@ func judge(m *Message, nullReversePath bool) {
 	m.Bounce, m.Complaint = nil, nil
 	for _, step := range []func(*judgement) (string, []string){
 		(*judgement).report, (*judgement).aggregate, (*judgement).challenge, (*judgement).notice, (*judgement).junkReport,
-		(*judgement).receipt, (*judgement).declared, (*judgement).vacation, (*judgement).bulk,
+		(*judgement).receipt, (*judgement).answer, (*judgement).vacation, (*judgement).bulk,
 	} {
 		if m.Kind, m.KindReasons = step(&j); m.Kind != "" {
 			break
@@ -256,7 +256,7 @@ func (j *judgement) senderSigns() (reasons []string, points int) {
 	}
 	sign(j.returnedToSender(), 1, "part:returned-mail")
 	if points > 0 {
-		sign(s.autoSubmitted != "" && s.autoSubmitted != "no", 1, "auto-submitted:"+s.autoSubmitted)
+		sign(s.declared(), 1, "auto-submitted:"+s.autoSubmitted)
 	}
 	return reasons, points
 }
@@ -292,26 +292,29 @@ func (j *judgement) junkReport() (kind string, reasons []string) {
 	return KindComplaint, []string{"subject:complaint", "part:reported-mail"}
 }
 
-// declared takes the sender's program at its word.
-func (j *judgement) declared() (kind string, reasons []string) {
+// answer takes a program that says it answers at its word.
+func (j *judgement) answer() (kind string, reasons []string) {
 	s := &j.signals
 	switch {
 	case s.autoSubmitted == "auto-replied":
 		return KindAutoReply, []string{"auto-submitted:auto-replied"} // RFC 3834 section 5
 	case s.responder != "":
 		return KindAutoReply, []string{s.responder}
-	case s.autoSubmitted != "" && s.autoSubmitted != "no":
-		return KindAutomated, []string{"auto-submitted:" + s.autoSubmitted}
 	case s.precedence == "auto_reply":
 		return KindAutoReply, []string{"precedence:auto_reply"}
 	}
 	return "", nil
 }
 
-// bulk knows what goes to many, and what nobody reads the answers of.
+// declared reports whether a program says that it wrote the mail (RFC 3834 section 5).
+func (s *signals) declared() bool { return s.autoSubmitted != "" && s.autoSubmitted != "no" }
+
+// bulk knows what programs write, what goes to many, and what nobody reads the answers of.
 func (j *judgement) bulk() (kind string, reasons []string) {
 	s := &j.signals
 	switch {
+	case s.declared():
+		return KindAutomated, []string{"auto-submitted:" + s.autoSubmitted}
 	case len(s.lists) > 0:
 		return KindList, s.lists // RFC 2919, RFC 2369
 	case s.precedence == "list":

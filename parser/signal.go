@@ -19,6 +19,7 @@ type signals struct {
 	lists         []string // names of list fields
 	nullPath      bool     // Return-Path is null or a mail system's
 	tlsReport     bool     // TLS-Report-Domain (RFC 8460 section 5.3)
+	answers       bool     // In-Reply-To or References
 }
 
 // longestSignal is the length of the longest name that gather knows.
@@ -74,6 +75,8 @@ func (s *signals) note(name []byte, h *Header) {
 	case "return-path":
 		value := strings.ToLower(strings.Trim(h.Raw, " \t<>"))
 		s.nullPath = s.nullPath || value == "" || report.MailerDaemon(value)
+	case "in-reply-to", "references":
+		s.answers = true
 	case "tls-report-domain":
 		s.tlsReport = true
 	}

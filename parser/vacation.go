@@ -46,27 +46,52 @@ var challengeSubjects = []string{
 	"action required to deliver",
 }
 
-// vacation knows automatic replies by their Subject. That is weak evidence, since people write of holidays too: a second piece must
-// stand beside it.
+// absenceEnds are what Notes writes behind a name.
+var absenceEnds = []string{"is out of the office", "is out of office", "ist außer haus", "ist nicht im büro", "est absent", "está ausente", "è assente", "é ausente"}
+
+// vacation knows automatic replies by their Subject. That is weak evidence, since people write of holidays and programs of who
+// has them: a second piece must stand beside it. That a program wrote the mail is one only where it answers a mail, or where the
+// Subject has the form of an answer, with a colon.
 func (j *judgement) vacation() (kind string, reasons []string) {
-	if !beginsAny(j.m.Subject, absences) {
+	says, form := absent(j.m.Subject)
+	if !says {
 		return "", nil
 	}
 	var second string
 	s := &j.signals
+	form = form || s.answers
 	switch {
 	case j.nullPath:
 		second = "null-return-path"
-	case s.suppress:
+	case form && s.declared():
+		second = "auto-submitted:" + s.autoSubmitted
+	case form && s.suppress:
 		second = "x-auto-response-suppress"
-	case s.precedence == "bulk" || s.precedence == "junk":
+	case form && (s.precedence == "bulk" || s.precedence == "junk"):
 		second = "precedence:" + s.precedence
-	case j.m.Text != nil && sayAbsent(*j.m.Text):
+	case !s.declared() && j.m.Text != nil && sayAbsent(*j.m.Text):
 		second = "text:absence"
 	default:
 		return "", nil
 	}
 	return KindAutoReply, []string{"subject:absence", second}
+}
+
+// absent reports whether a Subject speaks of an absence, and whether soon behind that comes the colon with which programs put
+// the Subject that they answer.
+func absent(subject string) (says, form bool) {
+	subject = subjectBegin(subject)
+	for _, w := range absences {
+		if rest, ok := strings.CutPrefix(subject, w); ok {
+			return true, w[len(w)-1] == ':' || strings.ContainsAny(rest[:min(len(rest), 24)], ":：")
+		}
+	}
+	for _, w := range absenceEnds {
+		if strings.Contains(subject, w) {
+			return true, true
+		}
+	}
+	return false, false
 }
 
 // sayAbsent reports whether the beginning of a text speaks of absence.
@@ -83,13 +108,18 @@ func sayAbsent(text string) bool {
 
 // beginsAny reports whether a Subject begins with one of the words, in lower case, behind an opening bracket or quote.
 func beginsAny(subject string, words []string) bool {
-	subject = strings.ToLower(strings.TrimLeft(subject[:min(len(subject), 200)], " *[<\"'("))
+	subject = subjectBegin(subject)
 	for _, w := range words {
 		if strings.HasPrefix(subject, strings.TrimLeft(w, "[")) {
 			return true
 		}
 	}
 	return false
+}
+
+// subjectBegin is the beginning of a Subject in lower case.
+func subjectBegin(subject string) string {
+	return strings.ToLower(strings.TrimLeft(subject[:min(len(subject), 200)], " *[<\"'("))
 }
 
 // receipt knows the receipts that Outlook sends to Exchange in its own format (MS-OXTNEF): the message class is the first thing in it.
