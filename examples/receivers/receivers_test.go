@@ -30,6 +30,9 @@ func TestReceivers(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			if _, err := exec.LookPath(tt.runtime); err != nil {
+				if os.Getenv("CI") == "true" {
+					t.Fatalf("%s is not installed", tt.runtime)
+				}
 				t.Skipf("%s is not installed", tt.runtime)
 			}
 			testReceiver(t, tt.args(t))
