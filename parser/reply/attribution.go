@@ -1,17 +1,13 @@
 package reply
 
-import (
-	"strings"
-	"unicode"
-	"unicode/utf8"
-)
+import "strings"
 
 const (
-	mostWrapped     = 4   // lines that an attribution is wrapped over
-	longestWrapped  = 600 // octets of an attribution
-	mostNameWords   = 6   // in "Bob Smith wrote:"
-	beforeQuote     = 2   // empty lines between an attribution and its quote
-	longestIsoStart = len("2006-01-02")
+	mostWrapped    = 4   // lines that an attribution is wrapped over
+	longestWrapped = 600 // octets of an attribution
+	mostNameWords  = 6   // in "Bob Smith wrote:"
+	mostISOWords   = 12  // in "2006-05-01 10:00 GMT+02:00 Bob Smith"
+	beforeQuote    = 2   // empty lines between an attribution and its quote
 )
 
 // announcement is something that says that other people's words follow.
@@ -72,6 +68,7 @@ func (d *document) attributionEnding(i int) (announcement, bool) {
 		}
 		if quoteFollows || hasFigures(joined) || strings.HasPrefix(joined, "--") {
 			spans[n] = weigh(joined)
+			spans[n].alone = d.endsParagraph(i) && (from == 0 || d.endsParagraph(from-1))
 		}
 		n++
 	}
@@ -106,12 +103,17 @@ func mayEndAttribution(s string) bool {
 	if strings.HasSuffix(s, "：") {
 		return true
 	}
-	if startsISO(s) && strings.Contains(s, "GMT") {
+	if startsISO(s) && (strings.Contains(s, "GMT+") || strings.Contains(s, "GMT-")) {
 		return true
 	}
 	word := s[strings.LastIndexByte(s, ' ')+1:]
 	_, ok := attributionIndex.says[word]
 	return ok
+}
+
+// endsParagraph says whether line i is empty, or the last before an empty line or a quote.
+func (d *document) endsParagraph(i int) bool {
+	return !d.lines[i].plain() || i+1 == len(d.lines) || !d.lines[i+1].plain()
 }
 
 // quoteFollows says whether the next line that is not empty is a quote.
@@ -124,34 +126,22 @@ func (d *document) quoteFollows(i int) bool {
 	return false
 }
 
-// evidence is what a possible attribution is built from.
-type evidence struct {
-	opens   bool // begins with a word that opens one, or with a date
-	iso     bool // begins with a date like 2006-01-02
-	date    bool // has a year or a date in figures
-	clock   bool
-	address bool
-	bracket bool // the address is in angle brackets
-	says    bool // has a verb of saying
-	saysEnd bool // ends with it
-	colon   bool // ends with a colon
-	dashed  bool // dashes around it, as Notes and Zoho write it
-	words   int
-}
-
 // attributionRules are tried one after the other, each on the last line, the last two and so on.
 var attributionRules = []struct {
 	confidence float64
 	holds      func(e evidence, quoteFollows bool) bool
 }{
 	{0.95, func(e evidence, _ bool) bool { // On Monday, 1 May 2006, Bob <bob@example.com> wrote:
-		return e.opens && (e.date || e.clock) && (e.colon && (e.says || e.bracket && e.date) || e.saysEnd)
+		return e.opens && e.date && (e.colon && (e.says || e.bracket) || e.saysEnd)
 	}},
 	{0.9, func(e evidence, _ bool) bool { // 2006-05-01 10:00 GMT+02:00 Bob <bob@example.com>
-		return e.iso && (e.bracket || e.clock) && !e.colon && e.words <= 12
+		return e.iso && (e.bracket || e.zone) && !e.colon && e.alone && e.words <= mostISOWords
 	}},
 	{0.9, func(e evidence, quoteFollows bool) bool { // Bob <bob@example.com> wrote:
 		return e.saysEnd && e.address && (e.bracket || quoteFollows)
+	}},
+	{0.9, func(e evidence, _ bool) bool { // At 10:00, Bob wrote:
+		return e.opens && e.clock && (e.colon && e.says || e.saysEnd)
 	}},
 	{0.9, func(e evidence, _ bool) bool { // -----Bob/ACME wrote: -----
 		return e.saysEnd && e.dashed
@@ -160,7 +150,7 @@ var attributionRules = []struct {
 		return e.colon && e.bracket && e.date && e.clock
 	}},
 	{0.85, func(e evidence, quoteFollows bool) bool {
-		return quoteFollows && e.colon && e.address && (e.date || e.clock)
+		return quoteFollows && e.colon && e.address && (e.date || e.clock || e.opens && e.bracket)
 	}},
 	{0.85, func(e evidence, quoteFollows bool) bool { // Bob wrote:
 		return quoteFollows && e.saysEnd && (e.words <= mostNameWords || e.opens)
@@ -168,171 +158,4 @@ var attributionRules = []struct {
 	{0.8, func(e evidence, quoteFollows bool) bool { // On Monday skrev Bob:
 		return quoteFollows && e.colon && e.says && e.opens
 	}},
-}
-
-// weigh collects the evidence of a possible attribution.
-func weigh(s string) evidence {
-	var e evidence
-	s = strings.ToLower(trim(s))
-	if strings.HasPrefix(s, "--") && strings.HasSuffix(s, "--") {
-		s, e.dashed = trim(strings.Trim(s, "-")), true
-	}
-	body := trimColon(s)
-	e.colon = body != strings.TrimRight(s, " -")
-	e.iso = startsISO(s)
-	e.date, e.clock = dateIn(s)
-	e.address, e.bracket = addressIn(s)
-	e.opens = e.iso || startsDigit(s) || attributionIndex.opens.begin(s) || hasPrefixOf(s, attributionIndex.opensGlued)
-	for rest := body; rest != ""; {
-		word := rest
-		if i := strings.IndexByte(rest, ' '); i >= 0 {
-			word, rest = rest[:i], rest[i+1:]
-		} else {
-			rest = ""
-		}
-		e.words++
-		end := len(body) - len(rest)
-		if rest != "" {
-			end--
-		}
-		if says(body[:end], trimStops(word)) {
-			e.says, e.saysEnd = true, rest == ""
-		}
-	}
-	if !e.says && containsAny(body, attributionIndex.saysGlued) {
-		e.says = true
-		for _, phrase := range attributionIndex.saysGlued {
-			e.saysEnd = e.saysEnd || strings.HasSuffix(body, phrase)
-		}
-	}
-	if strings.HasSuffix(body, ">wrote") {
-		e.says, e.saysEnd = true, true
-	}
-	return e
-}
-
-// says says whether the text before, which ends with word, ends with a verb of saying.
-func says(before, word string) bool {
-	for _, phrase := range attributionIndex.says[word] {
-		if strings.HasSuffix(trimStops(before), phrase) {
-			return true
-		}
-	}
-	return false
-}
-
-// trimStops removes the stops behind a word.
-func trimStops(s string) string {
-	for s != "" {
-		switch s[len(s)-1] {
-		case ',', '.', ':', ';', '"':
-			s = s[:len(s)-1]
-		default:
-			return s
-		}
-	}
-	return s
-}
-
-// trimColon removes colons, and the dashes and spaces around them, from the end.
-func trimColon(s string) string {
-	for {
-		switch rest := strings.TrimSuffix(s, "："); {
-		case rest != s:
-			s = rest
-		case s != "" && (s[len(s)-1] == ':' || s[len(s)-1] == ' ' || s[len(s)-1] == '-'):
-			s = s[:len(s)-1]
-		default:
-			return trim(s)
-		}
-	}
-}
-
-func startsDigit(s string) bool {
-	r, _ := utf8.DecodeRuneInString(s)
-	return unicode.IsDigit(r)
-}
-
-// startsISO tells a date with the year first: 2006-01-02, 2006/1/2.
-func startsISO(s string) bool {
-	const year = len("2006")
-	if len(s) < longestIsoStart || s[0] != '1' && s[0] != '2' {
-		return false
-	}
-	for i := range year {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return (s[year] == '-' || s[year] == '/') && s[year+1] >= '0' && s[year+1] <= '9'
-}
-
-// addressIn looks for a mail address, and for one in brackets: <bob@example.com>, [mailto:bob@example.com].
-func addressIn(s string) (found, bracket bool) {
-	for from := 0; ; {
-		at := strings.IndexByte(s[from:], '@')
-		if at < 0 {
-			return found, bracket
-		}
-		at += from
-		start := strings.LastIndexByte(s[from:at], ' ') + 1 + from
-		from = at + 1
-		if start == at || from == len(s) || s[from] == ' ' {
-			continue
-		}
-		found = true
-		bracket = bracket || strings.ContainsAny(s[start:at], "<([") || strings.Contains(s[start:at], "&lt;") ||
-			start >= 2 && strings.ContainsAny(s[start-2:start-1], "<([") // a line was broken behind the bracket
-	}
-}
-
-// dateIn looks for a year or a date in figures, and for a time of day.
-func dateIn(s string) (date, clock bool) {
-	var previous struct {
-		digits int
-		sep    rune
-	}
-	groups := 0 // figures joined by . / - so far
-	for i := 0; i < len(s); {
-		r, size := utf8.DecodeRuneInString(s[i:])
-		if !unicode.IsDigit(r) {
-			i += size
-			previous.sep = r
-			if !strings.ContainsRune("./-:", r) {
-				groups, previous.digits = 0, 0
-			}
-			continue
-		}
-		digits, lead := 0, r
-		for i < len(s) {
-			if r, size = utf8.DecodeRuneInString(s[i:]); !unicode.IsDigit(r) {
-				break
-			}
-			digits++
-			i += size
-		}
-		groups++
-		switch {
-		case digits == 4 && isYearLead(lead):
-			date = true
-		case groups == 3 && previous.sep != ':':
-			date = true
-		case digits == 2 && previous.digits > 0 && previous.digits <= 2 && (previous.sep == ':' || previous.sep == '.'):
-			clock = true
-		}
-		previous.digits = digits
-	}
-	return date, clock || strings.Contains(s, "時") || strings.Contains(s, "点") || strings.Contains(s, "시")
-}
-
-// isYearLead takes the first figure of the years that mail has had, also as Persians and Thais count them.
-func isYearLead(r rune) bool {
-	const figures = 10
-	for zero := range unicode.Digit.R16 {
-		lo := rune(unicode.Digit.R16[zero].Lo)
-		if r >= lo && r < lo+figures {
-			return r == lo+1 || r == lo+2
-		}
-	}
-	return false
 }

@@ -12,7 +12,7 @@ var attributionWords = []struct {
 	says     []string
 }{
 	{"English", []string{"on", "at", "mon", "tue", "wed", "thu", "fri", "sat", "sun", "monday", "tuesday", "wednesday", "thursday",
-		"friday", "saturday", "sunday", "in a message dated", "quoting"}, []string{"wrote", "writes", "said"}},
+		"friday", "saturday", "sunday", "in a message dated", "quoting"}, []string{"wrote", "writes"}},
 	{"German", []string{"am", "mo", "di", "mi", "do", "fr", "sa", "so", "montag", "dienstag", "mittwoch", "donnerstag", "freitag",
 		"samstag", "sonntag", "zitat von"}, []string{"schrieb", "schrieb am", "geschrieben", "hat geschrieben", "schreibt"}},
 	{"French", []string{"le", "lun", "mar", "mer", "jeu", "ven", "sam", "dim", "en date de", "dans le courriel du"},

@@ -100,14 +100,14 @@ func (d *document) withHeader(a announcement) announcement {
 	return a
 }
 
-// upTo takes rules above a header block, and a marker without dashes, to the block.
+// upTo takes to a header block or a quote what is drawn above it.
 func (d *document) upTo(i int) int {
 	for at := i - 1; at >= 0 && at >= i-nearHeader; at-- {
 		l := &d.lines[at]
 		if l.quoted || l.is != own {
 			break
 		}
-		if l.text != "" && isRule(l.text) {
+		if l.text != "" && (isRule(l.text) || isFramed(l.text)) {
 			i = at
 		}
 	}

@@ -130,3 +130,9 @@ func isRule(s string) bool {
 	}
 	return true
 }
+
+// isFramed tells a few words between dashes; above a header block they say "Original Message" in some language.
+func isFramed(s string) bool {
+	const longest = 80
+	return len(s) <= longest && strings.HasPrefix(s, "--") && strings.HasSuffix(s, "--")
+}

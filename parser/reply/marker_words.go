@@ -8,7 +8,7 @@ var markerWords = []struct {
 	forward  []string // above a forwarded one
 	above    []string // written by help desks: what stands above this line will be read
 }{
-	{"English", []string{"original message", "original appointment", "original mail", "reply message", "original", "original e-mail", "original email",
+	{"English", []string{"original message", "replied message", "original appointment", "original mail", "reply message", "original", "original e-mail", "original email",
 		"reply separator", "in reply to", "previous message", "message history"},
 		[]string{"forwarded message", "begin forwarded message", "forwarded by", "forwarded mail", "forwarded email", "forward message", "forward message follows",
 			"forwarded letter", "start of forwarded message"},
@@ -19,7 +19,7 @@ var markerWords = []struct {
 		[]string{"weitergeleitete nachricht", "anfang der weitergeleiteten nachricht", "weitergeleitet von", "weitergeleitete mail", "weiterleitung"},
 		[]string{"bitte antworten sie oberhalb dieser zeile", "antworten sie oberhalb dieser zeile", "bitte oberhalb dieser zeile antworten",
 			"bitte geben sie ihre antwort oberhalb dieser zeile ein"}},
-	{"French", []string{"message d'origine", "message original", "message d’origine", "message initial", "courriel original", "e-mail d’origine", "e-mail d'origine"},
+	{"French", []string{"message d'origine", "message original", "mail original", "message d’origine", "message initial", "courriel original", "e-mail d’origine", "e-mail d'origine"},
 		[]string{"message transféré", "début du message réexpédié", "message réexpédié", "début du message transféré", "courriel transféré", "transféré par"},
 		[]string{"répondez au-dessus de cette ligne", "répondre au-dessus de cette ligne", "veuillez répondre au-dessus de cette ligne",
 			"veuillez saisir votre réponse au-dessus de cette ligne", "écrivez au-dessus de cette ligne"}},

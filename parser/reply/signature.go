@@ -15,6 +15,8 @@ const (
 	mostSearched  = 60  // lines from the end that are searched for a delimiter
 )
 
+const pgpSignature = "-----BEGIN PGP SIGNATURE-----"
+
 var sentFromIndex = indexSentFrom()
 
 // sentFromIndexed has the beginnings by their first letter.
@@ -127,6 +129,9 @@ func (d *document) signatureStart(end int) (start int, confidence float64) {
 		}
 		if l.text == "" {
 			continue
+		}
+		if l.text == pgpSignature { // RFC 9580 section 6.2
+			return i, 0.95
 		}
 		if !isRule(l.text) && l.text != "—" && l.text != "–" {
 			lines++

@@ -273,6 +273,20 @@ var mails = []struct {
 		"The prices:\n\nZone     Buy     Sell\n------   -----   -----\nOne      2.2930  1.8650\nTwo      2.3285  1.9000\n", "r",
 	},
 	{
+		"A log is no attribution",
+		"It failed twice:\n\n2023-05-01 10:00:00 GMT+02:00 started\n2023-05-01 10:00:01 GMT+02:00 to <bob@example.com>\n2023-05-01 10:00:02 stopped\n\nWhy?\n",
+		"It failed twice:\n\n2023-05-01 10:00:00 GMT+02:00 started\n2023-05-01 10:00:01 GMT+02:00 to <bob@example.com>\n2023-05-01 10:00:02 stopped\n\nWhy?\n", "r",
+	},
+	{
+		"What somebody said is no attribution",
+		"Hello,\n\nOn 1 May 2023 your colleague said:\n\nwe will refund you.\n\nWhen?\n",
+		"Hello,\n\nOn 1 May 2023 your colleague said:\n\nwe will refund you.\n\nWhen?\n", "r",
+	},
+	{
+		"Signed with PGP",
+		"Yes.\n\n-----BEGIN PGP SIGNATURE-----\n\niQEzBAEBCAAdFiEE\n=abcd\n-----END PGP SIGNATURE-----\n", "Yes.", "rs",
+	},
+	{
 		"A journey is no header block",
 		"Please book:\n\nFrom: Paris\nTo: Rome\nDate: 1 May\n\nThanks\n",
 		"Please book:\n\nFrom: Paris\nTo: Rome\nDate: 1 May\n\nThanks\n", "r",
@@ -322,7 +336,7 @@ func TestSplit(t *testing.T) {
 // Where a rule is not sure it keeps the text, and says so.
 func TestSplitDoubts(t *testing.T) {
 	const high = 0.8
-	doubtful := []string{"An address is no signature", "Thunderbird, answers between the lines", "Nothing but a phone"}
+	doubtful := []string{"An address is no signature", "A log is no attribution", "Thunderbird, answers between the lines", "Nothing but a phone"}
 	for _, m := range mails {
 		if c := reply.Split(m.text).Confidence; (c < high) != slices.Contains(doubtful, m.name) {
 			t.Errorf("%s: confidence %v", m.name, c)
