@@ -144,8 +144,21 @@ func TestCutHTMLIsLinear(t *testing.T) {
 			t.Errorf("%q: nothing was cut", piece)
 		}
 	}
-	if _, ok := reply.CutHTML("<p>Yes</p><blockquote>" + strings.Repeat("no ", 1<<20) + "</blockquote>"); ok {
-		t.Error("a document over the limit was cut")
+}
+
+func TestCutHTMLLimits(t *testing.T) {
+	const page = "<p>Yes</p><blockquote>%no</blockquote>"
+	for name, filling := range map[string]string{
+		"size":   strings.Repeat("no ", 1<<20),
+		"tokens": strings.Repeat("<i></i>", 60_000),
+		"depth":  strings.Repeat("<i>", 600),
+	} {
+		if _, ok := reply.CutHTML(strings.Replace(page, "%", filling, 1)); ok {
+			t.Errorf("%s: a document over the limit was cut", name)
+		}
+		if _, ok := reply.CutHTML(strings.Replace(page, "%", filling[:len(filling)/7/7*7], 1)); !ok {
+			t.Errorf("%s: a document within the limit was not cut", name)
+		}
 	}
 }
 

@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	mostHTML  = 1 << 20 // octets of a document that is cut
-	mostDepth = 500     // open elements
+	mostHTML   = 1 << 20 // octets of a document that is cut
+	mostDepth  = 500     // open elements
+	mostTokens = 100_000
 )
 
 // token is a piece of an HTML document, and what a reader sees of it.
@@ -76,7 +77,7 @@ func readPage(source string) *page {
 			break
 		}
 		p.tokens = append(p.tokens, token{start: int32(start), end: int32(at), line: int32(len(p.doc.lines))})
-		if !p.read(z, kind) || len(p.doc.lines) > mostLines {
+		if !p.read(z, kind) || len(p.doc.lines) > mostLines || len(p.tokens) > mostTokens {
 			return nil
 		}
 	}

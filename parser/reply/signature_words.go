@@ -60,7 +60,7 @@ var apologies = []string{"excuse", "typo", "brevity", "forgive", "pardon", "spel
 
 // devices are words of which a signature of a phone or a program has at least one. Those of three letters stand alone.
 var devices = []string{
-	"iphone", "ipad", "ipod", "ios", "android", "blackberry", "blackberr", "galaxy", "samsung", "huawei", "xiaomi", "redmi", "nokia", "lumia", "xperia",
+	"iphon", "ipad", "ipod", "ios", "android", "blackberry", "blackberr", "galaxy", "samsung", "huawei", "xiaomi", "redmi", "nokia", "lumia", "xperia",
 	"motorola", "oneplus", "pixel", "htc", "honor", "oppo", "vivo", "palm", "treo", "windows phone", "windows mobile", "windows mail", "windows 10",
 	"windows 11", "surface", "smartphone", "smart phone", "mobile phone", "mobile device", "mobile", "cell phone", "handheld", "wireless", "tablet",
 	"outlook", "yahoo", "mail.ru", "yandex", "gmail", "proton", "aol", "gmx", "web.de", "k-9", "k9", "thunderbird", "sparrow", "mailbox", "airmail", "spark",
