@@ -97,6 +97,24 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
+// FuzzText reads any octets as a text in any charset, flowed and not.
+func FuzzText(f *testing.F) {
+	for _, s := range []string{"+AGE-", "\x1b$)C\x0e0!\x0f", "~{VPND~}", "\xff\xfea\x00", "> a \r\n> b\r\n-- \r\n", "a\x80",
+		"\xcf\xf0\xe8\xe2\xe5\xf2 \xea\xe0\xea \xe4\xe5\xeb\xe0 \xcd\xe0\xef\xe8\xf8\xe8 \xec\xed\xe5 \xef\xe8\xf1\xfc\xec\xee"} {
+		f.Add(uint8(0), []byte(s))
+	}
+	charsets := []string{"", "us-ascii", "utf-8", "utf-7", "utf-16", "utf-32", "iso-2022-kr", "iso-2022-jp", "hz-gb-2312", "gb18030", "big5",
+		"shift_jis", "x-user-defined", "iso-8859-8-i", "x-nobody"}
+	f.Fuzz(func(t *testing.T, which uint8, body []byte) {
+		head := "Content-Type: text/plain; format=flowed; charset=" + charsets[int(which)%len(charsets)] + "\r\n\r\n"
+		m := checkMessage(t, "fuzz", append([]byte(head), body...))
+		checkWindows(t, "fuzz", append([]byte(head), body...), parser.Limits{})
+		if len(deref(m.Text)) > 3*len(body)+1 {
+			t.Errorf("%d octets of text from %d", len(deref(m.Text)), len(body))
+		}
+	})
+}
+
 // FuzzLimits: whatever the limits, the promises hold.
 func FuzzLimits(f *testing.F) {
 	f.Add([]byte(nest(4, true)), 2, 3, 60, 2, 3)

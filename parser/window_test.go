@@ -68,6 +68,8 @@ func TestWindowEdge(t *testing.T) {
 		"a line lost its indent":       "X-A: a\r\nlost words\r\nContent-Language: en\r\n\r\nbody",
 		"a long name follows":          "X-A: a\r\nlost words\r\nX-" + strings.Repeat("b", 80) + ": c\r\n\r\nbody",
 		"a delimiter with much behind": multipart + "--b" + strings.Repeat(" ", 400) + "\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\n",
+		"words behind a delimiter":     multipart + "--b some words\r\n\r\none\r\n--b-- and more\r\nepilogue\r\n",
+		"a field with a broken name":   "X-A b: c\r\n d\r\nX-A/b <c>: d\r\n e\r\nSubject: s\r\n\r\nbody",
 		"a header too long":            strings.Repeat("X-A: a\r\n", 40_000) + "\r\nbody",
 	} {
 		t.Run(name, func(t *testing.T) { checkWindows(t, name, []byte(mail), parser.Limits{}) })

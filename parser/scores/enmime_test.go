@@ -35,7 +35,7 @@ func TestEnmime(t *testing.T) {
 	}
 	c := newTruth(t, "enmime", field("structure", 653, 275), field("types", 640, 267), field("names", 640, 267), field("bodies", 640, 267))
 	root := folder(t, "mime")
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".eml" && filepath.Ext(path) != ".msg" {
 			return err
 		}
