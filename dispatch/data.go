@@ -58,6 +58,7 @@ func contentOf(msg *parser.Message, found []attachment, version string) *EventDa
 		TextFromHTML: msg.TextFromHTML,
 		Reply:        replyOf(msg),
 		Attachments:  make([]Attachment, len(msg.Attachments)),
+		Unscanned:    []Unscanned{},
 		Calendar:     calendarOf(msg.Calendar),
 		Bounce:       bounceOf(msg.Bounce),
 		Complaint:    complaintOf(msg.Complaint),
@@ -126,6 +127,7 @@ func address(data *EventData, mail *storage.Mail, endpoint string) {
 		data.Envelope.TLS = &TLS{Version: t.Version, CipherSuite: t.CipherSuite, ServerName: t.ServerName}
 	}
 	data.Recipients, data.Envelope.RcptTo = recipients(env.Recipients, endpoint)
+	data.Spam, data.Virus, data.Unscanned = scanned(env.ScanResults)
 	data.Bounce = withVERP(data.Bounce, env.Recipients, endpoint)
 }
 

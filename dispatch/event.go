@@ -57,6 +57,8 @@ type EventData struct {
 	Spam *Spam `json:"spam"`
 	// Virus is the verdict of a virus scanner; null when none was asked.
 	Virus *Virus `json:"virus"`
+	// Unscanned names the scanners that were to look at the mail and gave no verdict, and why; Spam or Virus is then null.
+	Unscanned []Unscanned `json:"unscanned"`
 
 	// MessageID is the Message-ID field without angle brackets; null if absent.
 	MessageID *string `json:"message_id"`

@@ -60,7 +60,7 @@ type IPRev struct {
 type Spam struct {
 	Engine   string       `json:"engine"`
 	Score    float64      `json:"score"`
-	Required float64      `json:"required"` // the score from which IsSpam is true
+	Required float64      `json:"required"` // the engine's own limit, for rspamd that of its reject; or the operator's, from which on IsSpam is true
 	IsSpam   bool         `json:"is_spam"`
 	Action   string       `json:"action"` // in the engine's words
 	Symbols  []SpamSymbol `json:"symbols"`
@@ -69,7 +69,7 @@ type Spam struct {
 // SpamSymbol is one rule that fired.
 type SpamSymbol struct {
 	Name  string  `json:"name"`
-	Score float64 `json:"score"`
+	Score float64 `json:"score"` // 0 where the engine does not tell (SpamAssassin)
 }
 
 // Virus is the verdict of a virus scanner.
@@ -77,4 +77,11 @@ type Virus struct {
 	Engine    string  `json:"engine"`
 	Infected  bool    `json:"infected"`
 	Signature *string `json:"signature"` // what was found
+}
+
+// Unscanned is a scanner that gave no verdict on the mail.
+type Unscanned struct {
+	Engine string `json:"engine"` // rspamd, spamassassin or clamav
+	// Reason is too_large, timeout, busy, unavailable or error. Take an unknown word for error.
+	Reason string `json:"reason"`
 }

@@ -78,6 +78,7 @@ var cuts = []struct {
 	{"text", cutText},
 	{"headers", cutHeaders},
 	{"calendar", func(d *EventData, _ int) bool { return drop(&d.Calendar) }},
+	{"spam.symbols", func(d *EventData, _ int) bool { return d.Spam != nil && drop(&d.Spam.Symbols) }},
 	{"references", func(d *EventData, _ int) bool { return drop(&d.References) }},
 	{"in_reply_to", func(d *EventData, _ int) bool { return drop(&d.InReplyTo) }},
 	{"bcc", func(d *EventData, _ int) bool { return drop(&d.Bcc) }},

@@ -30,6 +30,11 @@ type Config struct {
 	// may take the time that a slow hash takes, must take as long for a user that does not exist, must bound how many
 	// run at once by itself, and must be safe for concurrent use. Required by listeners of the kind Submission.
 	Authenticate func(ctx context.Context, user, password string) (bool, error)
+	// Scan, when not nil, has scanners look at a message before it is accepted. The body is as received and must not be
+	// kept. nil results mean that nobody was asked. A [*Rejection] as error refuses the message, with the results beside it;
+	// any other error is trouble of ours, and the peer hears 451 4.3.0. It must return when ctx ends and be safe for
+	// concurrent use.
+	Scan func(ctx context.Context, env *Envelope, body Body) (*ScanResults, error)
 	// TLS is what listeners of the modes TLSStartTLS and TLSImplicit need; nil where there are none.
 	TLS *tls.Config
 

@@ -20,6 +20,9 @@ type Envelope struct {
 	Listener    string      `json:"listener"`     // name of the listener, for example "mx"
 	LMTP        bool        `json:"lmtp"`         // it speaks LMTP: RemoteIP is that of the mail server in front of us
 	ReceivedAt  time.Time   `json:"received_at"`  // when the last octet of the data was read, UTC
+
+	// ScanResults says what scanners made of the message; nil where none was asked.
+	ScanResults *ScanResults `json:"scan_results,omitempty"`
 }
 
 // RemoteAddress is RemoteIP as text; empty where the message came through a unix socket.

@@ -46,6 +46,7 @@ func (c *conn) logAccepted(env *Envelope, ids []string, size int64, took time.Du
 		slog.Int64("size", size),
 		slog.Int("recipients", len(env.Recipients)),
 		slog.Duration("duration", took))
+	attrs = append(attrs, env.ScanResults.attrs(c.tx.scanned)...)
 	if c.srv.cfg.LogAddresses {
 		paths := make([]string, len(env.Recipients))
 		for i := range env.Recipients {
@@ -62,6 +63,7 @@ func (c *conn) logRefused(r *refusal, cause []error) {
 	c.srv.metrics.refused.WithLabelValues(r.reason).Inc()
 	level, suppressed := slog.LevelInfo, 0
 	attrs := []slog.Attr{slog.String("reason", r.reason), slog.Int("code", r.Code), slog.String("reply", r.Error())}
+	attrs = append(attrs, r.found...)
 	for _, err := range cause {
 		if err != nil {
 			attrs = append(attrs, slog.Any("error", err))

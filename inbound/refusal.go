@@ -1,5 +1,7 @@
 package inbound
 
+import "log/slog"
+
 // A refusal is a reply of ours with what follows from it.
 type refusal struct {
 	*Reply
@@ -7,6 +9,8 @@ type refusal struct {
 	reason string
 	// budget is what the refusal counts against.
 	budget budget
+	// found is what the log shall know beyond the reply.
+	found []slog.Attr
 }
 
 // budget names a counter of a connection that ends it when it is used up.
@@ -41,13 +45,16 @@ const (
 	reasonAborted     = "aborted" // the peer went away inside the data
 	reasonProxy       = "proxy"   // no PROXY header, or not from a proxy of ours
 	reasonAuth        = "auth"
+	reasonSpam        = string(RejectSpam)
+	reasonVirus       = string(RejectVirus)
+	reasonUnscanned   = string(RejectUnscanned)
 )
 
 var reasons = []string{
 	reasonSyntax, reasonSequence, reasonUnsupported, reasonRecipient, reasonRecipients, reasonSize, reasonLine,
 	reasonLineEnds, reasonLoop, reasonPolicy, reasonDiskFull, reasonStorage, reasonTimeout, reasonBudget,
 	reasonConnections, reasonTLS, reasonShutdown, reasonPanic, reasonAborted, reasonProxy,
-	reasonAuth,
+	reasonAuth, reasonSpam, reasonVirus, reasonUnscanned,
 }
 
 func refuse(code int, class, subject, detail int, text, reason string, b budget) *refusal {

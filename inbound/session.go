@@ -18,6 +18,7 @@ type transaction struct {
 	recipients []Recipient
 	limit      int64             // octets that every recipient takes; 0 while there is none
 	commands   []int             // for each successful RCPT its recipient: LMTP answers each
+	scanned    time.Duration     // how long the scanners took
 	verdicts   map[string]*Reply // LMTP: how the recipients of an account fared; an account without one as all
 	content    *content          // of BDAT, from the first chunk on
 }
@@ -121,6 +122,9 @@ func (s session) accept(message *content) error {
 	s.srv.cfg.Step("data-read")
 	if ids := s.unproven.take(); ids != nil {
 		s.srv.cfg.Spool.Acknowledged(ids) // the content came in answer to a 354 behind that 250
+	}
+	if refusal, err := s.scan(env, message); refusal != nil {
+		return s.answer(refusal, err)
 	}
 	if s.listener.Kind == LMTP {
 		return s.acceptEach(env, message)

@@ -20,6 +20,7 @@ import (
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
 	"github.com/letterhook/letterhook/dispatch"
 	"github.com/letterhook/letterhook/inbound"
+	"github.com/letterhook/letterhook/inbound/scan"
 	"github.com/letterhook/letterhook/storage"
 )
 
@@ -38,6 +39,7 @@ type server struct {
 	links      *storage.Links
 	smtp       *inbound.Server
 	dispatcher *dispatch.Dispatcher
+	scanners   *scan.Scanners
 
 	directory atomic.Pointer[storage.Directory]
 	identity  atomic.Pointer[tls.Config] // nil: no certificate
@@ -85,6 +87,9 @@ func openServer(ctx context.Context, o serverOptions) (_ *server, err error) {
 		return nil, err
 	}
 	if err := s.wireDelivery(); err != nil {
+		return nil, err
+	}
+	if err := s.wireScanners(); err != nil {
 		return nil, err
 	}
 	if err := s.wireSMTP(); err != nil {
@@ -200,6 +205,7 @@ func (s *server) wireSMTP() error {
 		MaxConnectionsPerIP:  c.MaxConnectionsPerIP,
 		RefuseBareLineEnds:   c.RefuseBareLineEnds,
 		DiskFull:             s.store.DiskFull,
+		Scan:                 s.scanners.Scan,
 		LogAddresses:         c.LogAddresses,
 		Log:                  s.log,
 		Registerer:           s.registry,

@@ -59,11 +59,24 @@ type Config struct {
 	Registerer prometheus.Registerer
 }
 
+// Default gives the options of the scanner of that name, without an address.
+func Default(name string) Options {
+	o := Options{Timeout: 20 * time.Second, MaxSize: 10 << 20, Concurrency: 16, OnError: Accept, OnFound: Mark}
+	switch name {
+	case SpamAssassin:
+		o.MaxSize = 512 << 10
+	case ClamAV:
+		o.Timeout, o.MaxSize, o.OnError, o.OnFound = time.Minute, 25<<20, Defer, Reject
+	}
+	return o
+}
+
 // withDefaults fills in what is zero and reports what cannot be meant.
-func (o Options) withDefaults(name string, defaults Options) (Options, error) {
+func (o Options) withDefaults(name string) (Options, error) {
+	defaults := Default(name)
 	o.Timeout = cmp.Or(o.Timeout, defaults.Timeout)
 	o.MaxSize = cmp.Or(o.MaxSize, defaults.MaxSize)
-	o.Concurrency = cmp.Or(o.Concurrency, 16)
+	o.Concurrency = cmp.Or(o.Concurrency, defaults.Concurrency)
 	o.OnError = cmp.Or(o.OnError, defaults.OnError)
 	o.OnFound = cmp.Or(o.OnFound, defaults.OnFound)
 	var faults []error

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/letterhook/letterhook/inbound"
 )
@@ -30,29 +29,24 @@ func New(cfg Config) (*Scanners, error) {
 	if cfg.Rspamd != nil && cfg.SpamAssassin != nil {
 		faults = append(faults, errors.New("scan: one of rspamd and SpamAssassin"))
 	}
-	for _, declared := range []struct {
-		name     string
-		options  *Options
-		defaults Options
-	}{
-		{Rspamd, cfg.Rspamd, Options{Timeout: 20 * time.Second, MaxSize: 10 << 20, OnError: Accept, OnFound: Mark}},
-		{SpamAssassin, cfg.SpamAssassin, Options{Timeout: 20 * time.Second, MaxSize: 512 << 10, OnError: Accept, OnFound: Mark}},
-		{ClamAV, cfg.ClamAV, Options{Timeout: time.Minute, MaxSize: 25 << 20, OnError: Defer, OnFound: Reject}},
-	} {
-		if declared.options == nil {
-			continue
+	add := func(name string, declared *Options) {
+		if declared == nil {
+			return
 		}
-		options, err := declared.options.withDefaults(declared.name, declared.defaults)
+		options, err := declared.withDefaults(name)
 		if err != nil {
 			faults = append(faults, err)
-			continue
+			return
 		}
 		s.all = append(s.all, &scanner{
-			name: declared.name, options: options, ask: engine(declared.name, options, cfg.Hostname),
+			name: name, options: options, ask: engine(name, options, cfg.Hostname),
 			turns: make(chan struct{}, options.Concurrency), metrics: metrics, log: cfg.Log,
 		})
-		metrics.present(declared.name)
+		metrics.present(name)
 	}
+	add(Rspamd, cfg.Rspamd)
+	add(SpamAssassin, cfg.SpamAssassin)
+	add(ClamAV, cfg.ClamAV)
 	return s, errors.Join(faults...)
 }
 

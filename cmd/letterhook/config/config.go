@@ -23,6 +23,7 @@ type Config struct {
 	HTTP      HTTP       `yaml:"http"`
 	Storage   Storage    `yaml:"storage"`
 	Delivery  Delivery   `yaml:"delivery"`
+	Scanners  Scanners   `yaml:"scanners"`
 	Log       Log        `yaml:"log"`
 	Users     []User     `yaml:"users"`    // who may log in
 	Accounts  []Account  `yaml:"accounts"` // left out: one account called "default"

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding"
 	"fmt"
+	"math"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -191,6 +192,12 @@ func setScalar(v reflect.Value, text string) error {
 			return fmt.Errorf("must be a whole number, not %q", text)
 		}
 		v.SetInt(int64(n))
+	case reflect.Float64:
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
+			return fmt.Errorf("must be a number, not %q", text)
+		}
+		v.SetFloat(n)
 	default:
 		return fmt.Errorf("cannot be set by a single value")
 	}

@@ -58,6 +58,7 @@ func Default() *Config {
 			MaxBody:       256_000,
 			DrainTimeout:  20 * Duration(time.Second),
 		},
-		Log: Log{Format: "text", Level: "info"},
+		Scanners: defaultScanners(),
+		Log:      Log{Format: "text", Level: "info"},
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/letterhook/letterhook/dispatch"
+	"github.com/letterhook/letterhook/inbound/scan"
 )
 
 const testSecret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
@@ -150,7 +151,7 @@ func TestExampleStatesDefaults(t *testing.T) {
 	c.SMTP.Listeners = nil
 	c.Storage.S3, c.Storage.LinkKeyFiles = d.Storage.S3, nil
 	c.Delivery.AllowNetworks = nil
-	for _, pair := range [][2]any{{c.SMTP, d.SMTP}, {c.Storage, d.Storage}, {c.Delivery, d.Delivery}, {c.Log, d.Log}, {c.HTTP.Private, d.HTTP.Private}, {c.TLS.MinVersion, d.TLS.MinVersion}} {
+	for _, pair := range [][2]any{{c.SMTP, d.SMTP}, {c.Storage, d.Storage}, {c.Delivery, d.Delivery}, {c.Scanners, d.Scanners}, {c.Log, d.Log}, {c.HTTP.Private, d.HTTP.Private}, {c.TLS.MinVersion, d.TLS.MinVersion}} {
 		if diff := cmp.Diff(pair[1], pair[0], cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("the example differs from the default (-default +example):\n%s", diff)
 		}
@@ -320,5 +321,44 @@ func TestSecretKeyFile(t *testing.T) {
 	absent := strings.ReplaceAll(text, "FILE", "/none")
 	if _, err := LoadStorage(writeFile(t, "letterhook.yaml", []byte(absent)), nil); err == nil {
 		t.Error("a key file that is missing passes")
+	}
+}
+
+// TestScanners holds that what the file says of scanners is what they are asked with.
+func TestScanners(t *testing.T) {
+	none, err := Load(writeFile(t, "letterhook.yaml", []byte(minimal)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(scan.Config{Hostname: "mx.example.com"}, none.Scan()); diff != "" {
+		t.Errorf("by default (-want +got):\n%s", diff)
+	}
+	text := minimal + `
+scanners:
+  rspamd: {address: "127.0.0.1:11333", timeout: 3s, max_size: 1MiB, concurrency: 2, on_error: defer, on_spam: follow, spam_score: 7.5}
+  clamav: {max_size: 1MiB, on_virus: defer}
+`
+	c, err := Load(writeFile(t, "letterhook.yaml", []byte(text)), []string{"LETTERHOOK_SCANNERS_CLAMAV_ADDRESS=/run/clamd.ctl"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := scan.Config{
+		Hostname: "mx.example.com",
+		Rspamd: &scan.Options{
+			Address: "127.0.0.1:11333", Timeout: 3 * time.Second, MaxSize: 1 << 20, Concurrency: 2, OnError: scan.Defer, OnFound: scan.Follow,
+			SpamScore: 7.5,
+		},
+		ClamAV: &scan.Options{
+			Address: "/run/clamd.ctl", Timeout: time.Minute, MaxSize: 1 << 20, Concurrency: 16, OnError: scan.Defer, OnFound: scan.Defer,
+		},
+	}
+	if diff := cmp.Diff(want, c.Scan()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, err := scan.New(c.Scan()); err != nil {
+		t.Errorf("what is valid here is not there: %v", err)
+	}
+	if !slices.Contains(c.Warnings, "scanners.clamav: messages over 1MiB are accepted without being scanned") {
+		t.Errorf("warnings: %q", c.Warnings)
 	}
 }

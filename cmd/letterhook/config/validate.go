@@ -32,6 +32,7 @@ func (c *Config) validate(f *faults) {
 	v.http()
 	v.storage()
 	v.delivery()
+	v.scanners()
 	v.accounts()
 	v.endpoints()
 	v.domains()
@@ -254,7 +255,7 @@ func (v *validator) show(key string, n int64) string {
 	switch word := key[strings.LastIndexByte(key, '.')+1:]; word {
 	case "timeout":
 		return Duration(n).String()
-	case "max_message_size", "max_line_length", "memory_per_message", "memory_total", "max_body", "bytes_in_flight", "memory_budget":
+	case "max_message_size", "max_size", "max_line_length", "memory_per_message", "memory_total", "max_body", "bytes_in_flight", "memory_budget":
 		return Size(n).String()
 	default:
 		return strconv.FormatInt(n, 10)
