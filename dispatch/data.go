@@ -128,6 +128,7 @@ func address(data *EventData, mail *storage.Mail, endpoint string) {
 	}
 	data.Recipients, data.Envelope.RcptTo = recipients(env.Recipients, endpoint)
 	data.Spam, data.Virus, data.Unscanned = scanned(env.ScanResults)
+	data.Authentication, data.Identity = verdicts(env.AuthResults, env.Recipients, endpoint)
 	data.Bounce = withVERP(data.Bounce, env.Recipients, endpoint)
 }
 

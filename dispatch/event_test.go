@@ -74,11 +74,24 @@ func sampleMail(raw []byte) *storage.Mail {
 					Route: "rt_01kab0000000000000000000dd", Endpoints: []string{"ep_2"}, LocalPart: "elsewhere"}},
 				{Path: inbound.Path{LocalPart: "odd one", Domain: "in.example"}, Decision: inbound.Decision{
 					Route: "rt_01kab0000000000000000000ee", Endpoints: []string{"ep_1"}, LocalPart: "odd one",
-					Token: &inbound.Token{Reason: "forged"}}},
+					Token: &inbound.Token{Reason: "forged"}}, Quarantined: true},
 			},
 			Helo: "mail.sender.example", RemoteIP: netip.MustParseAddr("203.0.113.7"), RemoteHost: "mail.sender.example",
 			TLS:      &inbound.TLS{Version: "TLS 1.3", CipherSuite: "TLS_AES_128_GCM_SHA256", ServerName: "mx.in.example"},
 			Listener: "mx",
+			AuthResults: &inbound.AuthResults{
+				SPF: inbound.SPFResult{Result: inbound.ResultSoftFail, Domain: "sender.example", Explanation: "matched all"},
+				DKIM: []inbound.DKIMResult{
+					{Result: inbound.ResultPass, Domain: "list.example", Selector: "s1"},
+					{Result: inbound.ResultFail, Domain: "sender.example", Selector: "s2", Aligned: true, Error: "the body was changed"},
+				},
+				DMARC: inbound.DMARCResult{Result: inbound.ResultFail, Domain: "sender.example", Policy: "quarantine"},
+				ARC:   inbound.ARCResult{Result: inbound.ResultPass, Instances: 2, Sealer: "list.example"},
+				IPRev: inbound.IPRevResult{Result: inbound.ResultPass, Host: "mail.sender.example"},
+				Identity: inbound.Identity{
+					Address: "ann@sender.example", Domain: "sender.example", Method: inbound.IdentityNone, Reason: "dmarc=fail",
+				},
+			},
 		},
 	}
 }

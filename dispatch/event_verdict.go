@@ -30,17 +30,20 @@ type DKIM struct {
 	Result   string  `json:"result"`
 	Domain   string  `json:"domain"`
 	Selector string  `json:"selector"`
-	Aligned  bool    `json:"aligned"` // with the domain of From (RFC 7489 section 3.1)
+	Aligned  bool    `json:"aligned"` // with the domain of From, relaxed (RFC 9989 section 4.4)
 	Error    *string `json:"error"`
 }
 
-// DMARC is the result of RFC 7489.
+// DMARC is the result of RFC 9989.
 type DMARC struct {
 	Result      string `json:"result"`
 	Domain      string `json:"domain"`
-	Policy      string `json:"policy"` // what the domain asks for: none, quarantine or reject
+	Policy      string `json:"policy"` // what the domain asks for: none, quarantine or reject; "" without a record
 	SPFAligned  bool   `json:"spf_aligned"`
 	DKIMAligned bool   `json:"dkim_aligned"`
+	// Disposition is what was done about a failure: none, or quarantine where the recipient's domain wants such mail marked.
+	Disposition string  `json:"disposition"`
+	Reason      *string `json:"reason"` // why the result is none, temperror or permerror; else null
 }
 
 // ARC is the result of RFC 8617.
@@ -48,6 +51,7 @@ type ARC struct {
 	Result    string  `json:"result"`
 	Instances int     `json:"instances"`
 	Sealer    *string `json:"sealer"` // domain of the newest seal
+	Error     *string `json:"error"`  // why the result is fail or temperror; else null
 }
 
 // IPRev is the result of the reverse DNS check (RFC 8601 section 3).

@@ -35,6 +35,10 @@ type Config struct {
 	// any other error is trouble of ours, and the peer hears 451 4.3.0. It must return when ctx ends and be safe for
 	// concurrent use.
 	Scan func(ctx context.Context, env *Envelope, body Body) (*ScanResults, error)
+	// VerifySender, when not nil, finds out who vouches for a message that came by a listener of the kind MX, before it is
+	// accepted. The body is as received and must not be kept. nil results mean that the sender is not checked; an error
+	// is trouble of ours, and the peer hears 451 4.3.0. It must return when ctx ends and be safe for concurrent use.
+	VerifySender func(ctx context.Context, env *Envelope, body Body) (*AuthResults, error)
 	// TLS is what listeners of the modes TLSStartTLS and TLSImplicit need; nil where there are none.
 	TLS *tls.Config
 

@@ -23,6 +23,9 @@ type Envelope struct {
 
 	// ScanResults says what scanners made of the message; nil where none was asked.
 	ScanResults *ScanResults `json:"scan_results,omitempty"`
+	// AuthResults says what the checks of the sender found out; nil where the sender was not checked. Unlike the rest it
+	// comes from the header too.
+	AuthResults *AuthResults `json:"auth_results,omitempty"`
 }
 
 // RemoteAddress is RemoteIP as text; empty where the message came through a unix socket.
@@ -40,6 +43,8 @@ type TLS struct {
 type Recipient struct {
 	Path Path `json:"path"`
 	Decision
+	// Quarantined says that the message failed DMARC and that the domain of the recipient wants it marked.
+	Quarantined bool `json:"quarantined,omitempty"`
 }
 
 // Decision is the answer of the routes to one forward-path.
@@ -63,6 +68,8 @@ type Decision struct {
 	MaxSize int64 `json:"-"`
 	// Check, when not empty, is what [Config.CheckRecipient] is asked about the recipient.
 	Check string `json:"-"`
+	// DMARC is what the domain of the recipient wants done with a message that fails DMARC.
+	DMARC DMARCAction `json:"-"`
 }
 
 // Token is the verdict on the signed token of a reply address.

@@ -47,6 +47,7 @@ func (c *conn) logAccepted(env *Envelope, ids []string, size int64, took time.Du
 		slog.Int("recipients", len(env.Recipients)),
 		slog.Duration("duration", took))
 	attrs = append(attrs, env.ScanResults.attrs(c.tx.scanned)...)
+	attrs = append(attrs, env.AuthResults.verdict()...)
 	if c.srv.cfg.LogAddresses {
 		paths := make([]string, len(env.Recipients))
 		for i := range env.Recipients {

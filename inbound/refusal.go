@@ -48,13 +48,14 @@ const (
 	reasonSpam        = string(RejectSpam)
 	reasonVirus       = string(RejectVirus)
 	reasonUnscanned   = string(RejectUnscanned)
+	reasonDMARC       = "dmarc"
 )
 
 var reasons = []string{
 	reasonSyntax, reasonSequence, reasonUnsupported, reasonRecipient, reasonRecipients, reasonSize, reasonLine,
 	reasonLineEnds, reasonLoop, reasonPolicy, reasonDiskFull, reasonStorage, reasonTimeout, reasonBudget,
 	reasonConnections, reasonTLS, reasonShutdown, reasonPanic, reasonAborted, reasonProxy,
-	reasonAuth, reasonSpam, reasonVirus, reasonUnscanned,
+	reasonAuth, reasonSpam, reasonVirus, reasonUnscanned, reasonDMARC,
 }
 
 func refuse(code int, class, subject, detail int, text, reason string, b budget) *refusal {

@@ -123,6 +123,9 @@ func (s session) accept(message *content) error {
 	if ids := s.unproven.take(); ids != nil {
 		s.srv.cfg.Spool.Acknowledged(ids) // the content came in answer to a 354 behind that 250
 	}
+	if refusal, err := s.verifySender(env, message); refusal != nil {
+		return s.answer(refusal, err)
+	}
 	if refusal, err := s.scan(env, message); refusal != nil {
 		return s.answer(refusal, err)
 	}

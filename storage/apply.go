@@ -129,6 +129,7 @@ func (a *applying) readDomains(d *Declaration) error {
 		}
 		dom := a.domain(account)
 		dom.replyKeys, dom.maxSize = declared.ReplyKeys, declared.MaxSize
+		dom.dmarc = declared.DMARC
 		a.directory.domains[name] = dom
 		if a.directory.postmaster == nil {
 			a.directory.postmaster = dom

@@ -32,6 +32,8 @@ type DeclaredDomain struct {
 	ReplyKeys []replyaddr.Key
 	// MaxSize is the size in octets up to which its recipients take a message; 0: whatever the server takes.
 	MaxSize int64
+	// DMARC is what is done with mail for the domain that fails DMARC.
+	DMARC inbound.DMARCAction
 }
 
 // DeclaredRoute says what happens to mail for certain local-parts of a domain. A route is known again by its domain and

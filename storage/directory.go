@@ -29,6 +29,7 @@ type Directory struct {
 // domain is a declared domain with its routes, sorted by kind.
 type domain struct {
 	account  string
+	dmarc    inbound.DMARCAction
 	fallback []string          // endpoint ids for postmaster and abuse: the account's first endpoint
 	exact    map[string]*route // by normalised local-part
 	detail   map[string]*route // by what stands before the "+"
@@ -56,7 +57,7 @@ func (d *Directory) Recipients(p inbound.Path) inbound.Decision {
 		return inbound.Decision{Refuse: foreignDomain()}
 	}
 	localPart, detail, _ := strings.Cut(p.LocalPart, "+")
-	decision := inbound.Decision{Account: dom.account, LocalPart: localPart, Detail: detail, MaxSize: dom.maxSize}
+	decision := inbound.Decision{Account: dom.account, LocalPart: localPart, Detail: detail, MaxSize: dom.maxSize, DMARC: dom.dmarc}
 	normal := normalLocalPart(p.LocalPart)
 	r, captures := dom.route(normal, p.LocalPart)
 	switch {

@@ -88,12 +88,19 @@ func envelope(endpoints ...string) *inbound.Envelope {
 		Recipients: []inbound.Recipient{{
 			Path:     inbound.Path{LocalPart: "hook", Domain: "example.com"},
 			Decision: inbound.Decision{Account: "acc_1", Route: "rt_1", Endpoints: endpoints, LocalPart: "hook"},
+
+			Quarantined: true,
 		}},
 		Helo:       "mail.example.org",
 		RemoteIP:   netip.MustParseAddr("192.0.2.1"),
 		TLS:        &inbound.TLS{Version: "TLS 1.3", CipherSuite: "TLS_AES_128_GCM_SHA256"},
 		Listener:   "mx",
 		ReceivedAt: time.Date(2026, 11, 21, 18, 30, 0, 0, time.UTC),
+		AuthResults: &inbound.AuthResults{
+			DKIM:     []inbound.DKIMResult{{Result: inbound.ResultPass, Domain: "example.org", Selector: "s", Aligned: true}},
+			DMARC:    inbound.DMARCResult{Result: inbound.ResultPass, Domain: "example.org", Policy: "reject", DKIMAligned: true},
+			Identity: inbound.Identity{Address: "sender@example.org", Domain: "example.org", Verified: true, Method: inbound.IdentityDMARC},
+		},
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
 	"github.com/letterhook/letterhook/dispatch"
 	"github.com/letterhook/letterhook/inbound"
+	"github.com/letterhook/letterhook/inbound/mailauth"
 	"github.com/letterhook/letterhook/inbound/scan"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -39,6 +40,7 @@ type server struct {
 	links      *storage.Links
 	smtp       *inbound.Server
 	dispatcher *dispatch.Dispatcher
+	checker    *mailauth.Checker
 	scanners   *scan.Scanners
 
 	directory atomic.Pointer[storage.Directory]
@@ -87,6 +89,9 @@ func openServer(ctx context.Context, o serverOptions) (_ *server, err error) {
 		return nil, err
 	}
 	if err := s.wireDelivery(); err != nil {
+		return nil, err
+	}
+	if err := s.wireAuthentication(); err != nil {
 		return nil, err
 	}
 	if err := s.wireScanners(); err != nil {
@@ -206,6 +211,7 @@ func (s *server) wireSMTP() error {
 		RefuseBareLineEnds:   c.RefuseBareLineEnds,
 		DiskFull:             s.store.DiskFull,
 		Scan:                 s.scanners.Scan,
+		VerifySender:         s.verifySender,
 		LogAddresses:         c.LogAddresses,
 		Log:                  s.log,
 		Registerer:           s.registry,

@@ -19,6 +19,12 @@ func domainName(s string) (string, error) {
 	return name, nil
 }
 
+// IsDomain says whether s is a domain that can sign: two labels or more, in either form of IDNA.
+func IsDomain(s string) bool {
+	_, err := domainName(s)
+	return err == nil
+}
+
 // hostName is a name of one label or more in lower-case A-labels. Underscores are in use in selectors and domains.
 func hostName(s string) (string, error) {
 	name := s

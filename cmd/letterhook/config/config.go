@@ -15,13 +15,16 @@ import (
 
 // Config is the whole configuration of a server. [Load] fills it; [Default] has the value of every key left out.
 type Config struct {
-	Hostname  string     `yaml:"hostname"`   // name in the greeting, the EHLO reply and the Received field
-	PublicURL string     `yaml:"public_url"` // base of the links in events, http or https
-	DataDir   string     `yaml:"data_dir"`   // folder of the database, the packs and the keys
-	SMTP      SMTP       `yaml:"smtp"`
-	TLS       TLS        `yaml:"tls"`
-	HTTP      HTTP       `yaml:"http"`
-	Storage   Storage    `yaml:"storage"`
+	Hostname  string  `yaml:"hostname"`   // name in the greeting, the EHLO reply and the Received field
+	PublicURL string  `yaml:"public_url"` // base of the links in events, http or https
+	DataDir   string  `yaml:"data_dir"`   // folder of the database, the packs and the keys
+	SMTP      SMTP    `yaml:"smtp"`
+	TLS       TLS     `yaml:"tls"`
+	HTTP      HTTP    `yaml:"http"`
+	Storage   Storage `yaml:"storage"`
+
+	Authentication Authentication `yaml:"authentication"`
+
 	Delivery  Delivery   `yaml:"delivery"`
 	Scanners  Scanners   `yaml:"scanners"`
 	Log       Log        `yaml:"log"`
@@ -251,6 +254,10 @@ type Domain struct {
 	ReplyKeyFile   string          `yaml:"reply_key_file"`   // one key a line, instead of reply_keys
 	MaxMessageSize Size            `yaml:"max_message_size"` // octets; 0: that of smtp
 	Routes         []Route         `yaml:"routes"`
+
+	// DMARC is what happens to mail that fails DMARC where its author's domain asks for more than nothing: "annotate"
+	// (empty means it), "quarantine" or "reject".
+	DMARC string `yaml:"dmarc"`
 }
 
 // Route says where mail to some recipients of a domain goes. Exactly one of Endpoints, Refuse and Discard is set.

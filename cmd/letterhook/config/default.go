@@ -58,6 +58,8 @@ func Default() *Config {
 			MaxBody:       256_000,
 			DrainTimeout:  20 * Duration(time.Second),
 		},
+		Authentication: defaultAuthentication(),
+
 		Scanners: defaultScanners(),
 		Log:      Log{Format: "text", Level: "info"},
 	}
