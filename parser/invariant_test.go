@@ -95,31 +95,43 @@ func checkExplained(t *testing.T, name string, m *parser.Message) {
 	}
 }
 
-// checkStrings walks every string of a value.
+// checkStrings walks every string of a value, and what several pointers point to once: a part is in the tree and among the
+// attachments, and messages within messages would double the work with each level.
 func checkStrings(t *testing.T, path string, v reflect.Value) {
 	t.Helper()
+	c := stringCheck{t: t, seen: map[uintptr]bool{}}
+	c.value(path, v)
+}
+
+type stringCheck struct {
+	t    *testing.T
+	seen map[uintptr]bool
+}
+
+func (c stringCheck) value(path string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
 		if s := v.String(); !utf8.ValidString(s) || strings.Contains(s, "\x00") {
-			t.Errorf("%s: not clean: %.80q", path, s)
+			c.t.Errorf("%s: not clean: %.80q", path, s)
 		}
 	case reflect.Pointer:
-		if !v.IsNil() {
-			checkStrings(t, path, v.Elem())
+		if !v.IsNil() && !c.seen[v.Pointer()] {
+			c.seen[v.Pointer()] = true
+			c.value(path, v.Elem())
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			checkStrings(t, path, v.Index(i))
+			c.value(path, v.Index(i))
 		}
 	case reflect.Map:
 		for it := v.MapRange(); it.Next(); {
-			checkStrings(t, path, it.Key())
-			checkStrings(t, path, it.Value())
+			c.value(path, it.Key())
+			c.value(path, it.Value())
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); f.IsExported() && f.Type.Name() != "Time" {
-				checkStrings(t, path+"."+f.Name, v.Field(i))
+				c.value(path+"."+f.Name, v.Field(i))
 			}
 		}
 	}
