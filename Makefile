@@ -48,6 +48,7 @@ fuzz: ## every fuzz target of inbound and parser for FUZZTIME, a time or a numbe
 .PHONY: services
 services: $(VERSITYGW) ## what the tests need beside Go: a mail server, a trace, an S3 server
 	.ci/services
+	.ci/peers $(CACHE)/peers
 	mkdir -p $(TOOLS)/current && ln -sf $(VERSITYGW) $(TOOLS)/current/versitygw
 
 .PHONY: lint

@@ -29,6 +29,7 @@ type ServerOptions struct {
 	Forward string   // URL that it delivers to
 	Secret  string   // whsec_...; empty: one of its own
 	Env     []string // added to the environment
+	Handed  *os.File // a listening socket that it is started with, as systemd would with FileDescriptorName=mx
 	Wrap    []string // command to run it under, for example strace and its flags
 	Log     *os.File // its standard output and error; nil: only the last lines are kept, for the error of StartServer
 	SMTP    string   // address to listen on; empty: a free port
@@ -62,10 +63,16 @@ func StartServer(ctx context.Context, o ServerOptions) (*Server, error) {
 		return nil, err
 	}
 	args := append([]string{}, o.Wrap...)
+	if o.Handed != nil {
+		args = append(args, "sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=mx exec "$@"`, "sh")
+	}
 	args = append(append(args, o.Program), o.arguments(smtp, web)...)
 	s := &Server{SMTP: smtp, HTTP: web, done: make(chan struct{})}
 	s.cmd = exec.Command(args[0], args[1:]...)
 	s.cmd.Env = append(os.Environ(), o.Env...)
+	if o.Handed != nil {
+		s.cmd.ExtraFiles = []*os.File{o.Handed}
+	}
 	if o.Log != nil {
 		s.cmd.Stdout, s.cmd.Stderr = o.Log, o.Log
 	} else {

@@ -28,6 +28,9 @@ type event struct {
 		Envelope   struct {
 			MailFrom string   `json:"mail_from"`
 			RcptTo   []string `json:"rcpt_to"`
+			RemoteIP string   `json:"remote_ip"`
+			AuthUser *string  `json:"auth_user"`
+			Listener string   `json:"listener"`
 			TLS      *struct {
 				Version string `json:"version"`
 			} `json:"tls"`

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -10,6 +11,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,12 +27,17 @@ const serverName = "mx.letterhook.example"
 // An installation is what an operator would write down for `letterhook serve`. Mail for one.example belongs to one account, mail
 // for two.example to another; both accounts post to the same receiver.
 type installation struct {
-	data     string         // data folder; empty: a temporary one
-	smtp     string         // further lines of the section smtp
-	storage  string         // and of storage
-	wrap     []string       // command to run the server under
-	starttls bool           // with a certificate of its own
-	roots    *x509.CertPool // which this pool trusts after the start
+	data      string         // data folder; empty: a temporary one
+	mx        string         // what the configuration says for the address of the listener mx; empty: that address
+	listeners string         // further items of smtp.listeners
+	smtp      string         // further lines of the section smtp
+	storage   string         // and of storage
+	more      string         // further sections
+	wrap      []string       // command to run the server under
+	handed    *os.File       // a socket that it is started with; mx is then the name of it
+	starttls  bool           // with a certificate of its own
+	roots     *x509.CertPool // which this pool trusts after the start
+	trusted   string         // and which is this, PEM
 }
 
 const configuration = `hostname: ` + serverName + `
@@ -40,6 +47,7 @@ smtp:
   listeners:
     - {name: mx, address: "%[3]s", tls: %[4]s}
 %[5]s
+%[9]s
 http:
   public: {address: "%[1]s"}
   private: {address: "%[1]s"}
@@ -83,12 +91,42 @@ func startInstallation(ctx context.Context, t *testing.T, i *installation) (*ben
 	if !strings.Contains(storage, "min_free") {
 		storage += "\n  min_free: 0"
 	}
-	text := fmt.Sprintf(configuration, web, i.data, smtp, mode, i.smtp, storage, in.URL, secret) + certificate
-	o := bench.ServerOptions{Program: program(t), Wrap: i.wrap, SMTP: smtp, HTTP: web, Config: filepath.Join(t.TempDir(), "letterhook.yaml")}
+	text := fmt.Sprintf(configuration, web, i.data, cmp.Or(i.mx, smtp), mode, i.listeners, storage, in.URL, secret, i.smtp) + certificate + i.more
+	if i.handed != nil {
+		smtp = addressOf(t, i.handed)
+	}
+	o := bench.ServerOptions{Program: program(t), Wrap: i.wrap, Handed: i.handed, SMTP: smtp, HTTP: web, Config: filepath.Join(t.TempDir(), "letterhook.yaml")}
 	if err := os.WriteFile(o.Config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return start(ctx, t, o), in, o
+}
+
+// freePort is a free port of a loopback address, with the address and alone. Listeners that run at the same time have an
+// address each: a port that was free a moment ago may be another's now.
+func freePort(t *testing.T, host string) (addr, port string) {
+	t.Helper()
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err = net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String(), port
+}
+
+// addressOf is where a socket listens.
+func addressOf(t *testing.T, socket *os.File) string {
+	t.Helper()
+	l, err := net.FileListener(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 // certificate makes a certificate that signs itself, and the section of the configuration that names it.
@@ -113,6 +151,7 @@ func (i *installation) certificate(t *testing.T) string {
 	chain := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	i.roots = x509.NewCertPool()
 	i.roots.AppendCertsFromPEM(chain)
+	i.trusted = string(chain)
 	dir := t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	for path, content := range map[string][]byte{

@@ -201,7 +201,7 @@ func TestPostfix(t *testing.T) {
 	ctx := within(t, patience)
 	server, in, o := dev(ctx, t)
 	tp := newTap(t, server.SMTP)
-	relay := startPostfix(ctx, t, tp.addr)
+	relay := startPostfix(ctx, t, smtpTo(t, tp.addr), "")
 	samples := corpus(t)
 	c := hello(ctx, t, relay.addr)
 	for _, s := range samples {
@@ -213,6 +213,16 @@ func TestPostfix(t *testing.T) {
 	eventually(ctx, t, "Postfix has relayed everything", func() bool { return relay.empty(ctx, t) })
 	asTapped(ctx, t, tp, in, len(samples))
 	stopAndCheck(t, server, o)
+}
+
+// smtpTo is the transport of Postfix to an address.
+func smtpTo(t *testing.T, addr string) string {
+	t.Helper()
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "smtp:[" + host + "]:" + port
 }
 
 // canonical makes every line end CR LF.

@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -16,7 +15,7 @@ import (
 )
 
 // A postfix is an instance of Postfix of its own, with its own configuration, queue and port; it shares nothing with the
-// system's. It takes mail on loopback and relays what goes to corpus.example to one server.
+// system's. It takes mail on loopback and relays what goes to the domains of the tests to one server.
 type postfix struct {
 	addr string
 	conf string
@@ -39,13 +38,14 @@ smtpd_relay_restrictions = permit_mynetworks, reject
 smtpd_client_connection_count_limit = 0
 smtp_dns_support_level = disabled
 default_transport = discard
-transport_maps = inline:{ {corpus.example = smtp:[%[2]s]:%[3]s} }
+transport_maps = inline:{ {corpus.example = %[2]s} {one.example = %[2]s} {two.example = %[2]s} }
 message_size_limit = 0
 mailbox_size_limit = 0
 minimal_backoff_time = 1s
 maximal_backoff_time = 1s
 queue_run_delay = 1s
 smtp_destination_concurrency_failed_cohort_limit = 100
+%[3]s
 `
 
 const masterCF = `%[1]s inet n - n - - smtpd
@@ -59,6 +59,8 @@ verify unix - - n - 1 verify
 flush unix n - n 1000? 0 flush
 proxymap unix - - n - - proxymap
 smtp unix - - n - 5 smtp
+lmtp unix - - n - 5 lmtp
+tlsmgr unix - - n 1000? 1 tlsmgr
 showq unix n - n - - showq
 error unix - - n - - error
 retry unix - - n - - error
@@ -68,8 +70,8 @@ scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 `
 
-// startPostfix starts an instance that relays to target, and stops it when the test ends.
-func startPostfix(ctx context.Context, t *testing.T, target string) *postfix {
+// startPostfix starts an instance that relays by a transport, with further lines of main.cf, and stops it when the test ends.
+func startPostfix(ctx context.Context, t *testing.T, transport, more string) *postfix {
 	t.Helper()
 	needTool(t, "postfix")
 	if os.Getuid() != 0 {
@@ -79,14 +81,10 @@ func startPostfix(ctx context.Context, t *testing.T, target string) *postfix {
 	if err != nil {
 		t.Fatal(err)
 	}
-	host, port, err := net.SplitHostPort(target)
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := postfixDir(t)
 	p := &postfix{addr: addr, conf: filepath.Join(dir, "conf")}
 	for name, text := range map[string]string{
-		"main.cf": fmt.Sprintf(mainCF, dir, host, port), "master.cf": fmt.Sprintf(masterCF, addr),
+		"main.cf": fmt.Sprintf(mainCF, dir, transport, more), "master.cf": fmt.Sprintf(masterCF, addr),
 	} {
 		if err := os.WriteFile(filepath.Join(p.conf, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
