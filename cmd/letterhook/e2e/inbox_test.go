@@ -35,6 +35,23 @@ type event struct {
 				Version string `json:"version"`
 			} `json:"tls"`
 		} `json:"envelope"`
+		Spam *struct {
+			Engine   string       `json:"engine"`
+			Score    float64      `json:"score"`
+			Required float64      `json:"required"`
+			IsSpam   bool         `json:"is_spam"`
+			Action   string       `json:"action"`
+			Symbols  []spamSymbol `json:"symbols"`
+		} `json:"spam"`
+		Virus *struct {
+			Engine    string  `json:"engine"`
+			Infected  bool    `json:"infected"`
+			Signature *string `json:"signature"`
+		} `json:"virus"`
+		Unscanned []struct {
+			Engine string `json:"engine"`
+			Reason string `json:"reason"`
+		} `json:"unscanned"`
 		Attachments []attachment `json:"attachments"`
 		Raw         struct {
 			URL    string `json:"url"`
@@ -47,6 +64,11 @@ type event struct {
 			} `json:"defects"`
 		} `json:"parse"`
 	} `json:"data"`
+}
+
+// spamSymbol is one of data.spam.symbols.
+type spamSymbol struct {
+	Name string `json:"name"`
 }
 
 // attachment is one of data.attachments.
