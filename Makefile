@@ -18,7 +18,7 @@ KILLS    ?= 10
 # Fuzzing builds everything that a package imports once more, with counters in it; for SQLite and the S3 client that takes
 # longer than the whole rest of the tests. So `make test` fuzzes the rooms that read strangers' bytes first and import
 # neither, the seeds of all targets run with the unit tests, and `make soak` fuzzes everything.
-FUZZED := ./inbound ./inbound/scan ./parser ./parser/reply ./parser/tnef ./parser/calendar ./parser/report
+FUZZED := ./inbound ./inbound/mailauth ./inbound/scan ./parser ./parser/reply ./parser/tnef ./parser/calendar ./parser/report
 
 export CGO_ENABLED := 0
 
@@ -34,8 +34,8 @@ run: build ## run without configuration; ARGS="--forward URL" and the like
 test: unit fuzz e2e ## everything
 
 .PHONY: unit
-unit: ## every package but the slow ones, with the race detector
-	CGO_ENABLED=1 go test -race -timeout 10m $$(go list ./... | grep -v /cmd/letterhook/e2e)
+unit: services ## every package but the slow ones, with the race detector
+	PATH="$(TOOLS)/current:$$PATH" CGO_ENABLED=1 go test -race -timeout 10m $$(go list ./... | grep -v /cmd/letterhook/e2e)
 
 .PHONY: e2e
 e2e: services ## the whole program: real peers, kills, faults of disk and bucket
