@@ -9,7 +9,9 @@ func normalAddress(spec string) string {
 	if len(spec) > 7 && strings.EqualFold(spec[:7], "mailto:") {
 		spec, _, _ = strings.Cut(spec[7:], "?") // RFC 6068 section 2
 	}
-	spec = withoutComments(spec)
+	if text, closed := cutComments(spec); closed {
+		spec = strings.TrimSpace(text)
+	}
 	if strings.HasPrefix(spec, "@") {
 		if _, behind, ok := strings.Cut(spec, ":"); ok {
 			spec = behind
@@ -33,42 +35,6 @@ func normalAddress(spec string) string {
 		local = quote(local)
 	}
 	return local + "@" + domain
-}
-
-// withoutComments removes the comments around the parts of an addr-spec (RFC 5322 section 3.4.1). Parentheses in quotes, and those
-// that nothing closes, are no comment.
-func withoutComments(spec string) string {
-	if strings.IndexByte(spec, '(') < 0 {
-		return spec
-	}
-	var b strings.Builder
-	depth, quoted := 0, false
-	for i := 0; i < len(spec); i++ {
-		c := spec[i]
-		switch {
-		case c == '\\' && i+1 < len(spec):
-			if depth == 0 {
-				b.WriteString(spec[i : i+2])
-			}
-			i++
-			continue
-		case c == '"' && depth == 0:
-			quoted = !quoted
-		case c == '(' && !quoted:
-			depth++
-			continue
-		case c == ')' && depth > 0:
-			depth--
-			continue
-		}
-		if depth == 0 {
-			b.WriteByte(c)
-		}
-	}
-	if depth > 0 {
-		return spec
-	}
-	return strings.TrimSpace(b.String())
 }
 
 // lastAt finds the "@" between local-part and domain: the last that is not in quotes.
