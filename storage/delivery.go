@@ -9,6 +9,7 @@ type Delivery struct {
 	Endpoint  string
 	DueAt     time.Time
 	Attempts  int // made so far
+	Spared    int // of Attempts: made at an endpoint that was known to be broken; they do not count in the schedule
 	Replay    bool
 	CreatedAt time.Time
 }
@@ -46,8 +47,10 @@ type Completion struct {
 	Attempt Attempt
 	// RetryAt reschedules the delivery. Zero: the delivery is finished with State and Reason.
 	RetryAt time.Time
-	State   string
-	Reason  string
+	// Spared says that the attempt does not count in the schedule. It is for one with RetryAt.
+	Spared bool
+	State  string
+	Reason string
 	// Summary, when not nil, is set on the message.
 	Summary *Summary
 	// Parsed says that the message was parsed or given up on, so its parse count starts again at zero.

@@ -15,6 +15,7 @@ const (
 	accountPrefix  = "acc_"
 	endpointPrefix = "ep_"
 	routePrefix    = "rt_"
+	testPrefix     = "tst_"
 )
 
 const ulidTimeLen = 10 // characters of a ULID that hold its time

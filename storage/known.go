@@ -12,6 +12,7 @@ type KnownEndpoint struct {
 	Name     string // unique within the account
 	Declared bool   // by the current declaration
 	Pending  int64  // deliveries that are not finished
+	Life     EndpointLife
 }
 
 // KnownEndpoints lists the endpoints in the order of their ids. It counts what each is owed.
@@ -30,6 +31,21 @@ func (s *Store) KnownEndpoints(ctx context.Context) ([]KnownEndpoint, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list endpoints: %w", err)
+	}
+	lives, err := s.Lives(ctx)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[string]EndpointLife, len(lives))
+	for _, l := range lives {
+		byID[l.Endpoint] = l
+	}
+	for i := range known {
+		life, ok := byID[known[i].ID]
+		if !ok {
+			life = EndpointLife{Endpoint: known[i].ID, State: EndpointEnabled}
+		}
+		known[i].Life = life
 	}
 	return known, nil
 }

@@ -33,6 +33,7 @@ func TestStatementsUseTheirIndexes(t *testing.T) {
 		"find attachments":  selectOldAttachments,
 		"find claimed":      selectClaimed,
 		"due":               selectDue,
+		"advance":           advance + "message = ? AND endpoint = ?",
 		"mail":              selectMail + "WHERE m.id = ?",
 		"mails":             selectMail + "WHERE m.id IN (SELECT value FROM json_each(?))",
 		"messages":          selectMail + "WHERE m.id < ? ORDER BY m.id DESC LIMIT ?",

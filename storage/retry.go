@@ -6,6 +6,9 @@ import (
 	"fmt"
 )
 
+// advance makes a delivery due now. One that is due already keeps its place: in a lane with strict order that is its turn.
+const advance = "UPDATE delivery SET due_at = CASE WHEN due_at > ? THEN ? ELSE due_at END WHERE "
+
 // Retry makes a delivery due now. A finished one stays in the log and gets a new, pending delivery of the same message to
 // the same endpoint, marked as a replay, whose attempts and age count from now; it has the same webhook-id because that
 // is the message's. When the endpoint is owed the message already, that delivery becomes due instead of a second one. An
@@ -18,7 +21,7 @@ func (s *Store) Retry(ctx context.Context, deliveryID string) error {
 	}
 	err := s.do(ctx, func(w *writer) error {
 		now := s.cfg.Now().UnixMilli()
-		changed, err := w.exec("UPDATE delivery SET due_at = ? WHERE message > ? AND message < ? AND id = ?", now, low, high, deliveryID)
+		changed, err := w.exec(advance+"message > ? AND message < ? AND id = ?", now, now, low, high, deliveryID)
 		if err != nil || changed > 0 {
 			return err
 		}
@@ -26,7 +29,7 @@ func (s *Store) Retry(ctx context.Context, deliveryID string) error {
 		if err != nil {
 			return err
 		}
-		changed, err = w.exec("UPDATE delivery SET due_at = ? WHERE message = ? AND endpoint = ?", now, message, endpoint)
+		changed, err = w.exec(advance+"message = ? AND endpoint = ?", now, now, message, endpoint)
 		if err != nil || changed > 0 {
 			return err
 		}

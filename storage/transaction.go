@@ -64,7 +64,7 @@ const (
 	// The last count goes with its row.
 	forgetParse = "DELETE FROM parsing WHERE message = ? AND count <= 1"
 	endParse    = "UPDATE parsing SET count = count - 1 WHERE message = ?"
-	reschedule  = "UPDATE delivery SET attempts = attempts + 1, due_at = ? WHERE message = ? AND id = ? AND attempts = ?"
+	reschedule  = "UPDATE delivery SET attempts = attempts + 1, spared = spared + ?, due_at = ? WHERE message = ? AND id = ? AND attempts = ?"
 )
 
 // values collects the arguments of the statements of a batch; its arrays are used again.
@@ -283,7 +283,11 @@ func (t *transaction) completeOne(c *completing) error {
 		}
 		return err
 	}
-	changed, err := t.exec(reschedule, c.RetryAt.UnixMilli(), a.Message, a.Delivery, int64(a.N-1))
+	spared := int64(0)
+	if c.Spared {
+		spared = 1
+	}
+	changed, err := t.exec(reschedule, spared, c.RetryAt.UnixMilli(), a.Message, a.Delivery, int64(a.N-1))
 	if err != nil {
 		return err
 	}
