@@ -32,8 +32,12 @@ func (d *Dispatcher) attempt(ctx context.Context, j *job) {
 		return
 	}
 	res := d.sender.Send(ctx, post)
-	if res.Outcome == outcomeCut {
+	switch res.Outcome {
+	case outcomeCut:
 		d.board.unmade(j, false, time.Now())
+		return
+	case outcomeUnready:
+		d.unmade(ctx, j, ep, res.Err)
 		return
 	}
 	d.step("posted")
@@ -43,7 +47,7 @@ func (d *Dispatcher) attempt(ctx context.Context, j *job) {
 	if res.Outcome == OutcomeDelivered {
 		c.State = storage.StateDelivered
 	} else {
-		v := judge(ep, d.cfg.Schedule, j.delivery, post.Attempt, res.RetryAfter, now, rand.Float64())
+		v := d.verdictOf(ep, j, &res, now)
 		c.RetryAt, c.Reason = v.retryAt, v.reason
 		if v.retryAt.IsZero() {
 			c.State = storage.StateDead
@@ -52,6 +56,14 @@ func (d *Dispatcher) attempt(ctx context.Context, j *job) {
 	d.report(j, ep, &res, &c)
 	d.board.posted(j, &res, now)
 	d.record(j, c)
+}
+
+// verdictOf decides what follows from a failed attempt.
+func (d *Dispatcher) verdictOf(ep *storage.Endpoint, j *job, res *Result, now time.Time) verdict {
+	if f, err := d.format(ep); err == nil && res.Outcome == OutcomeStatus && f.Refuses(ep, res.Status) {
+		return verdict{reason: fmt.Sprintf("the endpoint answered %d, which in the format %s asks for no further attempt", res.Status, ep.Format)}
+	}
+	return judge(ep, d.cfg.Schedule, j.delivery, j.delivery.Attempts+1, res.RetryAfter, now, rand.Float64())
 }
 
 // ready makes the request and waits until its octets may be in flight. Its place at the desk is kept until then, so that
@@ -65,7 +77,7 @@ func (d *Dispatcher) ready(ctx context.Context, j *job, ep *storage.Endpoint, fl
 	}
 	d.step("rendered")
 	d.board.letGo(j)
-	return post, content, flight.take(ctx, int64(len(post.Body))+attemptCost)
+	return post, content, flight.take(ctx, post.Form.cost()+attemptCost)
 }
 
 // compose makes the request.
@@ -78,16 +90,21 @@ func (d *Dispatcher) compose(ctx context.Context, j *job, ep *storage.Endpoint, 
 	if err != nil {
 		return nil, nil, err
 	}
-	ev, err := d.event(ctx, mail, content, ep.ID, time.Now())
+	format, err := d.format(ep)
 	if err != nil {
 		return nil, nil, err
 	}
-	body, err := d.render.render(ev, ep.MaxBody, smallest)
+	c, err := d.copyFor(ctx, mail, content, ep, time.Now())
+	if err != nil {
+		return nil, nil, err
+	}
+	c.Smallest = smallest
+	form, err := format.Form(ctx, c)
 	if err != nil {
 		return nil, nil, err
 	}
 	return &Post{
-		Endpoint: ep, ID: mail.ID, Attempt: j.delivery.Attempts + 1, Replay: j.delivery.Replay, Body: body,
+		Endpoint: ep, ID: mail.ID, Attempt: j.delivery.Attempts + 1, Replay: j.delivery.Replay, Form: form,
 	}, content, nil
 }
 

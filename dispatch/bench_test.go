@@ -52,7 +52,7 @@ func BenchmarkRenderAndSign(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		body, err := d.render.render(ev, 0, false)
+		body, err := d.native.render.render(ev, 0, false)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -20,6 +20,10 @@ type Config struct {
 	Blobs storage.Blobs
 	// Directory gives the endpoints as they are declared now. After a change call [Dispatcher.Wake].
 	Directory func() *storage.Directory
+	// Formats are those that endpoints may ask for by name, beside the native one.
+	Formats map[string]Format
+	// Hostname is ours, for the Received field of mail that leaves as mail; empty: "localhost".
+	Hostname string
 	// Links signs the links to the raw bytes.
 	Links *storage.Links
 	// LinkLifetime is how long the links in an event live; 0: 24 hours. Each attempt has fresh ones.
@@ -92,6 +96,9 @@ func (c *Config) setDefaults() error {
 	}
 	if c.Parse == nil {
 		c.Parse = parser.Parse
+	}
+	if c.Hostname == "" {
+		c.Hostname = "localhost"
 	}
 	if c.Version == "" {
 		c.Version = "dev"

@@ -53,7 +53,7 @@ func TestCorpusKeepsTheContract(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", path, err)
 			}
-			body, err := d.render.render(ev, limit, false)
+			body, err := d.native.render.render(ev, limit, false)
 			if err != nil {
 				t.Fatalf("%s: %v", path, err)
 			}

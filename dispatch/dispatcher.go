@@ -43,7 +43,7 @@ type Dispatcher struct {
 	started time.Time
 	board   *board
 	sender  *Sender
-	render  renderer
+	native  native
 	metrics *metrics
 	parse   func(io.ReaderAt, int64, parser.Limits) (*parser.Message, error)
 

@@ -110,7 +110,7 @@ func TestEventGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, err := d.render.render(ev, 0, false)
+	body, err := d.native.render.render(ev, 0, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestEventGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := d.render.render(again, 0, false)
+	second, err := d.native.render.render(again, 0, false)
 	if err != nil || !bytes.Equal(body, second) {
 		t.Errorf("the body of a second attempt differs: %v", err)
 	}
@@ -159,7 +159,7 @@ func TestEventOfNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, err := d.render.render(ev, 0, false)
+	body, err := d.native.render.render(ev, 0, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,9 @@ const (
 
 	// outcomeCut is an attempt that our own stop ended. It is not recorded: the delivery stays as it was.
 	outcomeCut = "cut"
+	// outcomeUnready is one that trouble of our own kept from being made: the mail could not be read while it was sent. It
+	// is not recorded either.
+	outcomeUnready = "unready"
 )
 
 // explain turns the error of a request into an outcome and a text for the tenant. The text names what the endpoint's

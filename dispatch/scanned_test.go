@@ -85,7 +85,7 @@ func TestSymbolsGiveWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	const limit = 10_000
-	body, err := d.render.render(ev, limit, false)
+	body, err := d.native.render.render(ev, limit, false)
 	if err != nil || len(body) > limit || len(ev.Data.Spam.Symbols) != 0 || len(spam.Symbols) != 100 {
 		t.Errorf("%d octets with %d symbols, %v", len(body), len(ev.Data.Spam.Symbols), err)
 	}

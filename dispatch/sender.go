@@ -43,7 +43,7 @@ type Post struct {
 	ID       string // the webhook-id
 	Attempt  int    // counted from 1
 	Replay   bool
-	Body     []byte // JSON; not changed
+	Form     *Form
 }
 
 // Result says how an attempt went.
@@ -109,17 +109,23 @@ func (s *Sender) Send(ctx context.Context, p *Post) Result {
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
+	body, err := p.seal(ctx, time.Now())
+	if err != nil {
+		return Result{At: time.Now(), Outcome: outcomeUnready, Err: err}
+	}
 	res := Result{At: time.Now()}
 	attemptCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	tr := new(trace)
-	resp, err := s.do(tr.attach(attemptCtx), p, tr, res.At.Add(timeout/2))
+	resp, err := s.do(tr.attach(attemptCtx), p, body, tr, res.At.Add(timeout/2))
 	if resp != nil {
 		defer resp.Body.Close() // also when err is not nil: the library may give both
 	}
 	switch {
 	case err != nil && ctx.Err() != nil:
 		res.Outcome = outcomeCut
+	case body.failed() != nil:
+		res.Outcome, res.Err = outcomeUnready, body.failed()
 	case errors.Is(err, errURL):
 		res.Outcome, res.Detail.Error, res.Err = OutcomeURL, "the URL of the endpoint cannot be used", err
 	case err != nil:
@@ -145,12 +151,14 @@ var errURL = errors.New("making the request")
 
 // do sends the request, and once more if it went to a pooled connection that had died meanwhile. That is all that
 // go-retryablehttp is asked for; every longer wait belongs to the schedule, which survives a crash.
-func (s *Sender) do(ctx context.Context, p *Post, tr *trace, retryUntil time.Time) (*http.Response, error) {
-	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, p.Endpoint.URL, p.Body)
+func (s *Sender) do(ctx context.Context, p *Post, body *sealed, tr *trace, retryUntil time.Time) (*http.Response, error) {
+	open := func() (io.Reader, error) { return body.open(ctx), nil }
+	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, p.Endpoint.URL, open)
 	if err != nil {
 		return nil, errors.Join(errURL, withoutURL(err))
 	}
-	s.setHeader(req.Request, p)
+	req.ContentLength = body.length
+	s.setHeader(req.Request, p, body)
 	client := retryablehttp.Client{
 		HTTPClient: s.public,
 		RetryMax:   1,
@@ -164,7 +172,7 @@ func (s *Sender) do(ctx context.Context, p *Post, tr *trace, retryUntil time.Tim
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 		PrepareRetry: func(req *http.Request) error {
 			tr.reset()
-			sign(req.Header, p)
+			sign(req.Header, p, body)
 			return nil
 		},
 	}
@@ -175,7 +183,7 @@ func (s *Sender) do(ctx context.Context, p *Post, tr *trace, retryUntil time.Tim
 }
 
 // setHeader sets the endpoint's own fields first, so that none of them can stand in for one of ours.
-func (s *Sender) setHeader(req *http.Request, p *Post) {
+func (s *Sender) setHeader(req *http.Request, p *Post, body *sealed) {
 	for name, value := range p.Endpoint.Headers {
 		switch http.CanonicalHeaderKey(name) {
 		case "Host":
@@ -186,7 +194,11 @@ func (s *Sender) setHeader(req *http.Request, p *Post) {
 			req.Header.Set(name, value)
 		}
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", p.Form.MediaType)
+	setOrDelete(req.Header, "Content-Encoding", p.Form.Encoding)
+	if req.Header.Get("Accept") == "" {
+		req.Header.Set("Accept", "application/json") // else some frameworks answer a fault with a redirect to a page
+	}
 	req.Header.Set("User-Agent", s.userAgent)
 	req.Header.Set("webhook-id", p.ID)
 	req.Header.Set("letterhook-attempt", strconv.Itoa(p.Attempt))
@@ -194,17 +206,30 @@ func (s *Sender) setHeader(req *http.Request, p *Post) {
 	if p.Replay {
 		req.Header.Set("letterhook-replay", "true")
 	}
-	sign(req.Header, p)
+	setOrDelete(req.Header, "letterhook-omitted", p.Form.Omitted)
+	sign(req.Header, p, body)
 }
 
-// sign sets the fields that are fresh on each request. It sets and never adds: a retry shares the header map.
-func sign(header http.Header, p *Post) {
-	now := time.Now()
-	header.Set("webhook-timestamp", strconv.FormatInt(now.Unix(), 10))
-	if signature := Sign(p.ID, now, p.Body, p.Endpoint.Secrets); signature != "" {
-		header.Set("webhook-signature", signature)
+func setOrDelete(header http.Header, name, value string) {
+	if value == "" {
+		header.Del(name)
+	} else {
+		header.Set(name, value)
+	}
+}
+
+// sign sets the fields that are fresh on each request. It sets and never adds: a retry shares the header map. A body that is
+// written while it is sent was signed when it was sealed.
+func sign(header http.Header, p *Post, body *sealed) {
+	if p.Form.Write == nil {
+		now := time.Now()
+		header.Set("webhook-timestamp", strconv.FormatInt(now.Unix(), 10))
+		setOrDelete(header, "webhook-signature", Sign(p.ID, now, p.Form.signed(), p.Endpoint.Secrets))
 	} else {
 		header.Del("webhook-signature")
+	}
+	for name, values := range body.header {
+		header[name] = values
 	}
 }
 

@@ -34,7 +34,8 @@ func localSender(t testing.TB) *Sender {
 func postTo(url string) *Post {
 	return &Post{
 		Endpoint: &storage.Endpoint{ID: "ep_1", URL: url, Secrets: [][]byte{testSecret}, Timeout: 10 * time.Second},
-		ID:       "msg_1", Attempt: 1, Body: []byte(`{"type":"email.received"}`),
+		ID:       "msg_1", Attempt: 1,
+		Form: &Form{MediaType: "application/json", Body: []byte(`{"type":"email.received"}`)},
 	}
 }
 
@@ -112,7 +113,7 @@ func TestSendDelivers(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, v, want)
 		}
 	}
-	if got.Host != "inner.example" || got.ContentLength != int64(len(p.Body)) || got.Method != http.MethodPost {
+	if got.Host != "inner.example" || got.ContentLength != int64(len(p.Form.Body)) || got.Method != http.MethodPost {
 		t.Errorf("%s to host %s with length %d", got.Method, got.Host, got.ContentLength)
 	}
 	wh, err := standardwebhooks.NewWebhookRaw(testSecret)

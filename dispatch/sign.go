@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"hash"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -18,14 +20,39 @@ const secretPrefix = "whsec_"
 // by spaces, so that a receiver that knows any one of them can verify during a rotation. The signature covers id, at
 // (in whole seconds) and body. The id must not hold a dot.
 func Sign(id string, at time.Time, body []byte, secrets [][]byte) string {
-	head := id + "." + strconv.FormatInt(at.Unix(), 10) + "."
-	var b strings.Builder
-	b.Grow(len(secrets) * (len("v1, ") + base64.StdEncoding.EncodedLen(sha256.Size)))
-	var sum [sha256.Size]byte
-	for i, secret := range secrets {
-		mac := hmac.New(sha256.New, secret)
-		mac.Write([]byte(head))
+	sums := newSums(id, at, secrets)
+	for _, mac := range sums {
 		mac.Write(body)
+	}
+	return sums.signature()
+}
+
+// sums are the beginnings of signatures, one for each secret, which the body is to be written to.
+type sums []hash.Hash
+
+func newSums(id string, at time.Time, secrets [][]byte) sums {
+	head := id + "." + strconv.FormatInt(at.Unix(), 10) + "."
+	s := make(sums, len(secrets))
+	for i, secret := range secrets {
+		s[i] = hmac.New(sha256.New, secret)
+		s[i].Write([]byte(head))
+	}
+	return s
+}
+
+func (s sums) writers() []io.Writer {
+	ws := make([]io.Writer, len(s), len(s)+1)
+	for i := range s {
+		ws[i] = s[i]
+	}
+	return ws
+}
+
+func (s sums) signature() string {
+	var b strings.Builder
+	b.Grow(len(s) * (len("v1, ") + base64.StdEncoding.EncodedLen(sha256.Size)))
+	var sum [sha256.Size]byte
+	for i, mac := range s {
 		if i > 0 {
 			b.WriteByte(' ')
 		}

@@ -14,6 +14,8 @@ type Endpoint struct {
 	Concurrency  int             // attempts in flight; 0: the default
 	MaxAge       time.Duration   // a delivery older than this dies; 0: 7 days
 	MaxBody      int             // octets of the JSON body; 0: 256 kB
+	Format       string          // shape of the requests; empty: the native one
+	FormatKey    []byte          // what the format signs with, as its vendor gives it; nil: nothing
 	AllowPrivate bool            // the operator's file lets it lie in a private network
 	Headers      map[string]string
 	Source       string // where it was declared, for example "letterhook.yaml:41"; empty if not in a file
