@@ -99,6 +99,8 @@ func (o *devOptions) run(ctx context.Context, out, logTo io.Writer) error {
 		out = logTo // there, it is not in the way of the events
 	}
 	o.greet(out, s, secret)
+	stopPacing := paceCollector()
+	defer stopPacing()
 	return s.Run(ctx)
 }
 

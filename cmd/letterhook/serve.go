@@ -63,6 +63,8 @@ func serve(ctx context.Context, path string, logTo io.Writer) error {
 			}
 		}
 	}
+	stopPacing := paceCollector()
+	defer stopPacing()
 	return s.Run(ctx)
 }
 
