@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/letterhook/letterhook/parser"
@@ -61,6 +62,25 @@ func FuzzHeader(f *testing.F) {
 		}
 		mail.WriteString("\r\nbody")
 		checkMessage(t, "fuzz", mail.Bytes())
+	})
+}
+
+// FuzzAddresses reads any octets as an address list, in the field and in the two that stand for one.
+func FuzzAddresses(f *testing.F) {
+	for _, s := range []string{`"a b" <"c d"@e>, F: g@h, i@[192.0.2.1];`, "a . b @ c (d (e)) <f@g> <h@i", "<@a,@b:c@d>; <mailto:e@f?subject=g>", "=?utf-8?Q?Lee,_Ann?= <a@b>",
+		`"\" <<a@b>>, c..d@e.`, "=?a?Q?\"\" =?a?B? ?= : ;"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, list string) {
+		if work := parser.AddressWork(list); work > 4*len(list) {
+			t.Errorf("%d looked at for %d octets", work, len(list))
+		}
+		m := checkMessage(t, "fuzz", []byte("To: "+list+"\r\nReply-To: "+list+"\r\n\r\n"))
+		for _, a := range m.To {
+			if at := strings.LastIndexByte(a.Address, '@'); at == 0 || a.Address == "" && a.Name == "" || len(a.Address) > 2*len(list)+4 {
+				t.Errorf("%q", a)
+			}
+		}
 	})
 }
 
