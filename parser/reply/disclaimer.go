@@ -5,7 +5,7 @@ import "strings"
 const (
 	mostDisclaimer   = 40      // lines that are searched for the beginning of one
 	leastHas         = 2       // words that make a disclaimer of a paragraph
-	longestParagraph = 4 << 10 // octets
+	longestParagraph = 4 << 10 // octets, and of a line of it
 )
 
 var disclaimerIndex = indexDisclaimers()
@@ -65,8 +65,7 @@ func (d *document) isDisclaimer(i, end int) bool {
 		if begin.has == nil {
 			return true
 		}
-		from := int(d.lines[i].start)
-		paragraph := strings.ToLower(d.text[from:min(d.startOf(end), from+longestParagraph)])
+		paragraph := d.paragraph(i, end)
 		n := 0
 		for _, word := range begin.has {
 			if strings.Contains(paragraph, word) {
@@ -80,10 +79,12 @@ func (d *document) isDisclaimer(i, end int) bool {
 	return false
 }
 
-// startOf is where a line begins in the text; behind the last line it is the end.
-func (d *document) startOf(i int) int {
-	if i >= len(d.lines) {
-		return len(d.text)
+// paragraph is the text of some lines in lower case.
+func (d *document) paragraph(from, to int) string {
+	var b strings.Builder
+	for i := from; i < to && b.Len() < longestParagraph; i++ {
+		b.WriteString(d.lines[i].text[:min(len(d.lines[i].text), longestParagraph)])
+		b.WriteByte('\n')
 	}
-	return int(d.lines[i].start)
+	return strings.ToLower(b.String())
 }

@@ -12,7 +12,8 @@
 // signature_words.go, disclaimer_words.go and html_clients.go are tables by language or program, and a new program
 // is a new row. The way of a text through the files: line.go cuts it into lines; attribution.go with evidence.go, header.go and marker.go
 // recognise what announces another's words; signature.go and disclaimer.go what ends the author's own; document.go decides;
-// html.go, with page.go and element.go, does the same for a document of HTML, through the lines that its reader sees.
+// html.go, with scanner.go, page.go, element.go and linetext.go, does the same for a document of HTML, through the lines that its reader
+// sees.
 //
 // All work is linear in the text: a line is looked at together with a fixed number of its neighbours. Texts of more than
 // 50,000 lines are not judged.

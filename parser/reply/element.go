@@ -1,9 +1,9 @@
 package reply
 
 import (
+	"html"
 	"strings"
 
-	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 )
 
@@ -20,8 +20,8 @@ func indexHTMLMarks() map[string]markup {
 }
 
 // readVoid takes in a tag of an element without content.
-func (p *page) readVoid(t *token, tag atom.Atom, z *html.Tokenizer, more bool) bool {
-	switch tag {
+func (p *page) readVoid(t *token, s *scanner) bool {
+	switch s.tag {
 	case atom.Br:
 		t.kind = space
 		p.gap = false
@@ -29,11 +29,11 @@ func (p *page) readVoid(t *token, tag atom.Atom, z *html.Tokenizer, more bool) b
 	case atom.Hr:
 		t.kind = picture
 		p.flush()
-		if m, _ := p.marks(tag, z, more); m == marksRest {
+		if m, _ := s.marks(); m == marksRest {
 			p.rest = true
 		}
-		t.line = int32(len(p.doc.lines))
-		p.line = append(p.line, "----"...)
+		t.line = uint16(len(p.doc.lines))
+		p.line.add("----")
 		p.newLine()
 	case atom.Img, atom.Input, atom.Embed:
 		t.kind = picture
@@ -45,21 +45,19 @@ func (p *page) readVoid(t *token, tag atom.Atom, z *html.Tokenizer, more bool) b
 }
 
 // start takes in a start tag.
-func (p *page) start(t *token, tag atom.Atom, name []byte, z *html.Tokenizer, more bool) {
+func (p *page) start(t *token, s *scanner) {
+	tag := s.tag
 	t.kind = startTag
 	if p.hidden != 0 {
 		return // a tag within a style or title is its text
 	}
-	e := element{tag: tag, token: int32(len(p.tokens) - 1), hint: p.hint}
-	if tag == 0 {
-		e.name = string(name)
-	}
+	e := element{tag: tag, name: s.name, token: int32(len(p.tokens) - 1), hint: p.hint}
 	if endsLine(tag) {
 		p.flush()
-		t.line = int32(len(p.doc.lines))
+		t.line = uint16(len(p.doc.lines))
 		p.gap = p.gap || isParagraph(tag)
 	}
-	mark, indented := p.marks(tag, z, more)
+	mark, indented := s.marks()
 	switch {
 	case mark == marksRest:
 		p.flush()
@@ -84,14 +82,15 @@ func (p *page) start(t *token, tag atom.Atom, name []byte, z *html.Tokenizer, mo
 	p.open = append(p.open, e)
 }
 
-// end takes in an end tag. It ends the nearest element of its name, and those within.
-func (p *page) end(t *token, tag atom.Atom, name []byte) {
+// close takes in an end tag. It ends the nearest element of its name, and those within.
+func (p *page) close(t *token, s *scanner) {
+	tag := s.tag
 	t.kind = endTag
 	if p.hidden != 0 && tag != p.hidden {
 		return
 	}
 	for i := len(p.open) - 1; i >= 0; i-- {
-		if e := &p.open[i]; e.tag != tag || tag == 0 && e.name != string(name) {
+		if e := &p.open[i]; e.tag != tag || tag == 0 && !strings.EqualFold(e.name, s.name) {
 			continue
 		}
 		if endsLine(tag) {
@@ -126,36 +125,66 @@ func (p *page) pop(until int32) {
 	}
 }
 
-// marks reads what the attributes of an element say. indented: a blockquote that is no quote, but text moved to the right.
-func (p *page) marks(tag atom.Atom, z *html.Tokenizer, more bool) (mark markup, indented bool) {
+// marks reads what the attributes of the tag say. indented: a blockquote that is no quote, but text moved to the right.
+func (s *scanner) marks() (mark markup, indented bool) {
 	named := false
-	for more {
-		var key, value []byte
-		key, value, more = z.TagAttr()
-		switch string(key) {
-		case "class", "id", "name":
-			for name := range strings.FieldsSeq(string(value)) {
+	for _, a := range s.attributes[:s.count] {
+		switch {
+		case isAttribute(a, "class"), isAttribute(a, "id"), isAttribute(a, "name"):
+			for name := range strings.FieldsSeq(unescape(a.value)) {
 				named = true
-				if m := htmlMarkIndex[strings.ToLower(strings.TrimPrefix(name, "ecx"))]; m != marksNothing {
+				if m := markOf(name); m != marksNothing {
 					mark = m
 				}
 			}
-		case "type", "cite":
+		case isAttribute(a, "type"), isAttribute(a, "cite"):
 			named = true
-		case "data-signatureblock":
+		case isAttribute(a, "data-signatureblock"):
 			mark = marksSignature
-		case "style":
-			if tag != atom.Div && tag != atom.Blockquote {
-				continue
-			}
-			style := strings.ToLower(strings.Join(strings.Fields(string(value)), ""))
-			if tag == atom.Div && containsAny(style, htmlStyles) {
+		case isAttribute(a, "style") && (s.tag == atom.Div || s.tag == atom.Blockquote):
+			rest, moved := readStyle(unescape(a.value))
+			if s.tag == atom.Div && rest {
 				mark = marksRest
 			}
-			indented = tag == atom.Blockquote && strings.Contains(style, "border:none")
+			indented = s.tag == atom.Blockquote && moved
 		}
 	}
 	return mark, indented && !named
+}
+
+func isAttribute(a attribute, name string) bool {
+	return len(a.name) == len(name) && strings.EqualFold(a.name, name)
+}
+
+// unescape is html.UnescapeString, which no value of most needs.
+func unescape(s string) string {
+	if strings.IndexByte(s, '&') < 0 {
+		return s
+	}
+	return html.UnescapeString(s)
+}
+
+// longestMark is longer than any class or id in htmlMarks.
+const longestMark = 64
+
+// markOf looks a class or id up, in any case, and without what Outlook.com puts before it.
+func markOf(name string) markup {
+	name = strings.TrimPrefix(name, "ecx")
+	if len(name) > longestMark {
+		return marksNothing
+	}
+	var lower [longestMark]byte
+	return htmlMarkIndex[string(appendLower(lower[:0], name))]
+}
+
+// readStyle says whether a style draws the line above the header block of Outlook, and whether it takes the border of a
+// blockquote away.
+func readStyle(style string) (rest, borderless bool) {
+	if !strings.Contains(style, "order") { // of nearly all
+		return false, false
+	}
+	style = strings.ToLower(strings.Join(strings.Fields(style), ""))
+	return containsAny(style, htmlStyles), strings.Contains(style, "border:none")
 }
 
 // endsLine tells the elements that begin and end on a line of their own.

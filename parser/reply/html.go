@@ -31,50 +31,59 @@ func CutHTML(document string) (string, bool) {
 // write puts the tokens out that are the author's. An element goes where nothing within is his and something is not, or where it
 // stands among other people's words.
 func (p *page) write() string {
-	counts := p.count()
+	p.markDropped()
+	size := int32(0)
+	p.pieces(func(start, end int32) { size += end - start })
 	var out strings.Builder
-	out.Grow(len(p.source))
-	for i := 0; i < len(p.tokens); i++ {
-		t := &p.tokens[i]
-		if t.kind == startTag && int(t.until) > i {
-			within := counts[t.until].minus(counts[i])
-			if within.own == 0 && (within.others > 0 || !p.isOwn(t)) {
-				i = int(t.until) - 1
-				continue
-			}
-		}
-		if t.isSeen() && !p.isOwn(t) {
-			continue
-		}
-		out.WriteString(p.source[t.start:t.end])
-	}
+	out.Grow(int(size))
+	p.pieces(func(start, end int32) { out.WriteString(p.source[start:end]) })
 	return out.String()
 }
 
-func (t *token) isSeen() bool { return t.kind == shown || t.kind == space || t.kind == picture }
-
-// tally counts tokens that a reader sees, white space aside.
-type tally struct{ own, others int32 }
-
-func (t tally) minus(u tally) tally { return tally{t.own - u.own, t.others - u.others} }
-
-// count counts what stands before each token.
-func (p *page) count() []tally {
-	counts := make([]tally, len(p.tokens)+1)
-	for i := range p.tokens {
-		t := &p.tokens[i]
-		n := counts[i]
-		switch {
-		case t.kind != shown && t.kind != picture:
-		case p.isOwn(t):
-			n.own++
-		default:
-			n.others++
+// pieces gives the pieces of the document that are the author's, in their order.
+func (p *page) pieces(keep func(start, end int32)) {
+	for i := 0; i < len(p.tokens); {
+		if next := p.behindDropped(i); next > i {
+			i = next
+			continue
 		}
-		counts[i+1] = n
+		start := p.tokens[i].start
+		for i++; i < len(p.tokens) && p.behindDropped(i) == i; i++ {
+		}
+		keep(start, p.endOf(i-1))
 	}
-	return counts
 }
+
+// behindDropped is the first token behind what goes with the token i; i itself where that stays.
+func (p *page) behindDropped(i int) int {
+	switch t := &p.tokens[i]; {
+	case t.kind == droppedTag:
+		return int(t.until)
+	case t.isSeen() && !p.isOwn(t):
+		return i + 1
+	}
+	return i
+}
+
+// markDropped finds the elements that go. From the end on it remembers where the next token that a reader sees stands, the
+// author's and another's.
+func (p *page) markDropped() {
+	nextOwn, nextOther := len(p.tokens), len(p.tokens)
+	for i := len(p.tokens) - 1; i >= 0; i-- {
+		t := &p.tokens[i]
+		until := int(t.until)
+		switch isOwn := p.isOwn(t); {
+		case (t.kind == shown || t.kind == picture) && isOwn:
+			nextOwn = i
+		case t.kind == shown || t.kind == picture:
+			nextOther = i
+		case t.kind == startTag && until > i && nextOwn >= until && (nextOther < until || !isOwn):
+			t.kind = droppedTag
+		}
+	}
+}
+
+func (t *token) isSeen() bool { return t.kind == shown || t.kind == space || t.kind == picture }
 
 // isOwn says whether a token stands on a line of the author's.
 func (p *page) isOwn(t *token) bool {

@@ -29,6 +29,7 @@ type line struct {
 	text   string // without white space and invisible characters around; of a quoted line, what stands behind the marks
 	start  int32  // where it begins in the document
 	quoted bool
+	dashes bool // it is "-- ", the delimiter of a signature (RFC 3676 section 4.3)
 	is     role
 	hint   role // what the markup of an HTML document says of it; own: nothing
 }
@@ -71,7 +72,7 @@ func readLines(text string) *document {
 const mostIndent = 3
 
 func readLine(s string, start int) line {
-	l := line{start: int32(start), text: trim(s)}
+	l := line{start: int32(start), text: trim(s), dashes: s == "-- "}
 	mark := quoteMark(l.text)
 	if mark == 0 || strings.IndexByte(s, l.text[0]) > mostIndent {
 		return l

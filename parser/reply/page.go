@@ -1,10 +1,9 @@
 package reply
 
 import (
-	"bytes"
+	"html"
 	"strings"
 
-	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 )
 
@@ -12,14 +11,15 @@ const (
 	mostHTML   = 1 << 20 // octets of a document that is cut
 	mostDepth  = 500     // open elements
 	mostTokens = 100_000
+	usualDepth = 16
 )
 
-// token is a piece of an HTML document, and what a reader sees of it.
+// token is a piece of an HTML document, and what a reader sees of it. It ends where the next one begins.
 type token struct {
-	start, end int32 // in the document
-	line       int32 // the line that it stands on, or before
-	until      int32 // of a start tag: the first token behind its element; else 0
-	kind       tokenKind
+	start int32  // in the document
+	until int32  // of a start tag: the first token behind its element; else 0
+	line  uint16 // the line that it stands on, or before; mostLines is less than 1<<16
+	kind  tokenKind
 }
 
 type tokenKind uint8
@@ -31,15 +31,16 @@ const (
 	picture                   // an image, a rule, a field of a form
 	startTag                  // of an element that has an end
 	endTag
+	droppedTag // a start tag whose element goes
 )
 
 // page is an HTML document while it is read: its tokens, and its text as lines.
 type page struct {
 	source string
 	tokens []token
+	end    int32 // of the last token
 	doc    document
-	text   strings.Builder
-	line   []byte // being written
+	line   lineText // being written
 	open   []element
 	quotes int       // elements around that hold a quote
 	hint   role      // of the elements around
@@ -52,7 +53,7 @@ type page struct {
 // element is an element that has not ended.
 type element struct {
 	tag   atom.Atom
-	name  string // of a tag that has no atom
+	name  string // as it was written
 	token int32
 	quote bool
 	hint  role // before it
@@ -63,21 +64,19 @@ func readPage(source string) *page {
 	if len(source) > mostHTML {
 		return nil
 	}
-	const usualToken, usualLine = 24, 100 // octets
-	p := &page{source: source, tokens: make([]token, 0, len(source)/usualToken+1)}
-	p.doc.lines = make([]line, 0, len(source)/usualLine+1)
-	p.text.Grow(len(source) / 2)
-	z := html.NewTokenizer(strings.NewReader(source))
-	at := 0
+	tags := strings.Count(source, "<")
+	p := &page{source: source, tokens: make([]token, 0, min(2*tags+2, mostTokens)), open: make([]element, 0, usualDepth)}
+	p.doc.lines = make([]line, 0, min(tags+2, mostLines))
+	s := scanner{source: source}
 	for {
-		kind := z.Next()
-		start := at
-		at += len(z.Raw())
-		if kind == html.ErrorToken {
+		start := s.at
+		kind := s.next()
+		if kind == pieceNone {
 			break
 		}
-		p.tokens = append(p.tokens, token{start: int32(start), end: int32(at), line: int32(len(p.doc.lines))})
-		if !p.read(z, kind) || len(p.doc.lines) > mostLines || len(p.tokens) > mostTokens {
+		p.end = int32(s.at)
+		p.tokens = append(p.tokens, token{start: int32(start), line: uint16(len(p.doc.lines))})
+		if !p.read(&s, kind) || len(p.doc.lines) > mostLines || len(p.tokens) > mostTokens {
 			return nil
 		}
 	}
@@ -85,32 +84,33 @@ func readPage(source string) *page {
 	for len(p.open) > 0 {
 		p.pop(int32(len(p.tokens)))
 	}
-	p.doc.text = p.text.String()
-	if at != len(source) {
-		return nil // a token was lost, so the offsets cannot be trusted
-	}
 	return p
 }
 
+// endOf is where a token ends in the document.
+func (p *page) endOf(i int) int32 {
+	if i+1 < len(p.tokens) {
+		return p.tokens[i+1].start
+	}
+	return p.end
+}
+
 // read takes the newest token in. It returns false when the document is too deep.
-func (p *page) read(z *html.Tokenizer, kind html.TokenType) bool {
+func (p *page) read(s *scanner, kind piece) bool {
 	t := &p.tokens[len(p.tokens)-1]
 	switch kind {
-	case html.TextToken:
+	case pieceText:
 		p.readText(t)
-	case html.StartTagToken, html.SelfClosingTagToken:
-		name, more := z.TagName()
-		tag := atom.Lookup(name)
-		if p.readVoid(t, tag, z, more) {
+	case pieceStart:
+		if p.readVoid(t, s) {
 			return true
 		}
 		if len(p.open) == mostDepth {
 			return false
 		}
-		p.start(t, tag, name, z, more)
-	case html.EndTagToken:
-		name, _ := z.TagName()
-		p.end(t, atom.Lookup(name), name)
+		p.start(t, s)
+	case pieceEnd:
+		p.close(t, s)
 	}
 	return true
 }
@@ -119,14 +119,14 @@ func (p *page) readText(t *token) {
 	if p.hidden != 0 {
 		return
 	}
-	text := html.UnescapeString(p.source[t.start:t.end])
+	text := html.UnescapeString(p.source[t.start:p.end])
 	t.kind = space
 	if strings.TrimSpace(text) != "" {
 		t.kind = shown
 		p.beforeText(t)
 	}
 	if p.pre == 0 {
-		p.fold(text)
+		p.line.fold(text)
 		return
 	}
 	p.readPre(t, text)
@@ -134,36 +134,22 @@ func (p *page) readText(t *token) {
 
 // beforeText puts the empty line between two paragraphs.
 func (p *page) beforeText(t *token) {
-	if p.gap && len(bytes.TrimSpace(p.line)) == 0 {
-		p.line = p.line[:0]
+	if p.gap && p.line.blank() {
+		p.line.reset()
 		if len(p.doc.lines) > 0 {
 			p.newLine()
 		}
 	}
 	p.gap = false
-	t.line = int32(len(p.doc.lines))
-}
-
-// fold writes text with its white space folded.
-func (p *page) fold(text string) {
-	for i := range len(text) {
-		c := text[i]
-		if c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' {
-			if n := len(p.line); n > 0 && p.line[n-1] != ' ' {
-				p.line = append(p.line, ' ')
-			}
-			continue
-		}
-		p.line = append(p.line, c)
-	}
+	t.line = uint16(len(p.doc.lines))
 }
 
 // readPre makes a token of every line of a text that keeps its white space.
 func (p *page) readPre(t *token, text string) {
 	whole := *t
-	raw := p.source[whole.start:whole.end]
+	raw := p.source[whole.start:p.end]
 	if strings.Count(raw, "\n") != strings.Count(text, "\n") {
-		p.fold(text) // a line end was written as a character reference
+		p.line.fold(text) // a line end was written as a character reference
 		return
 	}
 	p.tokens = p.tokens[:len(p.tokens)-1]
@@ -173,7 +159,7 @@ func (p *page) readPre(t *token, text string) {
 			n = len(raw)
 		}
 		k := strings.IndexByte(text, '\n')
-		piece := token{start: whole.start, end: whole.start + int32(n), line: int32(len(p.doc.lines)), kind: space}
+		piece := token{start: whole.start, line: uint16(len(p.doc.lines)), kind: space}
 		line := text
 		if k >= 0 {
 			line, text = text[:k], text[k+1:]
@@ -182,7 +168,7 @@ func (p *page) readPre(t *token, text string) {
 			piece.kind = shown
 		}
 		p.tokens = append(p.tokens, piece)
-		p.line = append(p.line, line...)
+		p.line.add(line)
 		if k >= 0 {
 			p.newLine()
 		}
@@ -193,11 +179,7 @@ func (p *page) readPre(t *token, text string) {
 
 // newLine ends the line that is being written.
 func (p *page) newLine() {
-	start := p.text.Len()
-	p.text.Write(p.line)
-	p.text.WriteByte('\n')
-	l := readLine(p.text.String()[start:p.text.Len()-1], start)
-	p.line = p.line[:0]
+	l := readLine(p.line.take(), 0)
 	l.quoted = l.quoted || p.quotes > 0 || p.rest
 	l.hint = p.hint
 	if l.text == "" {
@@ -209,8 +191,8 @@ func (p *page) newLine() {
 
 // flush ends a line that has something on it.
 func (p *page) flush() {
-	if len(bytes.TrimSpace(p.line)) == 0 {
-		p.line = p.line[:0]
+	if p.line.blank() {
+		p.line.reset()
 		return
 	}
 	p.newLine()

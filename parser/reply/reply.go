@@ -51,26 +51,36 @@ func Split(text string) Reply {
 // reply puts the lines that were judged together.
 func (d *document) reply() Reply {
 	r := Reply{Confidence: d.confidence}
-	var own strings.Builder
 	for i := 0; i < len(d.lines); {
 		first := i
 		for i < len(d.lines) && d.lines[i].is == d.lines[first].is {
 			i++
 		}
-		end := len(d.text)
-		if i < len(d.lines) {
-			end = int(d.lines[i].start)
-		}
-		s := Segment{d.lines[first].is.name(), d.text[d.lines[first].start:end]}
-		r.Segments = append(r.Segments, s)
-		if s.Type == TypeReply {
-			own.WriteString(s.Text)
-		}
+		r.Segments = append(r.Segments, Segment{d.lines[first].is.name(), d.text[d.lines[first].start:d.startOf(i)]})
 	}
 	if len(r.Segments) == 1 && r.Segments[0].Type == TypeReply || d.forwardOnly {
 		r.Text = d.text
 		return r
 	}
-	r.Text = strings.TrimSpace(own.String())
+	r.Text = ownText(r.Segments)
 	return r
+}
+
+// startOf is where a line begins in the text; behind the last line it is the end.
+func (d *document) startOf(i int) int {
+	if i >= len(d.lines) {
+		return len(d.text)
+	}
+	return int(d.lines[i].start)
+}
+
+// ownText joins what the author wrote. It mostly stands in one piece, and is not copied then.
+func ownText(segments []Segment) string {
+	var pieces []string
+	for _, s := range segments {
+		if s.Type == TypeReply {
+			pieces = append(pieces, s.Text)
+		}
+	}
+	return strings.TrimSpace(strings.Join(pieces, ""))
 }

@@ -139,7 +139,7 @@ func (d *document) signatureStart(end int) (start int, confidence float64) {
 			continue
 		}
 		switch {
-		case d.text[l.start:min(int(l.start)+len("-- \n"), len(d.text))] == "-- \n" && lines <= mostSignature:
+		case l.dashes && lines <= mostSignature:
 			start, confidence = i, 0.95
 		case l.text == "--" && lines <= mostBelowDash:
 			start, confidence = i, 0.9
