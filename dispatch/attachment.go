@@ -29,19 +29,29 @@ type attachment struct {
 // measure reads the part once. Where kept is not nil it gets the content, if that is small.
 func measure(part *parser.Part, kept *bytes.Buffer) (*attachment, error) {
 	content, hash := part.Open(), sha256.New()
-	var size int64
+	var sink io.Writer = hash
 	if kept != nil {
-		n, err := io.CopyN(io.MultiWriter(hash, kept), content, keptAttachment)
-		if size = n; err != nil && !errors.Is(err, io.EOF) {
-			return nil, err
-		}
+		sink = io.MultiWriter(hash, &head{kept, keptAttachment})
 	}
-	n, err := io.Copy(hash, content)
+	size, err := io.Copy(sink, content)
 	if err != nil {
 		return nil, err
 	}
-	size += n
 	return &attachment{part: part.ID, size: size, sha256: hex.EncodeToString(hash.Sum(nil)), defects: content.Defects()}, nil
+}
+
+// head keeps the first octets that are written.
+type head struct {
+	kept *bytes.Buffer
+	room int
+}
+
+// Write implements [io.Writer].
+func (h *head) Write(p []byte) (int, error) {
+	n := min(len(p), h.room)
+	h.room -= n
+	h.kept.Write(p[:n])
+	return len(p), nil
 }
 
 // storeAttachment makes sure that the content of the part lies in blobs under a key of account, message and content, so

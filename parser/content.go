@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"errors"
 	"io"
 
 	"github.com/letterhook/letterhook/parser/tnef"
@@ -73,6 +74,35 @@ func (c *Content) Read(p []byte) (int, error) {
 	n := copy(p, c.out)
 	c.out = c.out[n:]
 	return n, nil
+}
+
+// WriteTo writes what is left of the decoded octets, for [io.Copy]: as they were decoded, without a buffer between.
+func (c *Content) WriteTo(w io.Writer) (written int64, err error) {
+	if c.dec == nil && c.src != nil {
+		return c.copyPlain(w)
+	}
+	for {
+		if len(c.out) > 0 {
+			n, err := w.Write(c.out)
+			written += int64(n)
+			if c.out = c.out[n:]; err != nil {
+				return written, err
+			}
+		}
+		switch {
+		case errors.Is(c.err, io.EOF):
+			return written, nil
+		case c.err != nil:
+			return written, c.err
+		}
+		c.step()
+	}
+}
+
+// copyPlain copies octets that are not encoded.
+func (c *Content) copyPlain(w io.Writer) (int64, error) {
+	buf := make([]byte, min(contentChunk, c.part.Length+1))
+	return io.CopyBuffer(w, c.src, buf)
 }
 
 // step reads and decodes one chunk.
