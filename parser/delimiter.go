@@ -20,14 +20,17 @@ const endOfMessage = -1
 // scanner knows the multiparts that stand open around the current position, innermost last.
 type scanner struct {
 	*source
-	open []string
+	open    []string
+	levels  []int     // of open, the innermost first; one whose boundary a multipart within it has again can end no more
+	longest int       // octets of the longest boundary
+	begins  [256]bool // first octets of the boundaries
 }
 
 var newlineDashes = []byte("\n--")
 
 // toDelimiter consumes everything up to and including the next delimiter line of any open multipart. The current position
-// must be the beginning of a line. The work is linear: a line that could be a delimiter is compared once with each open
-// boundary, of which there are no more than Limits.Depth.
+// must be the beginning of a line. The work is linear: a line that could be a delimiter is compared once with each different
+// boundary that is open, of which there are no more than Limits.Depth.
 func (s *scanner) toDelimiter() delimiter {
 	if len(s.open) == 0 {
 		s.skipAll()
@@ -64,23 +67,23 @@ func (s *scanner) toDashes() bool {
 func (s *scanner) delimiterAt(rel int) (delimiter, bool) {
 	for len(s.rest()) < rel+3 && s.fill() {
 	}
-	if rest := s.rest()[rel:]; len(rest) < 3 || rest[0] != '-' || rest[1] != '-' {
+	if rest := s.rest()[rel:]; len(rest) < 3 || rest[0] != '-' || rest[1] != '-' || !s.begins[rest[2]] {
 		return delimiter{}, false
 	}
-	limit := delimiterPadding
-	for _, b := range s.open {
-		limit = max(limit, len(b)+delimiterPadding)
-	}
-	n, whole := s.line(rel, limit)
+	n, whole := s.line(rel, s.longest+delimiterPadding)
 	if !whole {
 		return delimiter{}, false
 	}
 	line := bytes.TrimRight(s.rest()[rel+2:rel+n], " \t\r\n")
 	followed := delimiter{level: endOfMessage}
-	for level, boundary := range slices.Backward(s.open) {
-		rest, ok := bytes.CutPrefix(line, []byte(boundary))
+	for _, level := range s.levels {
+		boundary := s.open[level]
+		last := len(boundary) - 1
+		if last >= len(line) || line[last] != boundary[last] || string(line[:last]) != boundary[:last] {
+			continue
+		}
+		rest := line[last+1:]
 		switch {
-		case !ok:
 		case len(rest) == 0 || string(rest) == "--":
 			return delimiter{level: level, closing: len(rest) != 0, end: s.lineEndBefore(rel)}, true
 		case followed.level == endOfMessage && (rest[0] == ' ' || rest[0] == '\t' || bytes.HasPrefix(rest, []byte("--"))):
@@ -108,8 +111,25 @@ func (s *scanner) lineEndBefore(rel int) int64 {
 // push opens a multipart and returns its level.
 func (s *scanner) push(boundary string) int {
 	s.open = append(s.open, boundary)
+	s.index()
 	return len(s.open) - 1
 }
 
 // pop closes the multipart of this level. Those within it are closed already.
-func (s *scanner) pop(level int) { s.open = s.open[:level] }
+func (s *scanner) pop(level int) {
+	s.open = s.open[:level]
+	s.index()
+}
+
+// index makes the answer for a line that is no delimiter, as nearly all are, as cheap for many open multiparts as for one.
+func (s *scanner) index() {
+	s.levels, s.longest, s.begins = s.levels[:0], 0, [256]bool{}
+	for level, boundary := range slices.Backward(s.open) {
+		if slices.Contains(s.open[level+1:], boundary) {
+			continue
+		}
+		s.levels = append(s.levels, level)
+		s.longest = max(s.longest, len(boundary))
+		s.begins[boundary[0]] = true
+	}
+}

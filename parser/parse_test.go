@@ -173,6 +173,20 @@ text "one\ntwo\n"
 defect boundary-unclosed "1"
 defect boundary-unclosed ""
 `},
+		{"one boundary for two multiparts", "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b--\n--b\n\ntwo\n--b--\n", `"" multipart/mixed
+"1" multipart/mixed
+"1.1" text/plain
+"2" text/plain
+text "one\ntwo"
+`},
+		{"one boundary for two, and another between", "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=c\n\n--c\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b--\n--b\n\ntwo\n--b--\n", `"" multipart/mixed
+"1" multipart/mixed
+"1.1" multipart/mixed
+"1.1.1" text/plain
+"2" text/plain
+text "one\ntwo"
+defect boundary-unclosed "1"
+`},
 		{"part without header", "Content-Type: multipart/mixed; boundary=b\n\n--b\nno header here\n--b--\n", `"" multipart/mixed
 "1" text/plain
 text "no header here"

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -108,6 +109,18 @@ var repetitions = map[string]repetition{
 	"lines that are no field":      {head: "Subject: x\r\n", unit: "X-A b: c\r\nlost words\r\n"},
 	"delimiters with words behind": {head: manyParts, unit: "--b words\r\n"},
 	"closing delimiters":           {head: manyParts, unit: "--b--\r\n"},
+	"dashes within many parts":     {head: openParts(func(i int) string { return "b" + strconv.Itoa(i) }), unit: "--\n"},
+	"dashes of equal boundaries":   {head: openParts(func(int) string { return "b" }), unit: "--bb b\n"},
+	"dashes of like boundaries":    {head: openParts(func(i int) string { return "b" + string(rune('A'+i)) }), unit: "--bz\n"},
+}
+
+// openParts opens as many multiparts within each other as are read.
+func openParts(boundary func(depth int) string) string {
+	var b strings.Builder
+	for i := range 31 {
+		b.WriteString("Content-Type: multipart/mixed; boundary=" + boundary(i) + "\r\n\r\n--" + boundary(i) + "\r\n")
+	}
+	return b.String() + "\r\n"
 }
 
 // TestHostileAtFullSize measures what dispatch does with each: parse, then decode and hash every attachment. It runs when
