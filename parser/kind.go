@@ -73,7 +73,7 @@ func (j *judgement) report() (kind string, reasons []string) {
 		return "", nil
 	}
 	switch {
-	case j.parts.status != nil:
+	case j.parts.status != nil && (declared != "" || j.bySystem()):
 		j.deliver()
 		return j.m.Bounce.kind(), append([]string{"part:delivery-status"}, j.m.Bounce.actions()...)
 	case j.parts.disposition != nil:
@@ -109,17 +109,33 @@ func (j *judgement) complain(f report.Feedback) {
 	j.m.Complaint = &Complaint{Feedback: f, Arrived: arrived, Original: j.parts.reported("")}
 }
 
-// passedOn reports whether a Subject says that a person sends on, or answers to, another mail.
+// bySystem reports whether anything in the header says that no person wrote the mail.
+func (j *judgement) bySystem() bool {
+	_, points := j.senderSigns()
+	return points > 0 || j.nullPath || j.signals.declared() || j.m.Root.ContentType == "multipart/report" || j.m.Root.ContentType == j.parts.status.ContentType
+}
+
+// passedOn reports whether a Subject says that a person sends on, or answers to, another mail: "Fwd: x", "[list] Re[2]: x".
 func passedOn(subject string) bool {
-	head, _, ok := strings.Cut(subject, ":")
-	if !ok || len(head) > 12 {
+	const longest = 48
+	if strings.HasPrefix(subject, "[") {
+		_, behind, _ := strings.Cut(subject, "]")
+		subject = strings.TrimLeft(behind, " ")
+	}
+	head := subject[:min(len(subject), longest)]
+	end := strings.IndexAny(head, ":\uff1a")
+	if end < 0 {
 		return false
 	}
-	switch strings.ToLower(strings.TrimSpace(head)) {
-	case "fwd", "fw", "wg", "tr", "rv", "enc", "i", "vs", "re", "aw", "sv", "antw", "转发", "轉寄", "答复", "回复", "回覆":
-		return true
-	}
-	return false
+	head = strings.TrimRight(strings.ToLower(head[:end]), " 0123456789[]()")
+	return slices.Contains(passings, head)
+}
+
+// passings are the words that mail programs put before the Subject of a mail that is answered or sent on, in lower case.
+var passings = []string{
+	"re", "fwd", "fw", "aw", "wg", "antw", "doorst", "sv", "vs", "vl", "vb", "videresendt", "videresend", "réf", "tr", "rv", "enc", "res",
+	"i", "r", "rif", "odp", "pd", "i\u0307lt", "ilt", "ynt", "továbbítás", "vá", "tf", "σχετ", "απ", "πρθ", "ответ", "пересл",
+	"转发", "轉寄", "轉發", "答复", "答覆", "回复", "回覆", "返信", "転送", "回信", "답장", "전달", "회신", "תשובה", "העברה", "הועבר", "رد", "إعادة توجيه", "trả lời", "chuyển tiếp", "bls", "trs",
 }
 
 // aggregate knows the reports that machines send to machines once a day: DMARC (RFC 7489 section 7.2.1.1) and TLS (RFC 8460 section 5.3).

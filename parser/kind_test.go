@@ -41,6 +41,9 @@ func TestKind(t *testing.T) {
 		{"a person of a bounce", "From: ann@a.example\nTo: help@in.example\nSubject: Undelivered Mail Returned to Sender\n\nWhat does this mean?\n\n<bob@b.example>: host mx.b.example said: 550 5.1.1 User unknown\n", parser.KindHuman, nil},
 		{"a bounce passed on by a person", "From: ann@a.example\nSubject: Fwd: Undelivered Mail Returned to Sender\nReturn-Path: <>\n\n<bob@b.example>: 550 5.1.1 User unknown\n", parser.KindAutomated, []string{"null-return-path"}},
 		{"a report among attachments", "From: ann@a.example\nSubject: WG: Unzustellbar\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nLook.\n--b\nContent-Type: message/delivery-status\n\nAction: failed\n--b--\n", parser.KindHuman, nil},
+		{"a report that a person attached", "From: ann@a.example\nSubject: Mail problem\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nLook.\n--b\nContent-Type: message/delivery-status\n\nAction: failed\n--b--\n", parser.KindHuman, nil},
+		{"a report that lost its wrapping", "From: mailer-daemon@b.example\nSubject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nSorry.\n--b\nContent-Type: message/delivery-status\n\nAction: failed\n--b--\n", parser.KindBounce, []string{"part:delivery-status", "action:failed"}},
+		{"a person of that name", "From: Mail System Sales <bob@b.example>\nSubject: Undeliverable pallets\n\nThe pallets could not be delivered to <site@x.example>: 550 pieces\n", parser.KindHuman, nil},
 		{"a postmaster in person", "From: Bob <postmaster@b.example>\nSubject: Your question\n\nThat mail was not delivered since we moved.\n", parser.KindHuman, nil},
 		{"a parcel", "From: DHL <info@parcel.example>\nSubject: Delivery failed: parcel 1234\nAuto-Submitted: auto-generated\n\nYour parcel could not be delivered to Main Street 1. Write to\n\nhelp@parcel.example\n", parser.KindAutomated, []string{"auto-submitted:auto-generated"}},
 		{"a daemon that reports nothing", "From: mailer-daemon@b.example\nSubject: statistics\n\n12 mails\n", parser.KindAutomated, []string{"sender:mailer-daemon"}},
@@ -61,6 +64,12 @@ func TestKind(t *testing.T) {
 		{"Notes's", "Subject: Ann Smith/B is out of the office (returning 12/01)\nAuto-Submitted: auto-generated\n\nx\n", parser.KindAutoReply, []string{"subject:absence", "auto-submitted:auto-generated"}},
 		{"an answer without a colon", "Subject: Vacation\nIn-Reply-To: <1@x>\nPrecedence: junk\n\nx\n", parser.KindAutoReply, []string{"subject:absence", "precedence:junk"}},
 		{"news of a holiday", "Subject: Vacation request approved\nAuto-Submitted: auto-generated\n\nYou will be on vacation from Monday.\n", parser.KindAutomated, []string{"auto-submitted:auto-generated"}},
+		{"who is away next week", "Subject: Out of office next week\n\nI will be out of the office. Can you cover for me?\n", parser.KindHuman, nil},
+		{"a plan for the holidays", "Subject: Urlaub im August\n\nIch bin vom 1. bis 15. im Urlaub, Bob vertritt mich.\n", parser.KindHuman, nil},
+		{"a child that is ill", "Subject: Absence of Tom\n\nTom is absent today, he has a fever.\n", parser.KindHuman, nil},
+		{"a question with a colon", "Subject: Vacation: who covers for me?\n\nI will be on vacation.\n", parser.KindHuman, nil},
+		{"who is out today", "Subject: Tom is out of the office today\n\nHe is on vacation.\n", parser.KindHuman, nil},
+		{"an answer with a colon", "Subject: Out of office: Offer\nIn-Reply-To: <1@x>\n\nI am on vacation.\n", parser.KindAutoReply, []string{"subject:absence", "text:absence"}},
 		{"a holiday", "Subject: Urlaub in Italien\n\nWir haben ein Haus gefunden!\n", parser.KindHuman, nil},
 		{"an absence alone", "Subject: R\u00e9ponse automatique : Offre\n\nMerci de votre message.\n", parser.KindHuman, nil},
 		{"auto reply by precedence", "Precedence: auto_reply\n\n", parser.KindAutoReply, []string{"precedence:auto_reply"}},
@@ -75,6 +84,24 @@ func TestKind(t *testing.T) {
 				t.Errorf("%s %q, want %s %q", m.Kind, m.KindReasons, c.kind, c.reasons)
 			}
 		})
+	}
+}
+
+// TestPassedOn: mail that a person sends on is no report, in whatever language his program says so.
+func TestPassedOn(t *testing.T) {
+	for _, subject := range []string{
+		"Fwd: x", "FW : x", "Re[2]: x", "Re (3): x", "[team] Fwd: x", "\u8f6c\u53d1\uff1ax", "\u8f49\u5bc4: x", "\u56de\u590d\uff1ax", "\u8fd4\u4fe1: x", "\u8ee2\u9001: x", "\u0130LT: x", "Ynt: x", "Odp: x", "PD: x", "Rif: x", "R: x",
+		"RES: x", "Doorst: x", "VL: x", "Videresendt: x", "\u03a3\u03c7\u03b5\u03c4: x", "\ub2f5\uc7a5: x", "\uc804\ub2ec: x", "\u05ea\u05e9\u05d5\u05d1\u05d4: x", "\u0625\u0639\u0627\u062f\u0629 \u062a\u0648\u062c\u064a\u0647: x",
+	} {
+		part := "--b\n\nLook.\n--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\n--b--\n"
+		if m := parse(t, "From: ann@a.example\nSubject: "+subject+"\nContent-Type: multipart/mixed; boundary=b\n\n"+part); m.Kind != parser.KindHuman {
+			t.Errorf("%s: %s %q", subject, m.Kind, m.KindReasons)
+		}
+	}
+	for _, subject := range []string{"Undeliverable: x", "Warning: x", "Mail delivery failed: returning message to sender", "abuse: x", "[abuse] x", "Report: x"} {
+		if m := parse(t, "From: a@b.example\nSubject: "+subject+"\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\n--b--\n"); m.Kind != parser.KindComplaint {
+			t.Errorf("%s: %s", subject, m.Kind)
+		}
 	}
 }
 

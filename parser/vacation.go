@@ -6,23 +6,26 @@ import (
 	"strings"
 )
 
-// absences begin the Subject of an automatic reply; those with a colon are written by programs, which put the Subject of
-// the mail that they answer behind it.
+// autoReplies begin the Subject that a program writes, and that no person does.
+var autoReplies = []string{
+	"out of office autoreply", "out of office auto-reply", "out of office reply", "out-of-office autoreply", "automatic reply", "automatic response", "auto reply",
+	"auto-reply", "autoreply", "auto response", "auto-response", "autoresponse", "auto:", "ooo:",
+	"automatische antwort", "abwesenheitsnotiz", "réponse automatique", "message d'absence", "respuesta automática", "risposta automatica", "resposta automática",
+	"automatisch antwoord", "autosvar", "automatiskt svar", "automatisk svar", "automaattinen vastaus", "automatyczna odpowiedź", "automatická odpověď",
+	"automatikus válasz", "răspuns automat", "автоматический ответ", "автоответ", "автоматична відповідь", "otomatik yanıt", "αυτόματη απάντηση",
+	"תשובה אוטומטית", "رد تلقائي", "不在のお知らせ", "自動応答", "自動返信", "不在通知", "自动答复", "自动回复", "外出时的自动答复", "自動回覆", "自動答覆", "자동 회신", "trả lời tự động",
+}
+
+// absences begin a Subject as well, and people write so too.
 var absences = []string{
-	"out of office", "out-of-office", "ooo:", "automatic reply", "automatic response", "auto reply", "auto-reply", "autoreply",
-	"auto response", "auto-response", "autoresponse", "auto:", "vacation", "on vacation", "away from", "i am away", "i'm away", "absence",
-	"absent",
-	"abwesenheit", "abwesend", "automatische antwort", "nicht im büro", "urlaub", "ich bin im urlaub",
-	"absence du bureau", "réponse automatique", "message d'absence", "absent du bureau", "en congé", "congés",
-	"fuera de la oficina", "respuesta automática", "ausencia", "de vacaciones",
-	"risposta automatica", "fuori sede", "fuori ufficio", "assente", "assenza",
-	"ausência", "resposta automática", "fora do escritório", "férias",
-	"afwezig", "automatisch antwoord", "niet aanwezig",
-	"autosvar", "automatiskt svar", "automatisk svar", "frånvarande", "fravær", "poissa", "automaattinen vastaus",
-	"automatyczna odpowiedź", "nieobecność", "automatická odpověď", "mimo kancelář", "automatikus válasz", "házon kívül", "răspuns automat",
-	"автоматический ответ", "автоответ", "нет на месте", "автоматична відповідь",
-	"otomatik yanıt", "ofis dışında", "αυτόματη απάντηση", "תשובה אוטומטית", "رد تلقائي",
-	"不在のお知らせ", "自動応答", "自動返信", "不在通知", "自动答复", "自动回复", "外出时的自动答复", "自動回覆", "自動答覆", "자동 회신", "부재 중", "trả lời tự động",
+	"out of office", "out-of-office", "vacation", "on vacation", "away from", "i am away", "i'm away", "absence", "absent",
+	"abwesenheit", "abwesend", "nicht im büro", "urlaub", "ich bin im urlaub",
+	"absence du bureau", "absent du bureau", "en congé", "congés",
+	"fuera de la oficina", "ausencia", "de vacaciones",
+	"fuori sede", "fuori ufficio", "assente", "assenza",
+	"ausência", "fora do escritório", "férias",
+	"afwezig", "niet aanwezig",
+	"frånvarande", "fravær", "poissa", "nieobecność", "mimo kancelář", "házon kívül", "нет на месте", "ofis dışında", "부재 중",
 }
 
 // absenceWords are what the text of an automatic reply says, in lower case.
@@ -51,25 +54,26 @@ var absenceEnds = []string{"is out of the office", "is out of office", "ist auß
 
 // vacation knows automatic replies by their Subject. That is weak evidence, since people write of holidays and programs of who
 // has them: a second piece must stand beside it. That a program wrote the mail is one only where it answers a mail, or where the
-// Subject has the form of an answer, with a colon.
+// Subject has the form of an answer, with a colon. What the text says is one only for a Subject that no person writes, or where
+// both are so.
 func (j *judgement) vacation() (kind string, reasons []string) {
-	says, form := absent(j.m.Subject)
-	if !says {
+	a := absent(j.m.Subject)
+	if !a.says {
 		return "", nil
 	}
 	var second string
 	s := &j.signals
-	form = form || s.answers
+	answer := a.colon || s.answers
 	switch {
 	case j.nullPath:
 		second = "null-return-path"
-	case form && s.declared():
+	case answer && s.declared():
 		second = "auto-submitted:" + s.autoSubmitted
-	case form && s.suppress:
+	case answer && s.suppress:
 		second = "x-auto-response-suppress"
-	case form && (s.precedence == "bulk" || s.precedence == "junk"):
+	case answer && (s.precedence == "bulk" || s.precedence == "junk"):
 		second = "precedence:" + s.precedence
-	case !s.declared() && j.m.Text != nil && sayAbsent(*j.m.Text):
+	case !s.declared() && (a.program || a.colon && s.answers) && j.m.Text != nil && sayAbsent(*j.m.Text):
 		second = "text:absence"
 	default:
 		return "", nil
@@ -77,21 +81,30 @@ func (j *judgement) vacation() (kind string, reasons []string) {
 	return KindAutoReply, []string{"subject:absence", second}
 }
 
-// absent reports whether a Subject speaks of an absence, and whether soon behind that comes the colon with which programs put
-// the Subject that they answer.
-func absent(subject string) (says, form bool) {
+// absence is what a Subject says of one.
+type absence struct {
+	says    bool
+	program bool // in the words of a program
+	colon   bool // soon behind it comes the colon with which programs put the Subject that they answer, or what Notes writes
+}
+
+// absent reads a Subject.
+func absent(subject string) absence {
 	subject = subjectBegin(subject)
-	for _, w := range absences {
-		if rest, ok := strings.CutPrefix(subject, w); ok {
-			return true, w[len(w)-1] == ':' || strings.ContainsAny(rest[:min(len(rest), 24)], ":：")
+	for _, list := range [][]string{autoReplies, absences} {
+		for _, w := range list {
+			if rest, ok := strings.CutPrefix(subject, w); ok {
+				colon := w[len(w)-1] == ':' || strings.ContainsAny(rest[:min(len(rest), 24)], ":：")
+				return absence{says: true, program: &list[0] == &autoReplies[0], colon: colon}
+			}
 		}
 	}
 	for _, w := range absenceEnds {
 		if strings.Contains(subject, w) {
-			return true, true
+			return absence{says: true, colon: true}
 		}
 	}
-	return false, false
+	return absence{}
 }
 
 // sayAbsent reports whether the beginning of a text speaks of absence.

@@ -120,8 +120,11 @@ func MailSystem(name, address string) bool {
 	}
 	name = strings.ToLower(clipTo(name, 100))
 	for _, d := range []string{"mailer-daemon", "mailer daemon", "mail delivery sub", "mail delivery sys", "mail deliver system", "mail delivery service", "mail system", "mail administrator", "delivery subsystem"} {
-		if strings.Contains(name, d) {
-			return true
+		// A longer name that only has these words in it is that of a person or a company.
+		if _, rest, ok := strings.Cut(name, d); ok {
+			if word, behind, more := strings.Cut(rest, " "); !more || strings.HasPrefix(behind, "(") || strings.HasSuffix(word, ",") {
+				return true
+			}
 		}
 	}
 	return false
