@@ -6,42 +6,38 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"net/netip"
 	"os"
 	"slices"
-	"sync/atomic"
+
+	"github.com/letterhook/letterhook/inbound/guard"
 )
 
-// memory counts the octets of bodies held in memory by all connections of a server.
-type memory struct {
-	used  atomic.Int64
-	total int64
+// space is what the body of one message may take: its source's share of the memory and of the temporary files.
+type space struct {
+	memory, files *guard.Shares
+	source        netip.Prefix
 }
 
-// take reserves n octets, or none and says false.
-func (m *memory) take(n int64) bool {
-	if m.used.Add(n) > m.total {
-		m.used.Add(-n)
-		return false
-	}
-	return true
-}
-
-func (m *memory) give(n int64) { m.used.Add(-n) }
+// errNoSpace says that temporary files hold as many octets as they may, or as those of this source may.
+var errNoSpace = errors.New("the temporary files hold too much already")
 
 const (
 	firstBuffer = 16 << 10 // of a body whose size is not declared; a typical message fits
-	spillBuffer = 64 << 10 // between two writes to a temporary file
+	spillBuffer = 64 << 10 // between two writes to a temporary file, once it is large
+	smallSpill  = 4 << 10  // and before: a file is begun for want of memory
 )
 
 // body is the [Body] of a message: in memory up to a bound, then in a temporary file without a name. It belongs to the
 // goroutine of its connection until it is given to the Spool.
 type body struct {
-	memory  *memory
+	space   space
 	tempDir string
 	bound   int64 // octets to hold in memory
 
 	buf    []byte   // the content, or what was not yet written to file
 	taken  int64    // octets reserved in memory
+	filed  int64    // octets reserved in files
 	file   *os.File // nil: the content is buf
 	size   int64
 	hash   hash.Hash
@@ -50,8 +46,8 @@ type body struct {
 }
 
 // newBody makes an empty body. declared is the size the peer announced, 0 if it did not.
-func newBody(cfg *Config, mem *memory, declared int64) *body {
-	b := &body{memory: mem, tempDir: cfg.TempDir, bound: cfg.MemoryPerMessage}
+func newBody(cfg *Config, space space, declared int64) *body {
+	b := &body{space: space, tempDir: cfg.TempDir, bound: cfg.MemoryPerMessage}
 	if declared > 0 && declared <= b.bound {
 		b.grow(declared)
 	}
@@ -87,7 +83,7 @@ func (b *body) grow(need int64) bool {
 		return false
 	}
 	size := min(max(need, 2*int64(cap(b.buf)), firstBuffer), max(b.bound, firstBuffer))
-	if !b.memory.take(size - b.taken) {
+	if !b.space.memory.Take(b.space.source, size-b.taken) {
 		return false
 	}
 	b.taken = size
@@ -111,20 +107,30 @@ func (b *body) spill() error {
 	if err := b.flush(nil); err != nil {
 		return err
 	}
-	b.memory.give(b.taken)
+	b.space.memory.Give(b.space.source, b.taken)
 	b.taken = 0
-	b.buf = make([]byte, 0, spillBuffer)
+	b.buf, b.hashed = make([]byte, 0, smallSpill), 0
 	return nil
 }
 
 // flush writes buf and makes p its new content, or writes p too when it is large.
 func (b *body) flush(p []byte) error {
+	if need := b.size - b.filed; need > 0 {
+		need = max(need, spillBuffer) // fewer and larger steps
+		if !b.space.files.Take(b.space.source, need) {
+			return errNoSpace
+		}
+		b.filed += need
+	}
 	if len(b.buf) > 0 {
 		b.hashPending()
 		if _, err := b.file.Write(b.buf); err != nil {
 			return fmt.Errorf("writing a temporary file: %w", err)
 		}
 		b.buf, b.hashed = b.buf[:0], 0
+	}
+	if b.size >= 4*spillBuffer && cap(b.buf) < spillBuffer {
+		b.buf = make([]byte, 0, spillBuffer)
 	}
 	if len(p) <= cap(b.buf) {
 		b.buf = append(b.buf, p...)
@@ -163,8 +169,9 @@ func (b *body) finish() error {
 
 // release drops the content. The memory itself is left to whoever kept Bytes.
 func (b *body) release() {
-	b.memory.give(b.taken)
-	b.taken = 0
+	b.space.memory.Give(b.space.source, b.taken)
+	b.space.files.Give(b.space.source, b.filed)
+	b.taken, b.filed = 0, 0
 	b.buf = nil
 	if b.file != nil {
 		b.file.Close() // it has no name any more: nothing to lose by an error

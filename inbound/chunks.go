@@ -35,7 +35,7 @@ func (c *conn) bdat(arg string) *refusal {
 		return c.refuseChunk(refusal, nil, chunk.last)
 	}
 	if c.tx.content == nil {
-		c.tx.content = newContent(&c.srv.cfg, &c.srv.memory, c.tx)
+		c.tx.content = c.newContent()
 	}
 	if failure := c.readChunk(c.tx.content, chunk.size); failure != nil {
 		return failure
@@ -77,6 +77,7 @@ func (c *conn) doubtChunk(line string) {
 
 // readChunk reads size octets into content, or drops them if that is nil.
 func (c *conn) readChunk(content *content, size int64) *refusal {
+	c.pace.begin(c.read)
 	for size > 0 {
 		if _, err := c.reader.Peek(1); err != nil {
 			return c.contentFailed(err)

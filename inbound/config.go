@@ -74,9 +74,9 @@ type Config struct {
 	// MaxUnknownRecipients is the number of recipients refused with 5yz on a connection: one more closes it. 20;
 	// negative: no limit. It does not hold on listeners of the kind LMTP, whose peer passes on what strangers ask for.
 	MaxUnknownRecipients int
-	// MaxAuthFailures is the number of failed logins from one IPv4 address or one IPv6 /64, over all its connections; one of
-	// them is forgiven each minute. Beyond it AUTH is answered 421 without a look at the password. 10; negative: no
-	// limit.
+	// MaxAuthFailures is the number of failed logins from one IPv4 address or one IPv6 /48 (half of it from one /64), over all
+	// its connections; one of them is forgiven each minute. Beyond it AUTH is answered 421 without a look at the
+	// password. 10; negative: no limit.
 	MaxAuthFailures int
 	// MaxCommands is the number of commands on a connection since its last accepted message. A BDAT counts if its
 	// chunk has fewer than 512 octets. 1000; negative: no limit.
@@ -85,8 +85,11 @@ type Config struct {
 	MaxMessages int
 	// MaxConnections bounds the connections of all listeners. 2000; negative: no limit.
 	MaxConnections int
-	// MaxConnectionsPerIP bounds the connections from one IPv4 address or one IPv6 /64. 50; negative: no limit.
+	// MaxConnectionsPerIP bounds the connections from one IPv4 address or one IPv6 /48; one /64 may have half of them. 50;
+	// negative: no limit.
 	MaxConnectionsPerIP int
+	// Defence is what is done against abuse over many connections.
+	Defence Defence
 
 	// RefuseBareLineEnds refuses content with a bare CR, a bare LF or a NUL with 550 5.6.0, rather than to keep it.
 	RefuseBareLineEnds bool
@@ -132,6 +135,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.MaxMessages, 1000)
 	setDefault(&c.MaxConnections, 2000)
 	setDefault(&c.MaxConnectionsPerIP, 50)
+	c.Defence = c.Defence.withDefaults()
 	if c.MaxMessageSize < 0 || c.MaxRecipients < 0 || c.MaxLineLength < 0 || c.MaxReceived < 0 ||
 		c.MemoryPerMessage < 0 || c.MemoryTotal < 0 ||
 		c.CommandTimeout < 0 || c.DataIdleTimeout < 0 || c.SessionTimeout < 0 {

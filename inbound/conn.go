@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/letterhook/letterhook/inbound/guard"
 )
 
 // conn is the connection as go-smtp sees it: a net.Conn that yields one clean command line at a time and takes replies.
@@ -21,10 +23,12 @@ import (
 type conn struct {
 	srv      *Server
 	listener *Listener
-	raw      net.Conn     // the TCP connection, or that of a unix socket
-	addr     net.Addr     // of the client: of raw, or what the proxy said
-	remote   netip.Addr   // its IP address; the zero Addr for a unix socket
-	counted  netip.Prefix // the source that it is counted for; zero: none
+	raw      net.Conn      // the TCP connection, or that of a unix socket
+	addr     net.Addr      // of the client: of raw, or what the proxy said
+	remote   netip.Addr    // its IP address; the zero Addr for a unix socket
+	counted  []guard.Scope // the networks that it is counted for; none for a unix socket
+	met      bool          // the greeting may go out
+	stranger bool          // the budgets of sources hold for it
 	opened   time.Time
 	ctx      context.Context // of the Server: go-smtp hands none to a session
 
@@ -45,16 +49,19 @@ type conn struct {
 	verb string // command that go-smtp is answering
 	mute bool   // its reply is not for the peer
 
-	helo    string // argument of the last HELO or EHLO
-	esmtp   bool   // it was EHLO
-	greeted bool   // HELO or EHLO succeeded since the connection or TLS began
-	user    string // who logged in; empty: nobody
+	helo    string      // argument of the last HELO or EHLO
+	esmtp   bool        // it was EHLO
+	greeted bool        // HELO or EHLO succeeded since the connection or TLS began
+	user    string      // who logged in; empty: nobody
+	known   *Reputation // what the lists say of the client; nil: nobody was asked
+	asked   bool        // they were
 	mail    mailCommand
 	rcpt    Path
 	tx      *transaction // nil: none
 
 	errors, unknown, commands, messages int // what counts against the budgets; TLS does not reset them
 
+	pace     pace    // of the content of a message
 	unproven receipt // messages whose 250 the peer may not have read
 
 	silent bool // nothing may be written any more
@@ -96,9 +103,13 @@ func (c *conn) next() error {
 	if c.behindProxy {
 		c.meetClient()
 	}
+	if !c.met {
+		c.met = true
+		c.greetLate()
+	}
 	for !c.dead {
 		if c.isStopping() {
-			c.refuse(refuseShutdown)
+			c.refuse(c.farewell())
 			break
 		}
 		line, refusal, err := c.readCommand()
@@ -206,8 +217,28 @@ func (c *conn) SetReadDeadline(time.Time) error { return nil }
 // SetWriteDeadline does nothing, see SetDeadline.
 func (c *conn) SetWriteDeadline(time.Time) error { return nil }
 
-// source is the network that the peer counts as.
-func (c *conn) source() netip.Prefix { return sourceOf(c.remote) }
+// client is the address of the client, for goroutines other than the connection's own.
+func (c *conn) client() netip.Addr {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.remote
+}
+
+// farewell says why the connection is to end.
+func (c *conn) farewell() *refusal {
+	switch {
+	case c.srv.levers.BlocksClient(c.remote):
+		return refuseBlocked
+	case c.srv.levers.Draining():
+		return refuseDraining
+	}
+	return refuseShutdown
+}
+
+// newContent begins the content of a message.
+func (c *conn) newContent() *content {
+	return newContent(&c.srv.cfg, space{c.srv.memory, c.srv.files, guard.Source(c.remote)}, c.tx)
+}
 
 // isStopping says whether the connection is to end because the server shuts down and no transaction is under way.
 func (c *conn) isStopping() bool {

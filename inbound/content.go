@@ -28,8 +28,8 @@ type content struct {
 
 const receivedName = "received:"
 
-func newContent(cfg *Config, mem *memory, tx *transaction) *content {
-	return &content{cfg: cfg, limit: tx.limit, body: newBody(cfg, mem, tx.mail.size), binary: tx.mail.binary, inHeader: true}
+func newContent(cfg *Config, space space, tx *transaction) *content {
+	return &content{cfg: cfg, limit: tx.limit, body: newBody(cfg, space, tx.mail.size), binary: tx.mail.binary, inHeader: true}
 }
 
 // write takes some octets of one line: an LF stands at the end of p or not at all.
@@ -122,11 +122,15 @@ func (c *content) fail(err error) {
 	if c.refusal == nil {
 		c.err = err
 	}
-	if errors.Is(err, syscall.ENOSPC) {
+	switch {
+	case errors.Is(err, errNoSpace):
+		c.err = nil // no trouble: a cap
+		c.refuse(refuseFlight)
+	case errors.Is(err, syscall.ENOSPC):
 		c.refuse(refuseFull)
-		return
+	default:
+		c.refuse(refuseTrouble)
 	}
-	c.refuse(refuseTrouble)
 }
 
 // refuse keeps the first reason, except that a message over the size limit is told so whatever else is wrong, and

@@ -118,7 +118,7 @@ func TestBodyPlaces(t *testing.T) {
 	e := serve(t, func(c *inbound.Config) {
 		c.TempDir = dir
 		c.MemoryPerMessage = 100_000
-		c.MemoryTotal = 150_000
+		c.MemoryTotal = 300_000
 		c.Spool.(*spool).accept = func(_ context.Context, _ *inbound.Envelope, _ inbound.Body) error {
 			if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
 				t.Errorf("a temporary file has a name: %v %v", entries, err)
@@ -157,7 +157,7 @@ func TestBodyPlaces(t *testing.T) {
 // TestMemoryTotal: when the messages of all connections fill the memory set aside, the next one goes to a file, and
 // memory is given back when a message is done.
 func TestMemoryTotal(t *testing.T) {
-	e := serve(t, func(c *inbound.Config) { c.MemoryTotal = 200_000 })
+	e := serve(t, func(c *inbound.Config) { c.MemoryTotal = 400_000 }) // one source may hold half
 	holder, other := ways[0].connect(t, e), ways[0].connect(t, e)
 	holder.transaction()
 	content := filler(120_000)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/letterhook/letterhook/inbound/guard"
 )
 
 // FuzzData holds the reader of DATA against three lines of reference: content ends at the first CR LF "." CR LF, the CR LF
@@ -65,7 +67,7 @@ func FuzzContent(f *testing.F) {
 			cfg := cfg
 			cfg.RefuseBareLineEnds = strict
 			run := func(cuts ...int) *content {
-				c := newContent(&cfg, &memory{total: 1 << 30}, &transaction{limit: cfg.MaxMessageSize})
+				c := newContent(&cfg, space{memory: guard.NewShares(1 << 30)}, &transaction{limit: cfg.MaxMessageSize})
 				for at, octets := 0, sent; len(octets) > 0; {
 					end := strings.IndexByte(octets, '\n') + 1
 					if end == 0 {

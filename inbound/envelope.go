@@ -21,6 +21,8 @@ type Envelope struct {
 	LMTP        bool        `json:"lmtp"`         // it speaks LMTP: RemoteIP is that of the mail server in front of us
 	ReceivedAt  time.Time   `json:"received_at"`  // when the last octet of the data was read, UTC
 
+	// Reputation is what lists say of the client; nil where none was asked.
+	Reputation *Reputation `json:"reputation,omitempty"`
 	// ScanResults says what scanners made of the message; nil where none was asked.
 	ScanResults *ScanResults `json:"scan_results,omitempty"`
 	// AuthResults says what the checks of the sender found out; nil where the sender was not checked. Unlike the rest it
@@ -70,6 +72,8 @@ type Decision struct {
 	Check string `json:"-"`
 	// DMARC is what the domain of the recipient wants done with a message that fails DMARC.
 	DMARC DMARCAction `json:"-"`
+	// Greylist says that the domain of the recipient wants greylisting.
+	Greylist bool `json:"-"`
 }
 
 // Token is the verdict on the signed token of a reply address.

@@ -106,6 +106,10 @@ func (c *conn) mailFrom(arg string) *refusal {
 		return refusal
 	case mail.size > c.srv.cfg.MaxMessageSize:
 		return refuseTooLarge // RFC 1870 section 6.1
+	case c.srv.levers.Deferring():
+		return refuseDeferring
+	case c.srv.levers.BlocksSender(mail.path.String(), mail.path.Domain):
+		return refuseSender
 	case c.srv.cfg.DiskFull():
 		return refuseFull
 	}
@@ -132,6 +136,9 @@ func (c *conn) rcptTo(arg string) *refusal {
 	}
 	if len(c.tx.recipients) >= c.srv.cfg.MaxRecipients {
 		return refuseRecipients
+	}
+	if c.harvests(path) {
+		return refuseHarvest
 	}
 	c.rcpt = path
 	c.pass("RCPT", standInForward)

@@ -31,6 +31,8 @@ type Listener struct {
 	// one of them and begin with a PROXY header, version 1 or 2, which names the client; any other is closed without a
 	// word.
 	Proxies []netip.Prefix
+	// Greylist wants greylisting for every recipient, see [Defence.Greylist]; only on a listener of the kind MX.
+	Greylist bool
 }
 
 // check reports what keeps the listener from being served.

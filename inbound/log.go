@@ -48,6 +48,7 @@ func (c *conn) logAccepted(env *Envelope, ids []string, size int64, took time.Du
 		slog.Duration("duration", took))
 	attrs = append(attrs, env.ScanResults.attrs(c.tx.scanned)...)
 	attrs = append(attrs, env.AuthResults.verdict()...)
+	attrs = append(attrs, env.Reputation.attrs()...)
 	if c.srv.cfg.LogAddresses {
 		paths := make([]string, len(env.Recipients))
 		for i := range env.Recipients {

@@ -92,6 +92,7 @@ func TestLogFlood(t *testing.T) {
 	e := serve(t, func(c *inbound.Config) {
 		c.Log = slog.New(slog.NewJSONHandler(log, nil))
 		c.MaxErrors, c.MaxCommands = -1, -1
+		c.Defence.ErrorRate.Count = -1
 	})
 	p := e.dial(t)
 	const n = 5000

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"time"
+
+	"github.com/letterhook/letterhook/inbound/guard"
 )
 
 // auth answers AUTH (RFC 4954). go-smtp's own would need its own TLS, and takes a response that is no base64 for trouble
@@ -78,7 +79,7 @@ func (c *conn) authLogin(x *exchange) {
 
 // login decides, within the budget of failures that the source has.
 func (c *conn) login(user, password string) {
-	if !c.srv.logins.take(c.source(), time.Now()) {
+	if !c.srv.budgets.Take(c.remote, guard.Logins) {
 		c.refuse(refuseLogins)
 		return
 	}
@@ -87,12 +88,12 @@ func (c *conn) login(user, password string) {
 	right, err := c.srv.cfg.Authenticate(ctx, user, password)
 	switch {
 	case err != nil:
-		c.srv.logins.give(c.source())
+		c.srv.budgets.Give(c.remote, guard.Logins)
 		c.refuse(refuseLoginTrouble, err)
 	case !right:
 		c.refuse(refuseLogin)
 	default:
-		c.srv.logins.give(c.source())
+		c.srv.budgets.Give(c.remote, guard.Logins)
 		c.user = user
 		c.out = append(c.out, "235 2.7.0 Welcome\r\n"...)
 		c.srv.cfg.Log.LogAttrs(context.Background(), slog.LevelInfo, "logged in", c.attrs(slog.String("auth_user", user))...)

@@ -63,11 +63,14 @@ func TestLoginBudget(t *testing.T) {
 		e.submit(t, "192.0.2.1").do(plain("printer", "guess"), "535 5.7.8")
 		e.submit(t, "192.0.2.1").do(plain("printer", "s3cret"), "421 4.7.0")
 
-		for host := range 3 { // one subscriber with many addresses
+		for host := range 2 { // one network with many addresses has half of what its site has
 			e.submit(t, fmt.Sprintf("2001:db8:1:2::%d", host)).do(plain("printer", "guess"), "535 5.7.8")
 		}
 		e.submit(t, "2001:db8:1:2:ffff::1").do(plain("printer", "s3cret"), "421 4.7.0")
 		e.submit(t, "2001:db8:1:3::1").do(plain("printer", "s3cret"), "235")
+		e.submit(t, "2001:db8:1:3::1").do(plain("printer", "guess"), "535 5.7.8")
+		e.submit(t, "2001:db8:1:4::1").do(plain("printer", "s3cret"), "421 4.7.0")
+		e.submit(t, "2001:db8:2:4::1").do(plain("printer", "s3cret"), "235")
 	})
 }
 

@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/letterhook/letterhook/inbound/guard"
 )
 
 // refuser is a spool that takes nothing.
@@ -69,7 +71,7 @@ func TestMemoryComesBack(t *testing.T) {
 			if err := <-served; err != nil {
 				t.Fatal(err)
 			}
-			if used := s.memory.used.Load(); used != 0 {
+			if used := s.memory.Used() + s.files.Used(); used != 0 {
 				t.Errorf("%d octets are still counted", used)
 			}
 			if now := openFiles(t); now > files {
@@ -81,15 +83,15 @@ func TestMemoryComesBack(t *testing.T) {
 
 // TestRefusedContentIsDropped: what is only read on for the sake of the dialogue is not kept.
 func TestRefusedContentIsDropped(t *testing.T) {
-	cfg, mem := Config{MaxMessageSize: 100, MaxLineLength: 1000, MemoryPerMessage: 1 << 20}, memory{total: 1 << 20}
-	c := newContent(&cfg, &mem, &transaction{limit: cfg.MaxMessageSize})
+	cfg, mem := Config{MaxMessageSize: 100, MaxLineLength: 1000, MemoryPerMessage: 1 << 20}, guard.NewShares(1<<20)
+	c := newContent(&cfg, space{memory: mem}, &transaction{limit: cfg.MaxMessageSize})
 	c.write([]byte(strings.Repeat("x", 100)))
-	if mem.used.Load() == 0 {
+	if mem.Used() == 0 {
 		t.Error("memory is not counted")
 	}
 	c.write([]byte("x"))
 	c.write([]byte(strings.Repeat("x", 500)))
-	if used := mem.used.Load(); used != 0 || c.refusal != refuseTooLarge || c.size != 601 {
+	if used := mem.Used(); used != 0 || c.refusal != refuseTooLarge || c.size != 601 {
 		t.Errorf("%d octets are kept, refusal %v, size %d", used, c.refusal, c.size)
 	}
 }

@@ -11,6 +11,7 @@ import (
 type metrics struct {
 	connections   *prometheus.CounterVec // by listener
 	open          prometheus.Gauge
+	delayed       prometheus.Gauge
 	accepted      prometheus.Counter
 	octets        prometheus.Counter
 	acceptSeconds prometheus.Histogram
@@ -24,6 +25,9 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		}, []string{"listener"}),
 		open: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "letterhook_smtp_connections_open", Help: "SMTP connections open now.",
+		}),
+		delayed: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "letterhook_smtp_connections_delayed", Help: "SMTP connections that are held back now, of those that are open.",
 		}),
 		accepted: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "letterhook_smtp_messages_accepted_total", Help: "SMTP messages made durable, whether or not the peer could be told.",
@@ -46,7 +50,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		return m, nil
 	}
 	var faults []error
-	for _, c := range []prometheus.Collector{m.connections, m.open, m.accepted, m.octets, m.acceptSeconds, m.refused} {
+	for _, c := range []prometheus.Collector{m.connections, m.open, m.delayed, m.accepted, m.octets, m.acceptSeconds, m.refused} {
 		faults = append(faults, r.Register(c))
 	}
 	if err := errors.Join(faults...); err != nil {

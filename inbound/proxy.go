@@ -36,7 +36,9 @@ func (c *conn) meetClient() {
 		return
 	}
 	if client != nil {
+		c.mu.Lock()
 		c.addr, c.remote = client, addrOf(client)
+		c.mu.Unlock()
 	}
 	if refusal := c.srv.countSource(c); refusal != nil {
 		c.out = c.out[:0]     // in place of the greeting

@@ -49,6 +49,15 @@ const (
 	reasonVirus       = string(RejectVirus)
 	reasonUnscanned   = string(RejectUnscanned)
 	reasonDMARC       = "dmarc"
+	reasonRate        = "rate"         // too many connections in a time
+	reasonHarvest     = "harvest"      // too many unknown recipients from one source
+	reasonEarly       = "early_talker" // the peer spoke before the greeting
+	reasonBlocked     = "blocked"      // by a lever
+	reasonDrain       = "drain"        // by a lever
+	reasonDefer       = "defer"        // by a lever
+	reasonListed      = "listed"       // by a list of clients
+	reasonGreylisted  = "greylisted"
+	reasonFlight      = "in_flight" // too many octets of messages are being received
 )
 
 var reasons = []string{
@@ -56,6 +65,7 @@ var reasons = []string{
 	reasonLineEnds, reasonLoop, reasonPolicy, reasonDiskFull, reasonStorage, reasonTimeout, reasonBudget,
 	reasonConnections, reasonTLS, reasonShutdown, reasonPanic, reasonAborted, reasonProxy,
 	reasonAuth, reasonSpam, reasonVirus, reasonUnscanned, reasonDMARC,
+	reasonRate, reasonHarvest, reasonEarly, reasonBlocked, reasonDrain, reasonDefer, reasonListed, reasonGreylisted, reasonFlight,
 }
 
 func refuse(code int, class, subject, detail int, text, reason string, b budget) *refusal {
@@ -120,6 +130,16 @@ var (
 	refuseMessages     = refuse(421, 4, 7, 0, "Enough messages, please open another connection", reasonBudget, budgetNone)
 	refuseConnections  = refuse(421, 4, 7, 0, "Too many connections, please try again later", reasonConnections, budgetNone)
 	refuseSourceLimit  = refuse(421, 4, 7, 0, "Too many connections from your address", reasonConnections, budgetNone)
+	refuseSourceRate   = refuse(421, 4, 7, 0, "Too many connections in a short time from your network", reasonRate, budgetNone)
+	refuseRate         = refuse(421, 4, 7, 0, "Too many connections in a short time, please try again later", reasonRate, budgetNone)
+	refuseHarvest      = refuse(450, 4, 7, 1, "Too many unknown recipients from your network, please try again later", reasonHarvest, budgetErrors)
+	refuseEarlyTalker  = refuse(421, 4, 7, 0, "You spoke before the greeting", reasonEarly, budgetNone)
+	refuseBlocked      = refuse(421, 4, 7, 1, "Your network is blocked for now", reasonBlocked, budgetNone)
+	refuseSender       = refuse(550, 5, 7, 1, "This sender is blocked", reasonBlocked, budgetNone)
+	refuseDraining     = refuse(421, 4, 3, 2, "Taking no mail at the moment, please try again later", reasonDrain, budgetNone)
+	refuseDeferring    = refuse(451, 4, 3, 2, "Taking no mail at the moment, please try again later", reasonDefer, budgetNone)
+	refuseFlight       = refuse(452, 4, 3, 1, "Too much mail is under way, please try again later", reasonFlight, budgetNone)
+	refuseGreylisted   = refuse(451, 4, 7, 1, "Greylisted, please try again in a few minutes", reasonGreylisted, budgetNone)
 	refuseShutdown     = refuse(421, 4, 3, 2, "Shutting down, please try again later", reasonShutdown, budgetNone)
 	refuseAborted      = refuse(421, 4, 4, 2, "Connection lost", reasonAborted, budgetNone)
 	refusePanic        = refuse(421, 4, 3, 0, "Local trouble, please try again later", reasonPanic, budgetNone)

@@ -3,6 +3,8 @@ package inbound
 import (
 	"fmt"
 	"runtime/debug"
+
+	"github.com/letterhook/letterhook/inbound/guard"
 )
 
 // refuse answers a command that does not reach go-smtp. cause is what the log shall know of it beyond the reply.
@@ -20,12 +22,15 @@ func (c *conn) answer(r *refusal, cause error) error {
 func (c *conn) judge(r *refusal, cause []error) *refusal {
 	switch r.budget {
 	case budgetErrors:
-		if c.errors++; over(c.errors, c.srv.cfg.MaxErrors) {
+		if c.errors++; over(c.errors, c.srv.cfg.MaxErrors) || c.stranger && !c.srv.budgets.Take(c.remote, guard.Errors) {
 			r = refuseErrors
 		}
 	case budgetUnknown:
 		if c.unknown++; c.listener.Kind != LMTP && over(c.unknown, c.srv.cfg.MaxUnknownRecipients) {
 			r = refuseUnknown
+		}
+		if held := c.noteUnknown(); held != nil {
+			r = held
 		}
 	}
 	if r.Code == 421 {

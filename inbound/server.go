@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/emersion/go-smtp"
+
+	"github.com/letterhook/letterhook/inbound/guard"
 )
 
 // ErrServerClosed is what [Server.Serve] returns when Shutdown was called before.
@@ -23,8 +25,11 @@ type Server struct {
 	smtp    *smtp.Server
 	metrics *metrics
 
-	memory    memory
-	logins    failures
+	memory    *guard.Shares // octets of bodies in memory
+	files     *guard.Shares // octets of bodies in temporary files
+	budgets   *guard.Sources
+	rate      *guard.Meter
+	levers    *guard.Levers
 	readers   sync.Pool // of *bufio.Reader
 	allowance allowance
 
@@ -36,6 +41,8 @@ type Server struct {
 	listeners map[net.Listener]struct{}
 	conns     map[*conn]struct{}
 	sources   map[netip.Prefix]int // open connections by where they come from
+	delayed   int                  // connections that are held back
+	quit      chan struct{}        // closed when stopping: nobody is held back any more
 	drained   chan struct{}        // closed when stopping and conns is empty
 }
 
@@ -53,14 +60,18 @@ func NewServer(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg:       cfg,
 		metrics:   metrics,
-		memory:    memory{total: cfg.MemoryTotal},
-		logins:    failures{limit: cfg.MaxAuthFailures, bySource: map[netip.Prefix]failed{}},
+		memory:    guard.NewShares(cfg.MemoryTotal),
+		files:     guard.NewShares(cfg.Defence.TempTotal),
+		budgets:   guard.NewSources(cfg.limits()),
+		rate:      guard.NewMeter(cfg.Defence.ConnectRateTotal),
+		levers:    cfg.Defence.Levers,
 		readers:   sync.Pool{New: func() any { return bufio.NewReaderSize(nil, readBuffer) }},
 		ctx:       ctx,
 		cancel:    cancel,
 		listeners: map[net.Listener]struct{}{},
 		conns:     map[*conn]struct{}{},
 		sources:   map[netip.Prefix]int{},
+		quit:      make(chan struct{}),
 		drained:   make(chan struct{}),
 	}
 	s.smtp = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
@@ -112,6 +123,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	if !s.stopping {
 		s.stopping = true
+		close(s.quit)
 		for l := range s.listeners {
 			l.Close()
 		}
@@ -169,75 +181,6 @@ func (e *edge) Accept() (net.Conn, error) {
 		}
 		raw.Close()
 	}
-}
-
-// admit counts a connection in, or says why not. Behind a proxy its source is not known yet.
-func (s *Server) admit(c *conn) *refusal {
-	if c.behindProxy && !c.listener.trusts(c.remote) {
-		return refuseProxy
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.stopping:
-		return refuseShutdown
-	case over(len(s.conns)+1, s.cfg.MaxConnections):
-		return refuseConnections
-	}
-	if !c.behindProxy {
-		if refusal := s.enter(c); refusal != nil {
-			return refusal
-		}
-	}
-	s.conns[c] = struct{}{}
-	s.metrics.open.Inc()
-	s.metrics.connections.WithLabelValues(c.listener.Name).Inc()
-	return nil
-}
-
-// countSource is the second half of admit for a connection whose client a proxy has named.
-func (s *Server) countSource(c *conn) *refusal {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.enter(c)
-}
-
-// enter counts a connection for its source, or says why not. A unix socket has no address, and is no stranger's.
-func (s *Server) enter(c *conn) *refusal {
-	source := sourceOf(c.remote)
-	if !source.IsValid() {
-		return nil
-	}
-	if over(s.sources[source]+1, s.cfg.MaxConnectionsPerIP) {
-		return refuseSourceLimit
-	}
-	c.counted = source
-	s.sources[source]++
-	return nil
-}
-
-// forget counts a connection out.
-func (s *Server) forget(c *conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.conns, c)
-	if s.sources[c.counted]--; s.sources[c.counted] <= 0 {
-		delete(s.sources, c.counted)
-	}
-	s.metrics.open.Dec()
-	if s.stopping && len(s.conns) == 0 {
-		close(s.drained)
-	}
-}
-
-// sourceOf is the network that counts as one source: an IPv4 address, or the /64 that one IPv6 subscriber owns.
-func sourceOf(ip netip.Addr) netip.Prefix {
-	bits := 32
-	if ip.Is6() {
-		bits = 64
-	}
-	prefix, _ := ip.Prefix(bits) // the zero Prefix for the zero Addr
-	return prefix
 }
 
 // addrOf is the IP address in a, an IPv4-mapped one as IPv4; the zero Addr where there is none.

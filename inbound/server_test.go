@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/letterhook/letterhook/inbound"
+	"github.com/letterhook/letterhook/inbound/guard"
 )
 
 // stored is a message that the spool of a test accepted.
@@ -186,6 +187,7 @@ func newEdge(t testing.TB, change func(*inbound.Config)) *edge {
 		TLS:                 &tls.Config{Certificates: []tls.Certificate{certificate(t)}},
 		TempDir:             t.TempDir(),
 		MaxConnectionsPerIP: -1,
+		Defence:             inbound.Defence{ConnectRate: guard.Rate{Count: -1}, ConnectRateTotal: guard.Rate{Count: -1}},
 	}
 	if change != nil {
 		change(&cfg)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/emersion/go-smtp"
+
+	"github.com/letterhook/letterhook/inbound/guard"
 )
 
 // transaction is a mail transaction (RFC 5321 section 3.3): from MAIL to the end of the data or to what aborts it.
@@ -54,6 +56,9 @@ func (s session) Rcpt(string, *smtp.RcptOptions) (err error) {
 	if decision.Refuse != nil {
 		return s.answer(refuseRecipient(decision.Refuse), nil)
 	}
+	if refusal := s.welcome(decision); refusal != nil {
+		return s.answer(refusal, nil)
+	}
 	limit, refusal := s.limit(decision.MaxSize)
 	if refusal == nil && decision.Check != "" {
 		refusal = s.check(decision)
@@ -72,7 +77,7 @@ func (s session) Rcpt(string, *smtp.RcptOptions) (err error) {
 func (s session) Data(io.Reader) (err error) {
 	message := s.tx.content
 	if message == nil {
-		message = newContent(&s.srv.cfg, &s.srv.memory, s.tx)
+		message = s.newContent()
 	}
 	defer message.release()
 	defer s.contain("data", &err)
@@ -93,6 +98,8 @@ var endOfData = []byte(".\r\n")
 
 // readData reads the content behind DATA.
 func (c *conn) readData(message *content) *refusal {
+	c.pace.begin(c.read)
+	defer c.pace.end()
 	data := dataReader{r: c.reader}
 	for {
 		octets, err := data.next()
@@ -170,6 +177,10 @@ func (s session) accepted() {
 	s.srv.cfg.Step("accepted")
 	s.messages++
 	s.commands = 0
+	if s.stranger { // an honest relay of much mail is wrong now and then
+		s.srv.budgets.Give(s.remote, guard.Unknown)
+		s.srv.budgets.Give(s.remote, guard.Errors)
+	}
 }
 
 // spool has a message made durable for its recipients.
@@ -203,6 +214,7 @@ func (s session) envelope() *Envelope {
 		Listener:    s.listener.Name,
 		LMTP:        s.listener.Kind == LMTP,
 		ReceivedAt:  time.Now().UTC(),
+		Reputation:  s.known,
 	}
 }
 
@@ -239,6 +251,7 @@ func (s session) Reset() {
 		s.tx.release()
 		s.tx = nil
 	}
+	s.pace.end()
 	s.setBusy(false)
 }
 

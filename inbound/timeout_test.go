@@ -126,7 +126,7 @@ func TestStalledContent(t *testing.T) {
 
 // TestSlowIsNotStalled: the idle timeout is not a bound on the whole message.
 func TestSlowIsNotStalled(t *testing.T) {
-	virtually(t, nil, func(t *testing.T, e *edge) {
+	virtually(t, func(c *inbound.Config) { c.Defence.MinDataRate = -1 }, func(t *testing.T, e *edge) {
 		p := ways[0].connect(t, e).patient()
 		p.begin()
 		for range 10 {
@@ -164,7 +164,7 @@ func TestCommandTimeout(t *testing.T) {
 // TestSessionTimeout: a peer that always sends something in time is cut off at last, inside a message too.
 func TestSessionTimeout(t *testing.T) {
 	for _, content := range []bool{false, true} {
-		virtually(t, nil, func(t *testing.T, e *edge) {
+		virtually(t, func(c *inbound.Config) { c.Defence.MinDataRate = -1 }, func(t *testing.T, e *edge) {
 			began := time.Now()
 			p := ways[0].connect(t, e).patient()
 			if content {

@@ -49,8 +49,9 @@ func (c *conn) receive(p []byte) (int, error) {
 	if err := c.arm(); err != nil {
 		return 0, err
 	}
-	before := c.read
+	before, began := c.read, time.Now()
 	n, err := c.wire.Read(p)
+	c.pace.waited(time.Since(began))
 	if n > 0 {
 		c.unproven.noteRead(before, c.read)
 		return n, nil
@@ -63,6 +64,9 @@ func (c *conn) arm() error {
 	due := c.due
 	if due.IsZero() {
 		due = time.Now().Add(c.srv.cfg.DataIdleTimeout)
+	}
+	if floor, ok := c.pace.due(c, time.Now()); ok && floor.Before(due) {
+		due = floor
 	}
 	if end := c.opened.Add(c.srv.cfg.SessionTimeout); end.Before(due) {
 		due = end
@@ -155,7 +159,7 @@ func (c *conn) releaseReader() {
 func (c *conn) readFailed(err error) {
 	switch {
 	case errors.Is(err, errStopping), c.isStopping() && errors.Is(err, os.ErrDeadlineExceeded):
-		c.refuse(refuseShutdown)
+		c.refuse(c.farewell())
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.refuse(refuseIdle)
 	default: // the peer left

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -132,6 +133,7 @@ func devConfig(data string) *config.Config {
 	c.SMTP.LogAddresses = true
 	// The budgets are for strangers. Here everything comes from one address, load tests too.
 	c.SMTP.MaxConnectionsPerIP, c.SMTP.MaxMessages = c.SMTP.MaxConnections, devMaxMessages
+	c.Defence.ExemptNetworks = []config.Network{{Prefix: netip.MustParsePrefix("0.0.0.0/0")}, {Prefix: netip.MustParsePrefix("::/0")}}
 	c.Storage.MinFree = devMinFree
 	c.Accounts = []config.Account{{Name: devName}}
 	return c

@@ -185,6 +185,10 @@ func (s *server) wireDelivery() error {
 
 func (s *server) wireSMTP() error {
 	c := &s.cfg.SMTP
+	defence, err := s.defence()
+	if err != nil {
+		return err
+	}
 	smtp, err := inbound.NewServer(inbound.Config{
 		Hostname:             s.cfg.Hostname,
 		Recipients:           func(p inbound.Path) inbound.Decision { return s.directory.Load().Recipients(p) },
@@ -208,6 +212,7 @@ func (s *server) wireSMTP() error {
 		MaxMessages:          c.MaxMessages,
 		MaxConnections:       c.MaxConnections,
 		MaxConnectionsPerIP:  c.MaxConnectionsPerIP,
+		Defence:              defence,
 		RefuseBareLineEnds:   c.RefuseBareLineEnds,
 		DiskFull:             s.store.DiskFull,
 		Scan:                 s.scanners.Scan,

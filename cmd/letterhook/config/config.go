@@ -23,6 +23,7 @@ type Config struct {
 	HTTP      HTTP    `yaml:"http"`
 	Storage   Storage `yaml:"storage"`
 
+	Defence        Defence        `yaml:"defence"`
 	Authentication Authentication `yaml:"authentication"`
 
 	Delivery  Delivery   `yaml:"delivery"`
@@ -53,10 +54,10 @@ type SMTP struct {
 	DataIdleTimeout      Duration   `yaml:"data_idle_timeout"`  // silence within the data
 	SessionTimeout       Duration   `yaml:"session_timeout"`    // the longest life of a connection
 	MaxConnections       int        `yaml:"max_connections"`
-	MaxConnectionsPerIP  int        `yaml:"max_connections_per_ip"` // an IPv6 /64 counts as one address
+	MaxConnectionsPerIP  int        `yaml:"max_connections_per_ip"` // an IPv6 /48 counts as one address, a /64 as half of one
 	MaxErrors            int        `yaml:"max_errors"`             // refused commands per connection
 	MaxUnknownRecipients int        `yaml:"max_unknown_recipients"` // per connection
-	MaxAuthFailures      int        `yaml:"max_auth_failures"`      // per address, over all its connections; one a minute is forgiven
+	MaxAuthFailures      int        `yaml:"max_auth_failures"`      // per source, over all its connections; one a minute is forgiven
 	MaxCommands          int        `yaml:"max_commands"`           // per connection, since its last accepted message
 	MaxMessages          int        `yaml:"max_messages"`           // per connection
 	RefuseBareLineEnds   bool       `yaml:"refuse_bare_line_ends"`  // 550 5.6.0 instead of a defect

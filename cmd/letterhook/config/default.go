@@ -58,6 +58,7 @@ func Default() *Config {
 			MaxBody:       256_000,
 			DrainTimeout:  20 * Duration(time.Second),
 		},
+		Defence:        defaultDefence(),
 		Authentication: defaultAuthentication(),
 
 		Scanners: defaultScanners(),

@@ -152,7 +152,7 @@ func TestExampleStatesDefaults(t *testing.T) {
 	c.Storage.S3, c.Storage.LinkKeyFiles = d.Storage.S3, nil
 	c.Delivery.AllowNetworks = nil
 	c.Authentication.TrustedSealers = nil
-	for _, pair := range [][2]any{{c.SMTP, d.SMTP}, {c.Storage, d.Storage}, {c.Delivery, d.Delivery}, {c.Scanners, d.Scanners}, {c.Log, d.Log}, {c.Authentication, d.Authentication}, {c.HTTP.Private, d.HTTP.Private}, {c.TLS.MinVersion, d.TLS.MinVersion}} {
+	for _, pair := range [][2]any{{c.SMTP, d.SMTP}, {c.Defence, d.Defence}, {c.Storage, d.Storage}, {c.Delivery, d.Delivery}, {c.Scanners, d.Scanners}, {c.Log, d.Log}, {c.Authentication, d.Authentication}, {c.HTTP.Private, d.HTTP.Private}, {c.TLS.MinVersion, d.TLS.MinVersion}} {
 		if diff := cmp.Diff(pair[1], pair[0], cmpopts.EquateEmpty(), cmpopts.EquateComparable(Network{})); diff != "" {
 			t.Errorf("the example differs from the default (-default +example):\n%s", diff)
 		}

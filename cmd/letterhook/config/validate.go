@@ -27,6 +27,7 @@ func (c *Config) validate(f *faults) {
 	v.identity()
 	v.smtp()
 	v.listeners()
+	v.defence()
 	v.users()
 	v.tls()
 	v.http()
@@ -256,7 +257,7 @@ func (v *validator) show(key string, n int64) string {
 	switch word := key[strings.LastIndexByte(key, '.')+1:]; word {
 	case "timeout":
 		return Duration(n).String()
-	case "max_message_size", "max_size", "max_line_length", "memory_per_message", "memory_total", "max_body", "bytes_in_flight", "memory_budget":
+	case "max_message_size", "max_size", "max_line_length", "memory_per_message", "memory_total", "max_body", "bytes_in_flight", "memory_budget", "temp_total":
 		return Size(n).String()
 	default:
 		return strconv.FormatInt(n, 10)

@@ -1,0 +1,22 @@
+package main
+
+import (
+	"path/filepath"
+
+	"github.com/letterhook/letterhook/inbound"
+	"github.com/letterhook/letterhook/inbound/guard"
+)
+
+// leverFile is what of the levers is kept in the data folder.
+const leverFile = "levers.json"
+
+// defence wires what is done against abuse.
+func (s *server) defence() (inbound.Defence, error) {
+	levers, err := guard.OpenLevers(filepath.Join(s.cfg.DataDir, leverFile))
+	if err != nil {
+		return inbound.Defence{}, err
+	}
+	d := s.cfg.Defence.Inbound()
+	d.Levers = levers
+	return d, nil
+}
