@@ -205,8 +205,8 @@ func (h headerBlock) fields(limit int) (list []Header, more bool, broken headerD
 	return list, false, broken
 }
 
-// headerDamage says what had to be repaired in a header.
-type headerDamage struct{ eightBit, word bool }
+// headerDamage says what had to be repaired in a header, and whether a field had too many encoded-words.
+type headerDamage struct{ eightBit, word, words bool }
 
 // cutField splits off the first field with its continuation lines.
 func cutField(block string) (field, rest string) {
@@ -243,9 +243,10 @@ func newHeader(name, value string, damage *headerDamage) Header {
 	}
 	h.Raw, h.Value = raw, sent
 	if strings.Contains(sent, "=?") {
-		var broken bool
-		h.Value, broken = decodeWords(sent)
-		damage.word = damage.word || broken
+		var words wordDamage
+		h.Value, words = decodeWords(sent)
+		damage.word = damage.word || words.broken
+		damage.words = damage.words || words.more
 	}
 	return h
 }

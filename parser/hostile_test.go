@@ -202,37 +202,6 @@ func TestLargeMessage(t *testing.T) {
 	}
 }
 
-// TestLimits: each limit stops where it says, and what came before is there.
-func TestLimits(t *testing.T) {
-	three := "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b\r\n\r\nthree\r\n--b--\r\n"
-	for _, c := range []struct {
-		name, mail, want string
-		limits           parser.Limits
-	}{
-		{"parts", three, "\"\" multipart/mixed\n\"1\" text/plain\n\"2\" text/plain\ntext \"one\\ntwo\"\nlimit parts\n", parser.Limits{Parts: 3}},
-		{"body", three, "\"\" multipart/mixed\n\"1\" text/plain\n\"2\" text/plain\n\"3\" text/plain\ntext \"one\\nt\"\nlimit body-bytes\n", parser.Limits{BodyBytes: 5}},
-		{"a character is not cut", "\r\n\u00e9\u00e9\u00e9", "\"1\" text/plain\ntext \"éé\"\ndefect charset-missing \"1\"\nlimit body-bytes\n", parser.Limits{BodyBytes: 5}},
-		{"depth", nest(3, true), "\"\" multipart/mixed\n\"1\" multipart/mixed\nattachment 1 \"\" \"--b1\\r\\nContent-Type: multipart/mixed; boundary=b2\\r\\n\\r\\n--b2\\r\\n\\r\\nx\\r\\n--b2--\\r\\n--b1--\"\nlimit depth\n", parser.Limits{Depth: 1}},
-		{"header count", "A: 1\r\nB: 2\r\n\r\nx", "\"1\" text/plain\ntext \"x\"\nlimit header-count\n", parser.Limits{HeaderCount: 1}},
-		{"header bytes", "A: 1\r\nB: 222222222222222222222\r\n\r\nx", "\"1\" text/plain\ntext \"x\"\nlimit header-bytes\n", parser.Limits{HeaderBytes: 10}},
-		{"boundary", three, "\"1\" text/plain\ntext \"--bb\\n\"\nlimit boundary-length\n", parser.Limits{Boundary: 1}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			mail := c.mail
-			if c.name == "boundary" {
-				mail = "Content-Type: multipart/mixed; boundary=bb\r\n\r\n--bb\r\n"
-			}
-			m, err := parser.Parse(strings.NewReader(mail), int64(len(mail)), c.limits)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := outline(t, m); got != c.want {
-				t.Errorf("got\n%s\nwant\n%s", got, c.want)
-			}
-		})
-	}
-}
-
 // TestReadFailure: the error of Parse is about reading, and names the place.
 func TestReadFailure(t *testing.T) {
 	for _, size := range []int64{100, 1 << 20} {

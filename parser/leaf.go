@@ -10,8 +10,9 @@ import (
 // enmime, which is tolerant of damaged ones: by its reader of media types alone, because reading the header of a part as
 // one of its entities costs four times as much and says nothing more. It never sees a body or a boundary, so that none of
 // its costs on hostile structure can occur, and no value longer than longestMediaType. Where it is known to lose data it is
-// overruled: parameters in RFC 2231 segments, in broken encoded-words or in raw octets.
-func readLeaf(p *Part) {
+// overruled: parameters in RFC 2231 segments, in broken encoded-words or in raw octets. more says that there were more
+// parameters than are read.
+func readLeaf(p *Part) (more bool) {
 	contentType, _ := first(p.Headers, "Content-Type")
 	disposition, _ := first(p.Headers, "Content-Disposition")
 	_, params := readMediaType(contentType.Raw)
@@ -27,13 +28,14 @@ func readLeaf(p *Part) {
 
 	p.Charset = strings.ToLower(cleanText(params["charset"]))
 	p.Params = cleanParams(params)
-	kind, ourDisposition := cutMediaType(disposition.structured())
+	kind, ourDisposition, more := cutMediaType(disposition.structured())
 	p.Disposition = strings.ToLower(cleanText(word))
 	if p.Disposition == "" {
 		p.Disposition = strings.ToLower(cleanText(kind))
 	}
-	_, ourType := cutMediaType(contentType.structured())
+	_, ourType, moreOfType := cutMediaType(contentType.structured())
 	p.Filename = harmlessName(fileName(name, ourDisposition, ourType))
+	return more || moreOfType
 }
 
 // readMediaType reads a type or disposition and its parameters; an error is an empty word.

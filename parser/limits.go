@@ -21,9 +21,15 @@ const (
 	LimitBoundary    = "boundary-length"
 	LimitBodyBytes   = "body-bytes"
 	LimitAddresses   = "addresses"
-	LimitCalendar    = "calendar" // more than 512 KiB of calendars, 100 events, Addresses attendees of one, or 2 KiB of a value
-	LimitReport      = "report"   // a delivery or feedback report of more than 64 KiB or 1,000 recipients; what was read of it stands
-	LimitDefects     = "defects"  // more than 100 defects; the first 100 are named
+
+	LimitParameters   = "parameters"    // more than 64 parameters of a Content-Type or Content-Disposition, or 2 KiB of such a field
+	LimitEncodedWords = "encoded-words" // more than 2,500 encoded-words in a field; the rest of it stays as it was sent
+	LimitNestedBytes  = "nested-bytes"  // more than 1 MiB of messages and multiparts within base64 or quoted-printable: left unread
+	LimitReply        = "reply"         // text of more than 50,000 lines, or HTML beyond what reply.CutHTML looks at: nothing was cut off
+
+	LimitCalendar = "calendar" // more than 512 KiB of calendars, 100 events, Addresses attendees of one, or 2 KiB of a value
+	LimitReport   = "report"   // a delivery or feedback report of more than 64 KiB or 1,000 recipients; what was read of it stands
+	LimitDefects  = "defects"  // more than 100 defects; the first 100 are named
 )
 
 // maxDefects keeps a broken message of a thousand parts from becoming a report longer than itself.

@@ -14,8 +14,10 @@ const (
 type parameter struct{ name, value string }
 
 // cutMediaType splits a field value into what stands before the first semicolon and its parameters. It reads whatever
-// is sent: missing semicolons and quotes, 8-bit octets, repeated names. The work is linear in at most longestMediaType octets.
-func cutMediaType(value string) (head string, params []parameter) {
+// is sent: missing semicolons and quotes, 8-bit octets, repeated names. The work is linear in at most longestMediaType octets;
+// more says that there were others, or mostParameters.
+func cutMediaType(value string) (head string, params []parameter, more bool) {
+	more = len(value) > longestMediaType
 	value = value[:min(len(value), longestMediaType)]
 	end := strings.IndexAny(value, ";")
 	if end < 0 {
@@ -27,14 +29,16 @@ func cutMediaType(value string) (head string, params []parameter) {
 		end = strings.Index(value, head) + i
 		head = head[:i]
 	}
-	for rest := value[end:]; len(params) < mostParameters; {
+	for rest := value[end:]; ; {
 		var p parameter
 		if p, rest = cutParameter(rest); p.name == "" {
-			break
+			return head, params, more
+		}
+		if len(params) == mostParameters {
+			return head, params, true
 		}
 		params = append(params, p)
 	}
-	return head, params
 }
 
 // cutParameter reads the next parameter; its name is empty at the end.

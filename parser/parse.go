@@ -40,7 +40,9 @@ func parse(src *source, lim Limits) (*Message, error) {
 	if err := p.bodies(m, src); err != nil {
 		return nil, err
 	}
-	m.cutReply()
+	if m.cutReply() {
+		p.limit(LimitReply)
+	}
 	m.Protection = protectionOf(m)
 	if err := p.invitations(m, src); err != nil {
 		return nil, err
@@ -176,8 +178,7 @@ func (p *parsing) entity(s *scanner, e entity) delimiter {
 		part.Message = &Message{}
 		d := p.root(s, part.Message, part.ID, e.depth+1)
 		part.Length = max(0, d.end-part.Offset)
-		readLeaf(part)
-		part.ContentID = contentID(part.Headers)
+		p.readLeaf(part)
 		return d
 	}
 	return p.leaf(s, part)
@@ -199,13 +200,19 @@ func (p *parsing) headerDefects(id string, block headerBlock, more bool, damage 
 	if damage.word {
 		p.defect(DefectEncodedWord, id, "")
 	}
+	if damage.words {
+		p.limit(LimitEncodedWords)
+	}
 }
 
 // typeOf sets ContentType and Encoding, and returns the boundary if there is one.
 func (p *parsing) typeOf(e entity) (boundary string) {
 	part := e.part
 	field, _ := first(part.Headers, "Content-Type")
-	head, params := cutMediaType(field.Raw)
+	head, params, more := cutMediaType(field.Raw)
+	if more {
+		p.limit(LimitParameters)
+	}
 	var ok bool
 	part.ContentType, ok = mediaType(head)
 	switch {
@@ -244,10 +251,9 @@ func (p *parsing) leaf(s *scanner, part *Part) delimiter {
 
 // finishLeaf reads the fields that a leaf has and a container has not.
 func (p *parsing) finishLeaf(part *Part) {
-	readLeaf(part)
-	part.ContentID = contentID(part.Headers)
+	p.readLeaf(part)
 	if field, ok := first(part.Headers, "Content-Type"); ok {
-		if head, _ := cutMediaType(field.Raw); head != "" {
+		if head, _, _ := cutMediaType(field.Raw); head != "" {
 			if _, ok := mediaType(head); !ok {
 				p.defect(DefectContentType, part.ID, "")
 			}
@@ -258,6 +264,13 @@ func (p *parsing) finishLeaf(part *Part) {
 			p.defect(DefectEncodingUnknown, part.ID, "")
 		}
 	}
+}
+
+func (p *parsing) readLeaf(part *Part) {
+	if readLeaf(part) {
+		p.limit(LimitParameters)
+	}
+	part.ContentID = contentID(part.Headers)
 }
 
 // multipart reads the parts of a multipart (RFC 2046 section 5.1). One that cannot be divided is read as a text.
@@ -335,7 +348,11 @@ const mostEncoded = 1 << 20
 // false when there is nothing to find in it.
 func (p *parsing) encodedContainer(part *Part, depth int, boundary *string) bool {
 	b, err := io.ReadAll(io.LimitReader(part.Open(), int64(p.decodeBudget)+1))
-	if err != nil || len(b) > p.decodeBudget {
+	if err != nil {
+		return false
+	}
+	if len(b) > p.decodeBudget {
+		p.limit(LimitNestedBytes)
 		return false
 	}
 	p.decodeBudget -= len(b)

@@ -12,11 +12,17 @@ type encodedWord struct {
 	length  int // in the header
 }
 
+// mostEncodedWords of one field are decoded; 1,000 addresses with long names have as many.
+const mostEncodedWords = 2500
+
+// wordDamage says what decodeWords left as it was sent.
+type wordDamage struct{ broken, more bool }
+
 // decodeWords decodes the encoded-words of a header value wherever they stand: in quoted strings and in the middle of a word
 // too, since mailers put them there and mail clients read them. Neighbours of one charset are joined before their octets
 // are decoded: many mailers split a character in two. What cannot be decoded stays as it was sent, and broken says so.
 // The work is linear: whatever is searched for the end of a word is consumed with it, or is the last that is searched.
-func decodeWords(s string) (text string, broken bool) {
+func decodeWords(s string) (text string, damage wordDamage) {
 	var b strings.Builder
 	b.Grow(len(s))
 	var run encodedWord // joined words not yet written
@@ -26,9 +32,13 @@ func decodeWords(s string) (text string, broken bool) {
 			run = encodedWord{}
 		}
 	}
-	for s != "" {
+	for n := 0; s != ""; n++ {
 		i := strings.Index(s, "=?")
 		if i < 0 {
+			break
+		}
+		if n == mostEncodedWords {
+			damage.more = true
 			break
 		}
 		w, ok := cutWord(s[i:])
@@ -38,7 +48,7 @@ func decodeWords(s string) (text string, broken bool) {
 			b.WriteString(gap) // white space between two encoded-words is not shown (section 6.2)
 		}
 		if !ok {
-			broken = true
+			damage.broken = true
 			b.WriteString(s[i : i+w.length])
 			s = s[i+w.length:]
 			continue
@@ -52,7 +62,7 @@ func decodeWords(s string) (text string, broken bool) {
 	}
 	flush()
 	b.WriteString(s)
-	return cleanText(b.String()), broken
+	return cleanText(b.String()), damage
 }
 
 // encodedWordHead returns the length of the "=?charset?Q?" that s begins with, or 0.

@@ -3,29 +3,30 @@ package reply
 import "strings"
 
 // CutHTML cuts what the author wrote out of an HTML document: the same document, without the elements that hold only what
-// others wrote, signatures and disclaimers. It returns false where there is nothing to cut, where nothing would be left, and where
-// the document is larger than 1 MiB, has more than 100,000 tags and texts, or is nested deeper than 500 elements. It judges the lines that a reader sees by the
-// rules of [Split], and the marks that mail programs leave in the markup. It is linear in the document.
-func CutHTML(document string) (string, bool) {
+// others wrote, signatures and disclaimers. The cut is empty where there is nothing to cut, where nothing would be left, and where
+// the document is tooLarge to be looked at: larger than 1 MiB, of more than 100,000 tags and texts or 50,000 lines, or nested deeper
+// than 500 elements. It judges the lines that a reader sees by the rules of [Split], and the marks that mail programs leave in
+// the markup. It is linear in the document.
+func CutHTML(document string) (cut string, tooLarge bool) {
 	p := readPage(document)
 	if p == nil {
-		return "", false
+		return "", true
 	}
 	p.doc.judge()
-	kept, cut := false, false
+	kept, others := false, false
 	for i := range p.doc.lines {
 		switch l := &p.doc.lines[i]; {
 		case l.blank():
 		case l.is == own:
 			kept = kept || l.text != ""
 		default:
-			cut = true
+			others = true
 		}
 	}
-	if !kept || !cut {
+	if !kept || !others {
 		return "", false
 	}
-	return p.write(), true
+	return p.write(), false
 }
 
 // write puts the tokens out that are the author's. An element goes where nothing within is his and something is not, or where it

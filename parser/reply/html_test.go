@@ -82,9 +82,8 @@ var pages = []struct{ name, html, want string }{
 
 func TestCutHTML(t *testing.T) {
 	for _, p := range pages {
-		got, ok := reply.CutHTML(p.html)
-		if got != p.want || ok != (p.want != "") {
-			t.Errorf("%s: %v\n\t%s\nwant\n\t%s", p.name, ok, got, p.want)
+		if got, tooLarge := reply.CutHTML(p.html); got != p.want || tooLarge {
+			t.Errorf("%s: too large %v\n\t%s\nwant\n\t%s", p.name, tooLarge, got, p.want)
 		}
 	}
 }
@@ -113,14 +112,11 @@ func FuzzCutHTML(f *testing.F) {
 		f.Add(p.html)
 	}
 	f.Fuzz(func(t *testing.T, document string) {
-		cut, ok := reply.CutHTML(document)
-		if !ok {
-			if cut != "" {
-				t.Errorf("nothing was cut, but there is %q", cut)
-			}
+		cut, tooLarge := reply.CutHTML(document)
+		if cut == "" {
 			return
 		}
-		if len(cut) >= len(document) || strings.TrimSpace(cut) == "" {
+		if tooLarge || len(cut) >= len(document) || strings.TrimSpace(cut) == "" {
 			t.Errorf("%d octets of %d", len(cut), len(document))
 		}
 		at := 0 // the cut is made of pieces of the document, in their order
@@ -140,7 +136,7 @@ func TestCutHTMLIsLinear(t *testing.T) {
 		"<div><p>From: a@b.example<br>", "<table><tr><td>x", "<blockquote>a</blockquote>b", "<i></b>",
 	} {
 		document := "<p>Yes</p>" + strings.Repeat(piece, 1<<20/len(piece)-2) + "<blockquote>no</blockquote>"
-		if cut, ok := reply.CutHTML(document); ok && len(cut) >= len(document) {
+		if cut, _ := reply.CutHTML(document); len(cut) >= len(document) {
 			t.Errorf("%q: nothing was cut", piece)
 		}
 	}
@@ -153,10 +149,10 @@ func TestCutHTMLLimits(t *testing.T) {
 		"tokens": strings.Repeat("<i></i>", 60_000),
 		"depth":  strings.Repeat("<i>", 600),
 	} {
-		if _, ok := reply.CutHTML(strings.Replace(page, "%", filling, 1)); ok {
+		if cut, tooLarge := reply.CutHTML(strings.Replace(page, "%", filling, 1)); cut != "" || !tooLarge {
 			t.Errorf("%s: a document over the limit was cut", name)
 		}
-		if _, ok := reply.CutHTML(strings.Replace(page, "%", filling[:len(filling)/7/7*7], 1)); !ok {
+		if cut, tooLarge := reply.CutHTML(strings.Replace(page, "%", filling[:len(filling)/7/7*7], 1)); cut == "" || tooLarge {
 			t.Errorf("%s: a document within the limit was not cut", name)
 		}
 	}
@@ -169,8 +165,8 @@ func TestCutHTMLKeepsBalance(t *testing.T) {
 		for _, n := range balance(t, p.html) {
 			before += max(n, -n)
 		}
-		cut, ok := reply.CutHTML(p.html)
-		if !ok || strings.Contains(p.html, "<hr") || strings.Contains(p.html, "<br") && before > 0 {
+		cut, _ := reply.CutHTML(p.html)
+		if cut == "" || strings.Contains(p.html, "<hr") || strings.Contains(p.html, "<br") && before > 0 {
 			continue
 		}
 		for name, n := range balance(t, cut) {
