@@ -44,19 +44,34 @@ func findCharset(label string) (enc encoding.Encoding, name string) {
 	case "utf-32le":
 		return utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM), label
 	}
+	if enc, name, ok := listedCharset(label); ok {
+		return enc, name
+	}
+	if other := otherLabel(label); other != "" {
+		enc, name, _ := listedCharset(other)
+		return enc, name
+	}
+	return nil, ""
+}
+
+// listedCharset looks a label up in the WHATWG's table, then in IANA's.
+func listedCharset(label string) (enc encoding.Encoding, name string, ok bool) {
+	if isUSASCII(label) {
+		label = "us-ascii" // whatever it is called
+	}
 	if enc, err := htmlindex.Get(label); err == nil && enc != encoding.Replacement {
 		name, err := htmlindex.Name(enc)
 		if err == nil && name == charsetUTF8 {
-			return nil, charsetUTF8
+			return nil, charsetUTF8, true
 		}
 		if err == nil && name != "replacement" {
-			return enc, name
+			return enc, name, true
 		}
 	}
 	if enc, err := ianaindex.MIME.Encoding(label); err == nil && enc != nil {
-		return enc, label
+		return enc, label, true
 	}
-	return nil, ""
+	return nil, "", false
 }
 
 // decodedText is text brought to UTF-8.
@@ -85,6 +100,9 @@ func decodeCharset(s, declared string) decodedText {
 		d.text = validText(d.text)
 		return d
 	case isASCII(s) && !sevenBitShift(name):
+		if d, ok := decodeEscapes(s, declared, name); ok {
+			return d
+		}
 		d := decodedText{text: withoutNUL(s), charset: name}
 		if name == "" {
 			d.charset = charsetUTF8
@@ -122,10 +140,10 @@ func decodeCharset(s, declared string) decodedText {
 	return d
 }
 
-// decodeWide reads UTF-16 and UTF-32. It follows the byte order mark if there is one. Such a label on what is plainly ASCII is a
-// lie.
+// decodeWide reads UTF-16 and UTF-32. It follows the byte order mark if there is one. Such a label on what is plainly ASCII or
+// UTF-8 is a lie.
 func decodeWide(s string, enc encoding.Encoding, name string) decodedText {
-	if len(s) > 1 && isASCII(s) && strings.IndexByte(s, 0) < 0 {
+	if len(s) > 1 && utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
 		return decodedText{text: s, charset: charsetUTF8, defect: DefectCharsetInvalid}
 	}
 	if name == "utf-16" || name == "utf-16be" || name == "utf-16le" {
@@ -175,9 +193,10 @@ func sevenBitShift(name string) bool {
 		strings.HasPrefix(name, "utf-16") || strings.HasPrefix(name, "utf-32") || name == charsetUTF7
 }
 
+// isUSASCII tells the names of a charset that has no octet above 127: those are in another one.
 func isUSASCII(label string) bool {
 	switch strings.ToLower(strings.Trim(label, " \t\"'")) {
-	case "us-ascii", "ascii", "ansi_x3.4-1968":
+	case "us-ascii", "ascii", "ansi_x3.4-1968", "ansi_x3.4-1986", "iso646-us", "iso_646.irv:1991", "iso-ir-6", "646", "us", "ibm367", "cp367", "csascii", "usascii", "us_ascii":
 		return true
 	}
 	return false
@@ -239,10 +258,10 @@ func cleanText(s string) string {
 	}, validText(s))
 }
 
-// toText reads raw octets of a header: UTF-8 (RFC 6532), or else windows-1252.
+// toText reads raw octets of a header: UTF-8 (RFC 6532), ISO-2022-JP by its escapes, or else windows-1252.
 func toText(s string) string {
-	if !utf8.ValidString(s) {
-		s = guess(s, "").text
+	if !utf8.ValidString(s) || strings.Contains(s, escapeSet) {
+		s = decodeCharset(s, "").text
 	}
 	return cleanText(s)
 }

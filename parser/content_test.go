@@ -146,6 +146,26 @@ func TestCharset(t *testing.T) {
 		{"utf-7", "a + b, +A", "a + b, +A", "utf-7", parser.DefectCharsetInvalid},
 		{"utf-7", "caf\xe9", "café", "windows-1252", parser.DefectCharsetInvalid},
 		{"iso-2022-kr", "\x1b$)Ca \x0e0!\x0f b", "a 가 b", "iso-2022-kr", ""},
+		{"cp932", "\x93\xfa\x96{", "日本", "shift_jis", ""},
+		{"MS949", "\xb0\xa1", "가", "euc-kr", ""},
+		{"x-windows-950", "\xa7A\xa6n", "你好", "big5", ""},
+		{"euc_jp", "\xc6\xfc\xcb\xdc", "日本", "euc-jp", ""},
+		{"iso-2022-jp-2", "\x1b$BF|K\\\x1b(B", "日本", "iso-2022-jp", ""},
+		{"_iso-2022-jp$ESC", "\x1b$BF|K\\\x1b(B", "日本", "iso-2022-jp", ""},
+		{"cp50221", "\x1b$BF|K\\\x1b(B", "日本", "iso-2022-jp", ""},
+		{"win-1251", "\xcf\xf0", "Пр", "windows-1251", ""},
+		{"ISO8859_2", "\xb3", "ł", "iso-8859-2", ""},
+		{"8859-15", "\xa4", "€", "iso-8859-15", ""},
+		{"koi8r", "\xf0\xd2", "Пр", "koi8-r", ""},
+		{"UTF_8", "caf\u00e9", "café", "utf-8", ""},
+		{"iso646-us", "caf\u00e9", "café", "utf-8", parser.DefectCharsetInvalid},
+		{"646", "cafe", "cafe", "windows-1252", ""},
+		{"", "\x1b$BF|K\\\x1b(B", "日本", "iso-2022-jp", parser.DefectCharsetMissing},
+		{"us-ascii", "a \x1b$@F|K\\\x1b(J b", "a 日本 b", "iso-2022-jp", parser.DefectCharsetInvalid},
+		{"x-nobody", "\x1b$)Ca \x0e0!\x0f b", "a 가 b", "iso-2022-kr", parser.DefectCharsetUnknown},
+		{"utf-8", "no \x1b$B\xff", "no \x1b$Bÿ", "windows-1252", parser.DefectCharsetInvalid},
+		{"us-ascii", "no \x1b$B", "no \x1b$B", "windows-1252", ""},
+		{"utf-16", "caf\u00e9 at noon", "café at noon", "utf-8", parser.DefectCharsetInvalid},
 		{"x-user-defined", "a\x80", "a\uf780", "x-user-defined", ""},
 		{"us-ascii", "\xcf\xf0\xe8\xe2\xe5\xf2, \xea\xe0\xea \xe4\xe5\xeb\xe0? \xcd\xe0\xef\xe8\xf8\xe8 \xec\xed\xe5 \xef\xe8\xf1\xfc\xec\xee, \xef\xee\xe6\xe0\xeb\xf3\xe9\xf1\xf2\xe0.",
 			"Привет, как дела? Напиши мне письмо, пожалуйста.", "windows-1251", parser.DefectCharsetInvalid},
@@ -163,6 +183,21 @@ func TestCharset(t *testing.T) {
 			}
 			checkDefect(t, m, c.defect)
 		})
+	}
+}
+
+// TestMetaCharset: a document that can be read until it names its charset is in none of two octets a character.
+func TestMetaCharset(t *testing.T) {
+	for _, c := range []struct{ html, want, used string }{
+		{"<meta charset=windows-1251><p>\xcf\xf0</p>", "Пр\n", "windows-1251"},
+		{"<meta http-equiv=Content-Type content=\"text/html; charset=unicode\"><p>caf\u00e9</p>", "café\n", "utf-8"},
+		{"<META CHARSET='UTF-16LE'><p>caf\u00e9</p>", "café\n", "utf-8"},
+		{"<p>caf\u00e9</p>", "café\n", "utf-8"},
+	} {
+		m := checkMessage(t, c.html, []byte("Content-Type: text/html\r\n\r\n"+c.html))
+		if deref(m.Text) != c.want || m.HTMLCharset != c.used {
+			t.Errorf("%q is %q in %s, want %q in %s", c.html, deref(m.Text), m.HTMLCharset, c.want, c.used)
+		}
 	}
 }
 

@@ -14,7 +14,7 @@
 // The way of a message through the files: source.go passes the raw bytes through a window once; header.go and delimiter.go
 // cut them into headers and parts, parse.go builds the tree within [Limits]; leaf.go has enmime read the type, the
 // disposition and the file name of each leaf; summary.go, address.go and date.go read the fields; body.go chooses and joins the
-// bodies, text.go, charset.go, shifted.go and detect.go decode them, flowed.go joins lines, htmltext.go makes text of HTML; kind.go
+// bodies, text.go, charset.go, charsetlabel.go, shifted.go and detect.go decode them, flowed.go joins lines, htmltext.go makes text of HTML; kind.go
 // judges by what signal.go finds in the header, and bounce.go takes reports apart with package report. Attachments are decoded by
 // [Part.Open] when somebody asks, from offsets, and never held whole. winmail.go and inline.go find the files that lie within a
 // winmail.dat (package tnef) or between the lines of a text; container.go opens those. invitation.go

@@ -238,7 +238,10 @@ func newHeader(name, value string, damage *headerDamage) Header {
 	sent := raw
 	if !plainASCII(raw) {
 		sent = toText(raw)
-		damage.eightBit = damage.eightBit || sent != strings.ReplaceAll(raw, "\x00", "")
+		damage.eightBit = damage.eightBit || !utf8.ValidString(raw)
+		if strings.Contains(raw, escapeSet) {
+			raw = sent // without its escapes it means nothing
+		}
 		raw = cleanText(raw)
 	}
 	h.Raw, h.Value = raw, sent

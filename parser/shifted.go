@@ -12,6 +12,32 @@ import (
 // This file reads two charsets of seven bits that mail still comes in and that the WHATWG's table refuses, since browsers
 // were fooled with them. A text that was read cannot be run, so nobody is fooled here.
 
+// escapeSet begins the escapes to a set of two octets a character (ISO 2022): no text has it by chance.
+const escapeSet = "\x1b$"
+
+// decodeEscapes reads a text whose charset is not or wrongly named, and whose escapes say it.
+func decodeEscapes(s, declared, name string) (decodedText, bool) {
+	if !strings.Contains(s, escapeSet) {
+		return decodedText{}, false
+	}
+	label := "iso-2022-jp"
+	if strings.Contains(s, escapeSet+")C") {
+		label = charsetISO2022KR
+	}
+	d := decodeCharset(s, label)
+	switch {
+	case d.defect != "" || strings.ContainsRune(d.text, '\x1b') || isASCII(d.text):
+		return decodedText{}, false
+	case declared == "":
+		d.defect = DefectCharsetMissing
+	case name == "":
+		d.defect = DefectCharsetUnknown
+	default:
+		d.defect = DefectCharsetInvalid
+	}
+	return d, true
+}
+
 // decodeUTF7 reads UTF-7 (RFC 2152). ok is false when it is damaged; then the damaged pieces are left as they were sent.
 func decodeUTF7(s string) (text string, ok bool) {
 	var b strings.Builder

@@ -44,6 +44,9 @@ func (p *parsing) decodeBody(part *Part, src *source, limit int) (decodedText, e
 	label := part.Charset
 	if label == "" && part.ContentType == "text/html" {
 		label = metaCharset(text)
+		if _, name := findCharset(label); strings.HasPrefix(name, "utf-16") || strings.HasPrefix(name, "utf-32") {
+			label = charsetUTF8 // else the name could not have been read
+		}
 	}
 	d := p.decodeText(text, label)
 	if d.defect != "" {
