@@ -239,6 +239,9 @@ func (p *addressParser) finish() {
 		p.more = true
 		return
 	}
+	if !angled {
+		words = p.oneOfMany(words)
+	}
 	a := Address{Group: p.group}
 	if angled {
 		a.Name, a.Address = p.phrase(words), normalAddress(angle)
@@ -254,6 +257,26 @@ func (p *addressParser) finish() {
 	if a.Name != "" || a.Address != "" {
 		p.list = append(p.list, a)
 	}
+}
+
+// oneOfMany adds the addresses of a list without commas and brackets, but for the last, whose words it returns.
+func (p *addressParser) oneOfMany(words []addressWord) []addressWord {
+	for _, w := range words {
+		if !w.whole() {
+			return words
+		}
+	}
+	for ; len(words) > 1 && len(p.list) < p.limit-1; words = words[1:] {
+		p.malformed = true // commas were forgotten
+		p.list = append(p.list, Address{Address: normalAddress(words[0].text), Group: p.group})
+	}
+	return words
+}
+
+// whole reports whether the word is an address by itself.
+func (w addressWord) whole() bool {
+	at := strings.IndexByte(w.text, '@')
+	return !w.quoted && at > 0 && at < len(w.text)-1 && strings.IndexByte(w.text[at+1:], '@') < 0 && !strings.HasSuffix(w.text, ".")
 }
 
 // bare reads a mailbox without angle brackets: an address, perhaps with spaces around "@" and ".", perhaps with words before it.

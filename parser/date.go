@@ -9,11 +9,15 @@ import (
 // parseDate reads a date-time (RFC 5322 section 3.3) with its obsolete forms, and what else is sent: no day of the week, no
 // seconds, asctime order, names and offsets of zones in any place, RFC 3339. A date without a zone is taken as UTC.
 func parseDate(s string) (time.Time, bool) {
-	s = stripComments(s)
-	if s = strings.TrimSpace(s); len(s) > 4 && s[4] == '-' {
+	s = strings.TrimSpace(stripComments(s))
+	if len(s) > 4 && (s[4] == '-' || s[4] == '/') {
 		if t, err := time.Parse(time.RFC3339, s); err == nil {
 			return t.UTC(), t.Year() > 0
 		}
+		s = yearLast(s)
+	}
+	for _, loose := range []string{" :", ": "} { // hh : mm (RFC 5322 section 4.3)
+		s = strings.ReplaceAll(s, loose, ":")
 	}
 	d := dateParser{day: -1, year: -1, month: -1, hour: -1}
 	words := strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' })
@@ -23,10 +27,25 @@ func parseDate(s string) (time.Time, bool) {
 	return d.time()
 }
 
+// yearLast turns 2026-11-21, which stands at the beginning, round.
+func yearLast(s string) string {
+	date, rest, _ := strings.Cut(s, " ")
+	parts := strings.FieldsFunc(date, func(r rune) bool { return r == '-' || r == '/' })
+	if len(parts) != 3 {
+		return s
+	}
+	month, err := strconv.Atoi(parts[1])
+	if err != nil || month < 1 || month > 12 {
+		return s
+	}
+	return parts[2] + " " + time.Month(month).String() + " " + parts[0] + " " + rest
+}
+
 type dateParser struct {
 	day, year, hour, minute, second int
 	month                           int
-	offset                          int // seconds east
+	noon                            string // "am" or "pm"; empty of a clock of 24 hours
+	offset                          int    // seconds east
 	zoned                           bool
 }
 
@@ -34,6 +53,8 @@ func (d *dateParser) word(w string) {
 	switch {
 	case strings.Contains(w, ":") && d.hour < 0:
 		d.clock(w)
+	case d.hour < 0 && d.year >= 0 && strings.Count(w, ".") == 2 && isDigit(w[0]):
+		d.clock(strings.ReplaceAll(w, ".", ":"))
 	case w[0] == '+' || w[0] == '-' && len(w) > 1 && isDigit(w[1]):
 		d.zone(w)
 	case isDigit(w[0]):
@@ -44,6 +65,10 @@ func (d *dateParser) word(w string) {
 		}
 		if i := strings.IndexAny(w, "+-"); i > 0 && d.hour >= 0 {
 			d.zone(w[i:]) // GMT+0200
+			return
+		}
+		if noon := strings.ToLower(strings.ReplaceAll(w, ".", "")); noon == "am" || noon == "pm" {
+			d.noon = noon
 			return
 		}
 		if d.hour >= 0 && !d.zoned {
@@ -57,6 +82,11 @@ func (d *dateParser) clock(w string) {
 	if i := strings.IndexAny(w, "+-"); i > 0 {
 		d.zone(w[i:])
 		w = w[:i]
+	}
+	for _, noon := range []string{"am", "pm"} {
+		if n := len(w) - len(noon); n > 0 && strings.EqualFold(w[n:], noon) {
+			d.noon, w = noon, w[:n]
+		}
 	}
 	parts := strings.SplitN(w, ":", 3)
 	if len(parts) < 2 {
@@ -155,6 +185,12 @@ func (d *dateParser) zoneName(w string) {
 }
 
 func (d *dateParser) time() (time.Time, bool) {
+	switch {
+	case d.noon == "am" && d.hour == 12:
+		d.hour = 0
+	case d.noon == "pm" && d.hour > 0 && d.hour < 12:
+		d.hour += 12
+	}
 	if d.day < 1 || d.day > 31 || d.month < 1 || d.year < 1 || d.year > 9999 || d.hour > 23 || d.minute < 0 || d.minute > 59 ||
 		d.second < 0 || d.second > 60 || d.offset <= -24*3600 || d.offset >= 24*3600 {
 		return time.Time{}, false

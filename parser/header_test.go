@@ -35,6 +35,8 @@ func TestDecodedValue(t *testing.T) {
 		{"nul within", "=?utf-8?Q?a=00b?=", "ab", ""},
 		{"raw utf-8", "caf\u00e9", "café", ""},
 		{"raw latin-1", "caf\xe9", "café", parser.DefectHeader8Bit},
+		{"raw iso-2022-jp", "\x1b$BF|K\\\x1b(B", "日本", ""},
+		{"raw control character", "a\x01b", "a b", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := checkMessage(t, c.name, []byte("X: "+c.raw+"\r\n\r\n"))
@@ -84,6 +86,17 @@ func TestDate(t *testing.T) {
 		"2026-11-21T18:30:00+05:30":                "2026-11-21T13:00:00Z",
 		"21 Nov 2026 23:59:60 +0000":               "2026-11-22T00:00:00Z",
 		"Sat, 31 Feb 2026 10:00:00 +0000":          "",
+		"2026-11-21 18:30:00 +0100":                "2026-11-21T17:30:00Z",
+		"2026-11-21 18:30:00":                      "2026-11-21T18:30:00Z",
+		"2026/11/21 18:30:00 GMT":                  "2026-11-21T18:30:00Z",
+		"Sat, 21 Nov 2026 6:30:00 PM +0100":        "2026-11-21T17:30:00Z",
+		"Sat, 21 Nov 2026 6:30:00PM +0100":         "2026-11-21T17:30:00Z",
+		"Sat, 21 Nov 2026 12:05:00 a.m. +0000":     "2026-11-21T00:05:00Z",
+		"Sat, 21 Nov 2026 12:05:00 pm":             "2026-11-21T12:05:00Z",
+		"Sat, 21 Nov 2026 18.30.05 +0100":          "2026-11-21T17:30:05Z",
+		"Sat, 21 Nov 2026 18 : 30 : 05 +0100":      "2026-11-21T17:30:05Z",
+		"Sat, 21 Nov 2026 18:30 :05 +0100":         "2026-11-21T17:30:05Z",
+		"2026-13-21 18:30:00":                      "",
 		"yesterday":                                "",
 		"21 Nov 2026 25:00:00 +0000":               "",
 		"99 Nov 2026 10:00:00 +0000":               "",
@@ -130,6 +143,8 @@ func TestFilename(t *testing.T) {
 		{"leading dots", `Content-Disposition: attachment; filename="..hidden"`, "hidden"},
 		{"control characters", `Content-Disposition: attachment; filename*=utf-8''a%00%0D%0Ab%1b.pdf`, "a  b .pdf"},
 		{"text direction", `Content-Disposition: attachment; filename*=utf-8''a%E2%80%AEfdp.exe`, "afdp.exe"},
+		{"comment behind", `Content-Disposition: attachment; filename="a.pdf" (a comment)`, "a.pdf"},
+		{"name of the disposition", `Content-Disposition: attachment; name="a.pdf"`, "a.pdf"},
 		{"only dots", `Content-Disposition: attachment; filename=".."`, ""},
 		{"long", `Content-Disposition: attachment; filename="` + strings.Repeat("é", 300) + `.pdf"`, strings.Repeat("é", 125) + ".pdf"},
 	} {

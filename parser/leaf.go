@@ -54,16 +54,17 @@ func readMediaType(value string) (word string, params map[string]string) {
 	return word, params
 }
 
-// fileName chooses between enmime's reading of a plain name and ours of any other.
+// fileName is the name that the part was sent with, in the order in which mail clients look for one; enmime's reading where we find none.
 func fileName(read string, disposition, contentType []parameter) string {
-	ours, simple, ok := lookParameter(disposition, "filename")
-	if !ok || ours == "" {
-		ours, simple, _ = lookParameter(contentType, "name")
+	for _, sent := range []struct {
+		params []parameter
+		name   string
+	}{{disposition, "filename"}, {contentType, "name"}, {disposition, "name"}} {
+		if ours, ok := lookParameter(sent.params, sent.name); ok && ours != "" {
+			return ours
+		}
 	}
-	if simple && read != "" {
-		return read
-	}
-	return ours
+	return read
 }
 
 func cleanParams(params map[string]string) map[string]string {

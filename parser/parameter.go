@@ -106,29 +106,29 @@ func isAlphanumeric(r rune) bool {
 }
 
 // lookParameter returns the decoded value of a parameter: in RFC 2231's form, whole or in segments, encoded or not, in any
-// mixture, or plain, with the encoded-words and raw octets that RFC 2231 forbids. simple is true when none of that occurred.
-func lookParameter(params []parameter, name string) (value string, simple, ok bool) {
+// mixture, or plain, with the encoded-words and raw octets that RFC 2231 forbids.
+func lookParameter(params []parameter, name string) (value string, ok bool) {
 	var plain *parameter
 	for i, p := range params {
 		switch {
 		case p.name == name+"*":
 			// The encoded form is the better of two (RFC 6266 section 4.3).
-			return decodeExtended([]segment{{text: p.value, encoded: true}}), false, true
+			return decodeExtended([]segment{{text: p.value, encoded: true}}), true
 		case p.name == name && plain == nil:
 			plain = &params[i]
 		}
 	}
 	if segments := collectSegments(params, name); segments != nil {
-		return decodeExtended(segments), false, true
+		return decodeExtended(segments), true
 	}
 	if plain == nil {
-		return "", true, false
+		return "", false
 	}
 	if plainASCII(plain.value) && !strings.Contains(plain.value, "=?") {
-		return plain.value, true, true
+		return plain.value, true
 	}
 	text, _ := decodeWords(toText(plain.value))
-	return text, false, true
+	return text, true
 }
 
 // segment is one piece of a continued parameter (RFC 2231 section 3).

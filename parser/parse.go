@@ -227,7 +227,7 @@ func (p *parsing) typeOf(e entity) (boundary string) {
 	if _, is := part.multipart(); is {
 		part.Params = make(map[string]string, len(params))
 		for _, param := range params {
-			if text, _, ok := lookParameter(params, param.name); ok && part.Params[param.name] == "" {
+			if text, ok := lookParameter(params, param.name); ok && part.Params[param.name] == "" {
 				part.Params[cleanText(param.name)] = text
 			}
 		}
@@ -236,7 +236,7 @@ func (p *parsing) typeOf(e entity) (boundary string) {
 				return strings.TrimRight(param.value, " \t")
 			}
 		}
-		boundary, _, _ = lookParameter(params, "boundary")
+		boundary, _ = lookParameter(params, "boundary")
 	}
 	return boundary
 }

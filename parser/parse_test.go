@@ -288,6 +288,25 @@ func TestFields(t *testing.T) {
 	}
 }
 
+// TestMessageIDs: the forms in which ids come.
+func TestMessageIDs(t *testing.T) {
+	for raw, want := range map[string][]string{
+		"<a@x> <b@x>":             {"a@x", "b@x"},
+		"<a@x>,<b@x>":             {"a@x", "b@x"},
+		"a@x b@x":                 {"a@x", "b@x"},
+		"<<a@x>>":                 {"a@x"},
+		"<a@\n x>":                {"a@x"},
+		"=?utf-8?q?=3Ca=40x=3E?=": {"a@x"},
+		"=?utf-8?q?=3Clong-id-that-a-program-folded?=\n =?utf-8?q?=40x=3E?= =?us-ascii?Q?_=3Cb=40x=3E?=": {"long-id-that-a-program-folded@x", "b@x"},
+		"Your mail of Monday": nil,
+		"":                    nil,
+	} {
+		if m := parse(t, "References: "+raw+"\n\n"); !cmp.Equal(m.References, want) {
+			t.Errorf("%q is %q, want %q", raw, m.References, want)
+		}
+	}
+}
+
 // TestInline: only a part that the HTML shows is inline.
 func TestInline(t *testing.T) {
 	m := parse(t, "Content-Type: multipart/related; boundary=b\n\n--b\nContent-Type: text/html\n\n<img src=\"cid:a%2Bb@c\"> <img src=cid:d@e>\n"+

@@ -114,9 +114,12 @@ func (p *parsing) addresses(id string, fields ...Header) []Address {
 }
 
 // messageIDs reads the msg-ids of a field (RFC 5322 section 3.6.4): what stands in angle brackets, and failing that, words
-// that look like one.
+// that look like one. Programs that fold a long id as if it were text send it in encoded-words.
 func messageIDs(raw string) []string {
 	var ids []string
+	if strings.HasPrefix(raw, "=?") {
+		raw, _ = decodeWords(raw)
+	}
 	for rest := raw; ; {
 		_, after, ok := strings.Cut(rest, "<")
 		if !ok {
