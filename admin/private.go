@@ -8,6 +8,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/letterhook/letterhook/inbound"
 )
 
 // Private serves the operator. It asks for no credentials: bind its listener where only you can reach it.
@@ -16,9 +18,12 @@ import (
 //	GET /healthz        200 while the process answers at all
 //	GET /readyz         200 {"ready":true,"reasons":[]}, or 503 with the reasons why no mail is taken
 //	GET /debug/pprof/   profiles of the Go runtime
+//	GET /levers         what the levers of smtp stand at, a [guard.State]
+//	POST /levers        a [guard.Change] as JSON; 200 with the state after it, or 400 {"error":"..."}
 //
 // ready gives the reasons as an error, several joined by errors.Join; nil: it takes mail.
-func Private(gatherer prometheus.Gatherer, ready func() error) http.Handler {
+// Without smtp there are no levers.
+func Private(gatherer prometheus.Gatherer, ready func() error, smtp *inbound.Server) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -38,6 +43,9 @@ func Private(gatherer prometheus.Gatherer, ready func() error) http.Handler {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	if smtp != nil {
+		serveLevers(mux, smtp)
+	}
 	return mux
 }
 

@@ -23,7 +23,7 @@ func TestPrivate(t *testing.T) {
 	var state atomic.Pointer[error]
 	setState := func(err error) { state.Store(&err) }
 	setState(nil)
-	server := httptest.NewServer(admin.Private(registry, func() error { return *state.Load() }))
+	server := httptest.NewServer(admin.Private(registry, func() error { return *state.Load() }, nil))
 	t.Cleanup(server.Close)
 
 	response, content, err := fetch(t, http.MethodGet, server.URL+"/metrics")

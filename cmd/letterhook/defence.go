@@ -20,3 +20,14 @@ func (s *server) defence() (inbound.Defence, error) {
 	d.Levers = levers
 	return d, nil
 }
+
+// pull is what the signals do: defer all mail, or take it again and lift a drain.
+func (s *server) pull(deferring bool) {
+	change := guard.Change{Defer: &deferring}
+	if !deferring {
+		change.Drain = &deferring
+	}
+	if _, err := s.smtp.Pull(change); err != nil {
+		s.log.Error("the levers could not be pulled", "error", err)
+	}
+}

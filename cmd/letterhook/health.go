@@ -36,27 +36,9 @@ func newHealthCommand() *cobra.Command {
 // askHealth is nil when the server answers 200. Over TLS the server is asked under its address, which no certificate
 // names, so none is verified.
 func askHealth(ctx context.Context, address, path string, overTLS bool) error {
-	host, port, err := net.SplitHostPort(address)
+	response, err := askPrivate(ctx, http.MethodGet, address, path, overTLS, http.NoBody)
 	if err != nil {
-		return &exitError{exitUsage, fmt.Errorf("--address: %w", err)}
-	}
-	if host == "" || host == "0.0.0.0" || host == "::" {
-		host = "127.0.0.1"
-	}
-	scheme, transport := "http", http.DefaultTransport.(*http.Transport).Clone()
-	if overTLS {
-		scheme, transport.TLSClientConfig = "https", &tls.Config{InsecureSkipVerify: true} //nolint:gosec // see above
-	}
-	defer transport.CloseIdleConnections()
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+net.JoinHostPort(host, port)+path, nil)
-	if err != nil {
-		return fmt.Errorf("asking: %w", err)
-	}
-	response, err := (&http.Client{Transport: transport}).Do(req)
-	if err != nil {
-		return fmt.Errorf("asking: %w", err)
+		return err
 	}
 	defer response.Body.Close()
 	if response.StatusCode == http.StatusOK {
@@ -67,4 +49,30 @@ func askHealth(ctx context.Context, address, path string, overTLS bool) error {
 		return fmt.Errorf("reading the answer: %w", err)
 	}
 	return fmt.Errorf("%s: %s", response.Status, printable(string(text), false))
+}
+
+// askPrivate asks the private listener of a running server, and waits for five seconds at most. The caller closes the body.
+func askPrivate(ctx context.Context, method, address, path string, overTLS bool, body io.Reader) (*http.Response, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, &exitError{exitUsage, fmt.Errorf("--address: %w", err)}
+	}
+	if host == "" || host == "0.0.0.0" || host == "::" {
+		host = "127.0.0.1"
+	}
+	scheme, transport := "http", http.DefaultTransport.(*http.Transport).Clone()
+	if overTLS {
+		scheme, transport.TLSClientConfig = "https", &tls.Config{InsecureSkipVerify: true} //nolint:gosec // see above
+	}
+	transport.DisableKeepAlives = true
+	req, err := http.NewRequestWithContext(ctx, method, scheme+"://"+net.JoinHostPort(host, port)+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("asking: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	response, err := (&http.Client{Transport: transport, Timeout: 5 * time.Second}).Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("asking: %w", err)
+	}
+	return response, nil
 }

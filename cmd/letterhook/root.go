@@ -23,7 +23,7 @@ func newRoot() (root *cobra.Command, started *bool) {
 		newServeCommand(), newDevCommand(), newCheckCommand(), newHealthCommand(),
 		newSendCommand(), newListenCommand(), newParseCommand(), newProbeCommand(),
 		newMessagesCommand(), newDeliveriesCommand(), newReplyAddressCommand(),
-		newFsckCommand(), newBenchCommand(), newHashPasswordCommand(), newVersionCommand(),
+		newFsckCommand(), newLeverCommand(), newBenchCommand(), newHashPasswordCommand(), newVersionCommand(),
 	)
 	noteStart(root, started)
 	return root, started

@@ -23,7 +23,8 @@ func newServeCommand() *cobra.Command {
 		Long: `Run the server.
 
 SIGTERM stops taking mail, lets what runs finish within its deadlines and ends; a second one ends at once. SIGHUP reads
-the configuration again: it is checked whole before any of it is applied, and what only a restart can change is logged.`,
+the configuration again: it is checked whole before any of it is applied, and what only a restart can change is logged.
+SIGUSR1 defers all mail, SIGUSR2 takes it again; see letterhook lever.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return serve(cmd.Context(), path, cmd.ErrOrStderr())
@@ -38,6 +39,9 @@ func serve(ctx context.Context, path string, logTo io.Writer) error {
 	hangUp := make(chan os.Signal, 1)
 	signal.Notify(hangUp, syscall.SIGHUP)
 	defer signal.Stop(hangUp)
+	levers := make(chan os.Signal, 1)
+	signal.Notify(levers, syscall.SIGUSR1, syscall.SIGUSR2)
+	defer signal.Stop(levers)
 
 	c, err := config.Load(path, os.Environ())
 	if err != nil {
@@ -58,6 +62,8 @@ func serve(ctx context.Context, path string, logTo io.Writer) error {
 			select {
 			case <-hangUp:
 				s.reload(ctx, path)
+			case which := <-levers:
+				s.pull(which == syscall.SIGUSR1)
 			case <-ctx.Done():
 				return nil
 			}

@@ -298,8 +298,8 @@ func (s *server) close() error {
 // handlers are the HTTP listeners with what they serve.
 func (s *server) handlers() map[net.Listener]http.Handler {
 	public := admin.Public(s.store, s.blobs, s.links, s.log)
-	private := admin.Private(s.registry, s.ready)
-	if s.public == s.private {
+	if s.public == s.private { // strangers reach it: no levers
+		private := admin.Private(s.registry, s.ready, nil)
 		both := http.NewServeMux()
 		both.Handle("/", private)
 		both.Handle("/v1/", public)
@@ -308,6 +308,7 @@ func (s *server) handlers() map[net.Listener]http.Handler {
 		}
 		return map[net.Listener]http.Handler{s.overTLS(s.public, s.cfg.HTTP.Public): both}
 	}
+	private := admin.Private(s.registry, s.ready, s.smtp)
 	return map[net.Listener]http.Handler{
 		s.overTLS(s.public, s.cfg.HTTP.Public):   public,
 		s.overTLS(s.private, s.cfg.HTTP.Private): private,
@@ -321,6 +322,10 @@ func (s *server) ready() error {
 		return errors.New("stopping")
 	case s.store.DiskFull():
 		return errors.New("the disk is nearly full")
+	case s.smtp.Levers().Drain.On:
+		return errors.New("drained by a lever")
+	case s.smtp.Levers().Defer.On:
+		return errors.New("all mail is deferred by a lever")
 	}
 	if err := s.store.AcceptTrouble(); err != nil {
 		return fmt.Errorf("the last mail could not be stored: %w", err)
