@@ -3,6 +3,7 @@ package storage
 // batch is what the committer writes in one transaction. Its tasks have transactions of their own.
 type batch struct {
 	accepts     []*acceptance
+	pack        *packSync // the sync of what accepts wrote to a segment; nil: they wrote nothing
 	completions []*completing
 	begins      []*beginning
 	ends        []string
@@ -22,15 +23,15 @@ func (b *batch) rows() int {
 func (b *batch) split() (*batch, *batch) {
 	switch {
 	case b.acks.len() > 0 && b.acks.len() < b.rows():
-		return &batch{acks: b.acks}, &batch{accepts: b.accepts, completions: b.completions, begins: b.begins, ends: b.ends}
+		return &batch{acks: b.acks}, &batch{accepts: b.accepts, pack: b.pack, completions: b.completions, begins: b.begins, ends: b.ends}
 	case b.acks.len() > 0:
 		k, i := len(b.acks.keys)/2, (len(b.acks.ids)+1)/2
 		return &batch{acks: retired{b.acks.keys[:k], b.acks.ids[:i]}}, &batch{acks: retired{b.acks.keys[k:], b.acks.ids[i:]}}
 	case len(b.accepts) > 0 && len(b.accepts) < b.rows():
-		return &batch{accepts: b.accepts}, &batch{completions: b.completions, begins: b.begins, ends: b.ends}
+		return &batch{accepts: b.accepts, pack: b.pack}, &batch{completions: b.completions, begins: b.begins, ends: b.ends}
 	case len(b.accepts) > 0:
 		h := len(b.accepts) / 2
-		return &batch{accepts: b.accepts[:h]}, &batch{accepts: b.accepts[h:]}
+		return &batch{accepts: b.accepts[:h], pack: b.pack}, &batch{accepts: b.accepts[h:], pack: b.pack}
 	case len(b.ends) > 0 && len(b.ends) < b.rows():
 		return &batch{ends: b.ends}, &batch{completions: b.completions, begins: b.begins}
 	case len(b.ends) > 0:
@@ -44,6 +45,12 @@ func (b *batch) split() (*batch, *batch) {
 	}
 	h := len(b.completions) / 2
 	return &batch{completions: b.completions[:h]}, &batch{completions: b.completions[h:]}
+}
+
+// failAccepts answers the mails in the batch with the error that kept them from the disk, and goes on without them.
+func (b *batch) failAccepts(err error) {
+	(&batch{accepts: b.accepts}).fail(err)
+	b.accepts, b.pack = nil, nil
 }
 
 // fail answers everything in the batch with the error that kept it from the disk.

@@ -54,10 +54,10 @@ func (c *committer) run() {
 
 // write makes a batch durable: bytes first, then the rows.
 func (c *committer) write(b *batch) {
-	if err := c.segments.append(b.accepts); err != nil {
+	var err error
+	if b.pack, err = c.segments.append(b.accepts); err != nil {
 		c.metrics.failed.Inc()
-		(&batch{accepts: b.accepts}).fail(fmt.Errorf("write pack: %w", err))
-		b.accepts = nil
+		b.failAccepts(fmt.Errorf("write pack: %w", err))
 	}
 	if b.rows() > 0 {
 		c.commit(b)
@@ -72,25 +72,23 @@ func (c *committer) write(b *batch) {
 }
 
 // commit writes the rows of a batch in one transaction. A batch that fails is split, so that one bad row fails alone,
-// unless the storage as a whole is in trouble: then all of it fails at once.
+// unless the storage as a whole is in trouble: then all of it fails at once. Without its pack a batch goes on without its
+// mails.
 func (c *committer) commit(b *batch) {
 	start := time.Now()
 	tx := transaction{writer: c.writer, now: c.now(), values: &c.values}
-	err := c.writer.transact(func() error {
-		if len(b.accepts) > 0 {
-			c.step("tx-begun")
-		}
-		if err := tx.write(b); err != nil {
-			return err
-		}
-		if len(b.accepts) > 0 {
-			c.step("tx-written")
-		}
-		return nil
-	})
+	err := c.writer.transact(func() error { return c.writeRows(&tx, b) })
 	if err == nil {
 		c.metrics.commit(b, &tx, time.Since(start))
 		c.finish(b)
+		return
+	}
+	if unsynced := b.pack.wait(); unsynced != nil && len(b.accepts) > 0 {
+		c.metrics.failed.Inc()
+		b.failAccepts(fmt.Errorf("write pack: %w", unsynced))
+		if b.rows() > 0 {
+			c.commit(b)
+		}
 		return
 	}
 	if b.rows() > 1 && !isStorageTrouble(err) {
@@ -102,6 +100,25 @@ func (c *committer) commit(b *batch) {
 	c.metrics.failed.Inc()
 	b.fail(err)
 	c.keepQuiet(b, err)
+}
+
+// writeRows writes the rows while the pack is being synced, and lets nothing be committed that is not.
+func (c *committer) writeRows(tx *transaction, b *batch) error {
+	if len(b.accepts) == 0 {
+		return tx.write(b)
+	}
+	c.step("tx-begun")
+	if err := tx.write(b); err != nil {
+		return err
+	}
+	if err := b.pack.wait(); err != nil {
+		return err
+	}
+	if b.pack != nil {
+		c.step("pack-synced")
+	}
+	c.step("tx-written")
+	return nil
 }
 
 // keepQuiet queues once more what nobody waits for, when the storage as a whole was in trouble.

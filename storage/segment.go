@@ -28,7 +28,7 @@ type segmentFile interface {
 	Sync() error
 }
 
-// segments appends sealed messages to files, with one sync for a batch. A row tells where its message lies, so nothing
+// segments appends sealed messages to files, with one sync for a batch, which runs beside what its owner does. A row tells where its message lies, so nothing
 // else is written: what a crash leaves at the end of a file belongs to no row and is never read. A file is never
 // continued by another run of the program. It belongs to one goroutine.
 type segments struct {
@@ -38,11 +38,27 @@ type segments struct {
 	step   func(string)
 	free   *buffers
 
-	file   segmentFile // nil: the next batch begins a new one
-	key    string
-	size   int64
-	opened time.Time
-	buf    []byte
+	file    segmentFile // nil: the next batch begins a new one
+	syncing *packSync   // the last sync of file; nil: none yet
+	key     string
+	size    int64
+	opened  time.Time
+	buf     []byte
+}
+
+// packSync is a sync of a segment that is under way or has ended.
+type packSync struct {
+	ended chan struct{}
+	err   error // set before ended is closed
+}
+
+// wait waits for the end of the sync. With an error the bytes may or may not be on the disk. A nil packSync has ended well.
+func (p *packSync) wait() error {
+	if p == nil {
+		return nil
+	}
+	<-p.ended
+	return p.err
 }
 
 func newSegments(dir string, now func() time.Time, step func(string), free *buffers) *segments {
@@ -61,19 +77,20 @@ func createSegment(path string) (segmentFile, error) {
 	return f, nil
 }
 
-// append stores the bytes of those messages that do not lie in Blobs, synced, and says in their rows where. After an error
-// the file is never written or synced again: a kernel may drop the pages that it failed to write and report the next sync
-// as a success.
-func (s *segments) append(as []*acceptance) error {
+// append writes the bytes of those messages that do not lie in Blobs, says in their rows where, and begins to sync them: the
+// rows may be written meanwhile, but not committed before wait has returned without an error. After an error of either the
+// file is never written or synced again: a kernel may drop the pages that it failed to write and report the next
+// sync as a success.
+func (s *segments) append(as []*acceptance) (*packSync, error) {
 	size := 0
 	for _, a := range as {
 		size += a.sealedSize()
 	}
 	if size == 0 {
-		return nil
+		return nil, nil
 	}
 	if err := s.roll(); err != nil {
-		return err
+		return nil, err
 	}
 	s.buf = s.buf[:0]
 	for _, a := range as {
@@ -84,42 +101,38 @@ func (s *segments) append(as []*acceptance) error {
 			m.mail.raw.pack = s.key
 			m.mail.raw.offset = s.size + int64(len(s.buf))
 			s.buf = append(s.buf, m.sealed...)
-		}
-	}
-	if err := s.flush(); err != nil {
-		s.abandon()
-		return err
-	}
-	s.size += int64(len(s.buf))
-	if cap(s.buf) > 2*maxPacked {
-		s.buf = nil // a rare large batch must not stay in memory
-	}
-	for _, a := range as {
-		for _, m := range a.messages {
 			s.free.put(m.sealed)
 			m.sealed = nil
 		}
 	}
-	return nil
-}
-
-func (s *segments) flush() error {
 	if _, err := s.file.Write(s.buf); err != nil {
-		return err
+		s.abandon()
+		return nil, err
 	}
 	s.step("pack-written")
-	if err := s.file.Sync(); err != nil {
-		return err
+	s.size += int64(len(s.buf))
+	if cap(s.buf) > 2*maxPacked {
+		s.buf = nil // a rare large batch must not stay in memory
 	}
-	s.step("pack-synced")
-	return nil
+	s.sync()
+	return s.syncing, nil
+}
+
+// sync begins to sync the file.
+func (s *segments) sync() {
+	p, file := &packSync{ended: make(chan struct{})}, s.file
+	s.syncing = p
+	go func() {
+		defer close(p.ended)
+		p.err = file.Sync()
+	}()
 }
 
 // roll makes sure that there is a file that may be written.
 func (s *segments) roll() error {
 	now := s.now()
-	if s.file != nil && (s.size >= segmentSize || now.Sub(s.opened) >= segmentAge) {
-		s.abandon() // everything in it is synced
+	if s.file != nil && (s.syncing.wait() != nil || s.size >= segmentSize || now.Sub(s.opened) >= segmentAge) {
+		s.abandon() // whoever was to hear of the error has
 	}
 	if s.file != nil {
 		return nil
@@ -136,8 +149,9 @@ func (s *segments) roll() error {
 // abandon lets go of the file.
 func (s *segments) abandon() {
 	if s.file != nil {
-		_ = s.file.Close() // what counts was synced, and the rest is lost already
-		s.file, s.key = nil, ""
+		_ = s.syncing.wait() // each batch has asked for itself
+		_ = s.file.Close()   // what counts was synced, and the rest is lost already
+		s.file, s.syncing, s.key = nil, nil, ""
 	}
 }
 
