@@ -8,6 +8,8 @@ const (
 	mostNameWords  = 6   // in "Bob Smith wrote:"
 	mostISOWords   = 12  // in "2006-05-01 10:00 GMT+02:00 Bob Smith"
 	beforeQuote    = 2   // empty lines between an attribution and its quote
+
+	maybeAttribution = 0.6 // confidence where a line may be one
 )
 
 // announcement is something that says that other people's words follow.
@@ -55,8 +57,11 @@ func indexAttributions() attributionIndexed {
 // attributionEnding looks for an attribution whose last line is line i.
 func (d *document) attributionEnding(i int) (announcement, bool) {
 	last := d.lines[i].text
-	if len(last) > longestWrapped || !mayEndAttribution(last) {
+	if len(last) > longestWrapped {
 		return announcement{}, false
+	}
+	if !mayEndAttribution(last) {
+		return d.attributionWithin(i)
 	}
 	quoteFollows := d.quoteFollows(i + 1)
 	var spans [mostWrapped]evidence
@@ -78,6 +83,24 @@ func (d *document) attributionEnding(i int) (announcement, bool) {
 				return announcement{from: i - k, to: i + 1, kind: announcesReply, confidence: rule.confidence}, true
 			}
 		}
+	}
+	for k := range n { // it stays, since people write such lines too
+		if e := spans[k]; e.colon && e.says && e.date && e.clock && e.alone {
+			d.doubt(maybeAttribution)
+		}
+	}
+	return announcement{}, false
+}
+
+// attributionWithin tells a line that begins with an attribution and goes on with the first line of the quote, several spaces
+// behind the colon, as Yahoo for Android writes it.
+func (d *document) attributionWithin(i int) (announcement, bool) {
+	head, _, ok := strings.Cut(d.lines[i].text, ":  ")
+	if !ok || !hasFigures(head) {
+		return announcement{}, false
+	}
+	if e := weigh(head + ":"); attributionRules[0].holds(e, false) && e.bracket {
+		return announcement{from: i, to: i + 1, kind: announcesReply, confidence: 0.9}, true
 	}
 	return announcement{}, false
 }
@@ -154,6 +177,9 @@ var attributionRules = []struct {
 	}},
 	{0.85, func(e evidence, quoteFollows bool) bool { // Bob wrote:
 		return quoteFollows && e.saysEnd && (e.words <= mostNameWords || e.opens)
+	}},
+	{0.85, func(e evidence, quoteFollows bool) bool { // Bob schreef op 2006-05-01 10:00:
+		return quoteFollows && e.colon && e.says && e.date && e.clock && e.words <= mostISOWords
 	}},
 	{0.8, func(e evidence, quoteFollows bool) bool { // On Monday skrev Bob:
 		return quoteFollows && e.colon && e.says && e.opens

@@ -82,7 +82,7 @@ var disclaimerWords = []struct {
 			"esta mensagem", "este e-mail e", "as informações contidas", "o conteúdo desta", "livre de vírus",
 		},
 		has: []string{
-			"confidenciais", "destinatário", "por engano", "apague", "proibid", "remetente", "privilegiada", "anexos",
+			"confidencia", "destinatário", "por engano", "apague", "proibid", "remetente", "privilegiada", "anexos",
 		},
 	},
 	{

@@ -80,6 +80,12 @@ func (d *document) announcementAt(i int) (announcement, bool) {
 		}
 		return announcement{from: i, to: to, kind: announcesReply, confidence: certain}, true
 	}
+	if notesLine(d.lines[i].text) {
+		return d.withHeader(announcement{from: i, to: i + 1, kind: announcesMail, confidence: 0.9}), true
+	}
+	if a, ok := d.notesColumns(i); ok {
+		return a, true
+	}
 	if to, ok := d.headerBlock(i); ok {
 		return announcement{from: d.upTo(i), to: to, kind: announcesMail, confidence: certain}, true
 	}
@@ -127,6 +133,7 @@ func (d *document) cut(a announcement) (end int) {
 	} else {
 		d.mark(a.from, a.to, attribution)
 		d.mark(a.to, len(d.lines), quote)
+		d.answersWithin(a)
 	}
 	d.doubt(a.confidence)
 	return a.from

@@ -36,7 +36,7 @@ func weigh(s string) evidence {
 	e.date, e.clock = dateIn(s)
 	e.zone = e.clock && (strings.Contains(s, "gmt+") || strings.Contains(s, "gmt-"))
 	e.address, e.bracket = addressIn(s)
-	e.opens = e.iso || startsDigit(s) || attributionIndex.opens.begin(s) || hasPrefixOf(s, attributionIndex.opensGlued)
+	e.opens = e.iso || startsDigit(strings.TrimPrefix(s, "ב-")) || attributionIndex.opens.begin(s) || hasPrefixOf(s, attributionIndex.opensGlued)
 	for rest := body; rest != ""; {
 		word := rest
 		if i := strings.IndexByte(rest, ' '); i >= 0 {

@@ -24,7 +24,7 @@ var headerWords = []struct {
 		[]string{"cc", "bcc", "reply-to", "reply to", "importance", "priority", "attachments", "attach", "sensitivity", "organization",
 			"newsgroups", "categories", "resent-from", "message-id", "x-mailer"}},
 	{"German", []string{"von", "absender", "gesendet von"}, []string{"gesendet", "datum", "gesendet am"}, []string{"an", "empfänger"},
-		[]string{"betreff", "betrifft"}, []string{"kopie", "antwort an", "wichtigkeit", "priorität", "anlagen", "antworten an"}},
+		[]string{"betreff", "betrifft", "thema"}, []string{"kopie", "antwort an", "wichtigkeit", "priorität", "anlagen", "antworten an"}},
 	{"French", []string{"de", "expéditeur", "de la part de"}, []string{"envoyé", "date", "envoyé le", "envoyé à"}, []string{"à", "a", "destinataire", "pour"},
 		[]string{"objet", "sujet"}, []string{"copie", "copie à", "répondre à", "importance", "pièces jointes", "cci"}},
 	{"Spanish", []string{"de", "remitente"}, []string{"enviado", "fecha", "enviado el", "enviada", "enviado a las"}, []string{"para", "a", "destinatario"},

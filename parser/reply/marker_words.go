@@ -14,7 +14,7 @@ var markerWords = []struct {
 			"forwarded letter", "start of forwarded message"},
 		[]string{"reply above this line", "reply above the line", "please reply above this line", "type your reply above this line", "write above this line",
 			"please type your reply above this line", "write your reply above this line", "enter your reply above this line",
-			"respond above this line", "reply above this line to respond", "to reply, please add your response above this line"}},
+			"respond above this line", "write above this line to post", "add your reply above this line", "reply above this line to respond", "to reply, please add your response above this line"}},
 	{"German", []string{"ursprüngliche nachricht", "originalnachricht", "original-nachricht", "ursprüngliche mail", "originalmail", "original nachricht"},
 		[]string{"weitergeleitete nachricht", "anfang der weitergeleiteten nachricht", "weitergeleitet von", "weitergeleitete mail", "weiterleitung"},
 		[]string{"bitte antworten sie oberhalb dieser zeile", "antworten sie oberhalb dieser zeile", "bitte oberhalb dieser zeile antworten",

@@ -2,6 +2,7 @@ package reply
 
 import (
 	"strings"
+	"unicode/utf8"
 )
 
 const (
@@ -48,12 +49,27 @@ func isSentFrom(s string) bool {
 			}
 		}
 	}
+	if linked && isOutlook(strings.ToLower(s)) {
+		return true
+	}
+	for _, end := range sentFromLast {
+		if device, ok := strings.CutSuffix(s, end); ok && containsDevice(strings.ToLower(device)) {
+			return true
+		}
+	}
 	for _, end := range sentFromEnds { // Bob via mobile
 		if name, ok := strings.CutSuffix(s, end); ok && isName(name) {
 			return true
 		}
 	}
 	return false
+}
+
+// isOutlook tells the line of Outlook for phones in any language, by the names in it.
+func isOutlook(s string) bool {
+	const mostSpaces = 6
+	return strings.Contains(s, "outlook") && (strings.Contains(s, "ios") || strings.Contains(s, "android")) &&
+		strings.Count(s, " ") <= mostSpaces && !strings.ContainsAny(s, ",;?!")
 }
 
 // withoutApology takes "please excuse any typos" off.
@@ -164,7 +180,7 @@ func (d *document) contacts(from, to int) (n int) {
 }
 
 // doubtEnd lowers the confidence where the author's own text looks as if a signature were in it that no delimiter announces: it
-// ends with a telephone number or the like, or has "Sent from my iPhone" in the middle.
+// ends with a telephone number or the like, or with a name and a title, or has "Sent from my iPhone" in the middle.
 func (d *document) doubtEnd(end int) {
 	const unsure = 0.75
 	const mostLines, longest = 8, 60
@@ -174,12 +190,54 @@ func (d *document) doubtEnd(end int) {
 			return
 		}
 	}
+	if d.looksSigned(end) {
+		d.doubt(unsure)
+		return
+	}
 	for i := max(1, end-mostSearched); i+1 < end; i++ {
 		if d.lines[i].plain() && d.lines[i-1].blank() && d.lines[i+1].blank() && isSentFrom(d.lines[i].text) {
 			d.doubt(unsure)
 			return
 		}
 	}
+}
+
+// looksSigned says whether the last paragraph before line end is built like a signature: a name, a title, a company, each on
+// a line of its own, with the greeting or below it; or all of them between bars. A greeting and a name alone are none, and
+// neither is a mail that has nothing above.
+func (d *document) looksSigned(end int) bool {
+	const leastLines, leastBelowGreeting = 3, 2
+	last := d.lastText(end)
+	first := last
+	for first >= 0 && d.lines[first].plain() && d.lines[first].is == own && isLabel(d.lines[first].text) {
+		first--
+	}
+	above := d.lastText(first + 1)
+	if above < 0 || first == last {
+		return false
+	}
+	greeted := above < first && strings.HasSuffix(d.lines[above].text, ",") && d.lastText(above) >= 0
+	n := last - first
+	return n >= leastLines || n >= leastBelowGreeting && greeted || strings.Contains(d.lines[last].text, " | ")
+}
+
+// lastText is the last line before line end that is not empty, or -1.
+func (d *document) lastText(end int) int {
+	i := end - 1
+	for i >= 0 && d.lines[i].blank() {
+		i--
+	}
+	return i
+}
+
+// isLabel tells a few words that are no sentence and no item of a list.
+func isLabel(s string) bool {
+	const longest = 60
+	if len(s) > longest || strings.IndexByte("-*+#0123456789", s[0]) >= 0 {
+		return false
+	}
+	end, _ := utf8.DecodeLastRuneInString(s)
+	return !strings.ContainsRune(".?!:;。！？：；", end)
 }
 
 // isContact tells a line of a signature or of the footer of a list: an address, a link, a telephone number.

@@ -347,6 +347,7 @@ func TestSplitDoubts(t *testing.T) {
 		"a quote that nothing announces":            "Yes.\n\n> No?\n",
 		"an attribution above what the author says": "On 1 May 2023 at 10:00, Bob <bob@example.com> wrote:\n\nYes.\n",
 		"a name and a number":                       "Yes.\n\nAnn Jones\n+44 20 7946 0000\n",
+		"a line that may be an attribution":         "Yes.\n\nBob skrev 2023-05-01 10:00:\n\nTomorrow?\n",
 	} {
 		if r := reply.Split(text); r.Confidence >= high || r.Text == "" {
 			t.Errorf("%s: confidence %v, reply %q", name, r.Confidence, r.Text)
