@@ -2,6 +2,7 @@ package parser
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -14,21 +15,24 @@ type bodyParts struct {
 
 func findBodies(root *Part) bodyParts {
 	text, html := &bodyList{}, &bodyList{}
-	walkBodies([]*Part{root}, "mixed", false, text, html)
+	walkBodies(&Part{ContentType: "multipart/mixed", Parts: []*Part{root}}, false, text, html)
 	return bodyParts{text: text.parts, html: html.parts}
 }
 
 // bodyList is one of the two lists; nil where a branch of an alternative has no part in it.
 type bodyList struct{ parts []*Part }
 
-func walkBodies(parts []*Part, container string, inAlternative bool, text, html *bodyList) {
+func walkBodies(around *Part, inAlternative bool, text, html *bodyList) {
 	textBefore, htmlBefore := text.len(), html.len()
-	for i, part := range parts {
-		if subtype, ok := part.multipart(); ok {
-			walkBodies(part.Parts, subtype, inAlternative || subtype == "alternative", text, html)
+	container, _ := around.multipart()
+	inAlternative = inAlternative || container == "alternative"
+	root := around.rootPart()
+	for i, part := range around.Parts {
+		if _, ok := part.multipart(); ok {
+			walkBodies(part, inAlternative, text, html)
 			continue
 		}
-		if !isBody(part, i, container) {
+		if notBody(part, container, around.leads(i, root)) != "" {
 			continue
 		}
 		isHTML := part.ContentType == "text/html"
@@ -70,11 +74,35 @@ func (l *bodyList) len() int {
 	return len(l.parts)
 }
 
-// isBody tells a text that is shown in place from one that is attached.
-func isBody(p *Part, index int, container string) bool { return notBody(p, index, container) == "" }
+// rootPart is which of the parts the others belong to: in a multipart/related the one that its start parameter names, else the
+// first (RFC 2387 section 3.2), else, where that is no text, the first text.
+func (p *Part) rootPart() int {
+	if p.ContentType != "multipart/related" || len(p.Parts) == 0 {
+		return 0
+	}
+	if start := trimID(p.Params["start"]); start != "" {
+		if i := slices.IndexFunc(p.Parts, func(child *Part) bool { return contentID(child.Headers) == start }); i >= 0 {
+			return i
+		}
+	}
+	shows := func(child *Part) bool {
+		_, divided := child.multipart()
+		return divided || child.isText() && child.Disposition != "attachment"
+	}
+	return max(0, slices.IndexFunc(p.Parts, shows))
+}
 
-// notBody says what keeps a leaf from being a body, or "". A name makes an attachment of any but the first part.
-func notBody(p *Part, index int, container string) string {
+// leads reports whether the i-th part is shown whatever its name: the first, or the root of a multipart/related, and of a
+// multipart/alternative the first of its type.
+func (p *Part) leads(i, root int) bool {
+	if p.ContentType != "multipart/alternative" {
+		return i == root
+	}
+	return !slices.ContainsFunc(p.Parts[:i], func(sibling *Part) bool { return sibling.ContentType == p.Parts[i].ContentType })
+}
+
+// notBody says what keeps a leaf from being a body, or "". A name makes an attachment of any but a part that leads.
+func notBody(p *Part, container string, leads bool) string {
 	switch {
 	case !p.isText():
 		return "it is neither text/plain nor text/html"
@@ -82,10 +110,10 @@ func notBody(p *Part, index int, container string) string {
 		return "its disposition is attachment"
 	case p.unreadable():
 		return "nobody knows its transfer encoding"
-	case index == 0:
+	case leads:
 		return ""
 	case container == "related":
-		return "it is not the first part of a multipart/related"
+		return "it is not the root of a multipart/related"
 	case p.Filename != "":
 		return "it has a file name and is not the first part"
 	}

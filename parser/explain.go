@@ -34,13 +34,13 @@ func (e *explaining) message(m *Message, depth int) {
 	for _, p := range m.Attachments {
 		e.attached[p] = true
 	}
-	e.part(m.Root, place{container: "mixed", depth: depth})
+	e.part(m.Root, place{container: "mixed", leads: true, depth: depth})
 }
 
 // place is where a part stands.
 type place struct {
 	container string // subtype of the multipart around it
-	index     int    // in that
+	leads     bool   // see [Part.leads]
 	depth     int
 }
 
@@ -58,8 +58,9 @@ func (e *explaining) part(p *Part, at place) {
 		r.As, r.Why = AsBody, whyBody(p, at)
 	}
 	e.list = append(e.list, r)
+	root := p.rootPart()
 	for i, child := range p.Parts {
-		e.part(child, place{container: subtype, index: i, depth: at.depth + 1})
+		e.part(child, place{container: subtype, leads: p.leads(i, root), depth: at.depth + 1})
 	}
 	if p.Message != nil {
 		e.message(p.Message, at.depth+1)
@@ -67,7 +68,7 @@ func (e *explaining) part(p *Part, at place) {
 }
 
 func whyAttached(p *Part, at place) string {
-	why := notBody(p, at.index, at.container)
+	why := notBody(p, at.container, at.leads)
 	switch {
 	case p.within != nil:
 		why = "it was unpacked from the part around it"
@@ -84,10 +85,12 @@ func whyBody(p *Part, at place) string {
 	switch {
 	case p.within != nil:
 		return "it is the text of a winmail.dat, and the message has no other"
-	case at.index == 0 && p.Filename != "":
-		return "it is the first part, so that its name does not count"
 	case at.container == "alternative":
 		return "it is one form of a multipart/alternative"
+	case at.container == "related":
+		return "it is the root of a multipart/related"
+	case at.leads && p.Filename != "":
+		return "it is the first part, so that its name does not count"
 	}
 	return "it is a text to be shown"
 }

@@ -66,9 +66,9 @@ nested
 1 1 multipart/alternative multipart: its boundary divides it
 2 1.1 text/plain body: it is one form of a multipart/alternative
 2 1.2 multipart/related multipart: its boundary divides it
-3 1.2.1 text/html body: it is a text to be shown
+3 1.2.1 text/html body: it is the root of a multipart/related
 3 1.2.2 image/png attachment: it is neither text/plain nor text/html; the html shows it by its Content-ID
-3 1.2.3 text/plain attachment: it is not the first part of a multipart/related
+3 1.2.3 text/plain attachment: it is not the root of a multipart/related
 1 2 text/plain attachment: it has a file name and is not the first part
 1 3 text/plain attachment: its disposition is attachment
 1 4 text/plain attachment: nobody knows its transfer encoding

@@ -167,8 +167,12 @@ func threadID(m *Message) string {
 
 // contentID returns the Content-ID without its angle brackets (RFC 2045 section 7).
 func contentID(headers []Header) string {
-	id := strings.TrimSpace(value(headers, "Content-ID"))
-	return strings.TrimSuffix(strings.TrimPrefix(id, "<"), ">")
+	return trimID(value(headers, "Content-ID"))
+}
+
+// trimID takes the angle brackets off an id.
+func trimID(id string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(id), "<"), ">")
 }
 
 // plural is "1 line", "2 lines".
