@@ -37,7 +37,13 @@ func (p *page) write() string {
 	p.pieces(func(start, end int32) { size += end - start })
 	var out strings.Builder
 	out.Grow(int(size))
-	p.pieces(func(start, end int32) { out.WriteString(p.source[start:end]) })
+	p.pieces(func(start, end int32) {
+		piece, open := strings.CutSuffix(p.source[start:end], "<")
+		out.WriteString(piece)
+		if open { // a sign alone, which would begin a tag with what follows the cut
+			out.WriteString("&lt;")
+		}
+	})
 	return out.String()
 }
 
