@@ -81,6 +81,27 @@ func TestBodies(t *testing.T) {
 	}
 }
 
+// TestDisposition: whatever a part calls its disposition, the Message has one of the words that it promises.
+func TestDisposition(t *testing.T) {
+	for field, want := range map[string]string{
+		"":                              "",
+		"Content-Disposition: inline\n": "inline",
+		"Content-Disposition: INLINE ; filename=a.pdf\n":            "inline",
+		"Content-Disposition: attachment\n":                         "attachment",
+		"Content-Disposition: attachment (x); filename=\"a.pdf\"\n": "attachment",
+		"Content-Disposition: show; filename=a.pdf\n":               "attachment",
+		"Content-Disposition: form-data; name=x\n":                  "attachment",
+		"Content-Disposition: filename=\"a.pdf\"\n":                 "attachment",
+		"Content-Disposition: =?utf-8?q?attachment?=; filename=a\n": "attachment",
+		"Content-Disposition: ; filename=a.pdf\n":                   "attachment",
+	} {
+		m := parse(t, multi("mixed", "a", part("text/plain", "", "one"), part("application/pdf", field, "x")))
+		if got := m.Attachments[0].Disposition; got != want {
+			t.Errorf("%q: %q, want %q", field, got, want)
+		}
+	}
+}
+
 // TestInlineByContentID: inline is what the HTML shows, whatever the part says of itself.
 func TestInlineByContentID(t *testing.T) {
 	image := func(id, more string) string { return part("image/png", "Content-ID: "+id+"\n"+more, "png") }

@@ -172,6 +172,9 @@ func (j *judgement) bounce(d report.Delivery) {
 		j.limit()
 	}
 	j.m.Bounce = &Bounce{ReportingMTA: d.ReportingMTA, Recipients: d.Recipients, Original: j.parts.reported(d.Original)}
+	if ids := messageIDs(cleanText(d.MessageID)); j.m.Bounce.Original.MessageID == "" && len(ids) > 0 {
+		j.m.Bounce.Original.MessageID = ids[0]
+	}
 }
 
 // actions lists the distinct actions of the recipients, as reasons.

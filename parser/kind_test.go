@@ -163,6 +163,14 @@ func TestBounceOfText(t *testing.T) {
 	}
 }
 
+// TestBounceWithoutCopy: Gmail says in a field which mail came back, and sends nothing of that.
+func TestBounceWithoutCopy(t *testing.T) {
+	m := parse(t, testReport("delivery-status", "message/delivery-status", "Reporting-MTA: dns; googlemail.com\nX-Original-Message-ID: <1@a.example>\n\nFinal-Recipient: rfc822; bob@b.example\nAction: failed\nStatus: 5.1.1\n"))
+	if m.Bounce == nil || m.Bounce.Original.MessageID != "1@a.example" || len(m.Bounce.Recipients) != 1 {
+		t.Errorf("%+v", m.Bounce)
+	}
+}
+
 // TestReportLimit: a report that is too long is read in part, and the message says so.
 func TestReportLimit(t *testing.T) {
 	for name, mail := range map[string]string{

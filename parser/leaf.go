@@ -15,8 +15,8 @@ import (
 func readLeaf(p *Part) (more bool) {
 	contentType, _ := first(p.Headers, "Content-Type")
 	disposition, _ := first(p.Headers, "Content-Disposition")
-	_, params := readMediaType(contentType.Raw)
-	word, dispositionParams := readMediaType(disposition.Raw)
+	params := readParameters(contentType.Raw)
+	dispositionParams := readParameters(disposition.Raw)
 	name := params["name"]
 	if name == "" {
 		name = params["file"]
@@ -29,29 +29,33 @@ func readLeaf(p *Part) (more bool) {
 	p.Charset = strings.ToLower(cleanText(params["charset"]))
 	p.Params = cleanParams(params)
 	kind, ourDisposition, more := cutMediaType(disposition.structured())
-	p.Disposition = strings.ToLower(cleanText(word))
-	if p.Disposition == "" {
-		p.Disposition = strings.ToLower(cleanText(kind))
+	if disposition.Raw != "" {
+		p.Disposition = dispositionOf(kind)
 	}
 	_, ourType, moreOfType := cutMediaType(contentType.structured())
 	p.Filename = harmlessName(fileName(name, ourDisposition, ourType))
 	return more || moreOfType
 }
 
-// readMediaType reads a type or disposition and its parameters; an error is an empty word.
-func readMediaType(value string) (word string, params map[string]string) {
+// readParameters reads the parameters of a type or disposition.
+func readParameters(value string) map[string]string {
 	if value == "" {
-		return "", nil
+		return nil
 	}
-	word, params, _, err := mediatype.Parse(value[:min(len(value), longestMediaType)])
-	if err != nil {
-		word = ""
-	}
-	if params == nil {
-		params = map[string]string{}
+	_, params, _, err := mediatype.Parse(value[:min(len(value), longestMediaType)])
+	if params == nil || err != nil && len(params) == 0 {
+		return map[string]string{}
 	}
 	delete(params, "boundary")
-	return word, params
+	return params
+}
+
+// dispositionOf reads the word of a Content-Disposition: whatever is not inline is an attachment (RFC 2183 section 2.8).
+func dispositionOf(word string) string {
+	if strings.EqualFold(firstWord(word), "inline") {
+		return "inline"
+	}
+	return "attachment"
 }
 
 // fileName is the name that the part was sent with, in the order in which mail clients look for one; enmime's reading where we find none.

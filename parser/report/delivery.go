@@ -11,6 +11,7 @@ type Delivery struct {
 	ReportingMTA string // the mail system that tells, as a name; empty when it does not say
 	EnvelopeID   string // Original-Envelope-Id: what the sender gave as ENVID (RFC 3461 section 4.4)
 	ArrivalDate  string // as sent
+	MessageID    string // of the mail concerned, in the field that Gmail has for it, as sent; empty when the report does not say
 	Recipients   []Recipient
 	Original     string // header of the mail concerned where it was found in a text; empty when it was not
 	Cut          bool   // there was more than MostOctets or MostRecipients
@@ -71,6 +72,8 @@ func (d *Delivery) perMessage(f field) bool {
 		setOnce(&d.EnvelopeID, f.value)
 	case "arrival-date":
 		setOnce(&d.ArrivalDate, f.value)
+	case "x-original-message-id", "original-message-id":
+		setOnce(&d.MessageID, f.value)
 	default:
 		return false
 	}
