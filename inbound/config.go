@@ -41,6 +41,9 @@ type Config struct {
 	VerifySender func(ctx context.Context, env *Envelope, body Body) (*AuthResults, error)
 	// TLS is what listeners of the modes TLSStartTLS and TLSImplicit need; nil where there are none.
 	TLS *tls.Config
+	// TLSReady says whether there is a certificate to show. While there is none STARTTLS is not offered and peers go on in
+	// clear. It is called for each EHLO and must not block. Nil: there always is.
+	TLSReady func() bool
 
 	// MaxMessageSize is the size in octets up to which a message is accepted, as received and dot-unstuffed. 25 MiB.
 	MaxMessageSize int64
@@ -146,6 +149,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.DiskFull == nil {
 		c.DiskFull = func() bool { return false }
+	}
+	if c.TLSReady == nil {
+		c.TLSReady = func() bool { return true }
 	}
 	if c.CheckRecipient == nil {
 		c.CheckRecipient = func(context.Context, *Envelope) *Reply { return ReplyStorageTrouble }

@@ -120,6 +120,8 @@ func limit(t *testing.T, cfg *inbound.Config, setting string) {
 		cfg.RefuseBareLineEnds = n == 1
 	case "full":
 		cfg.DiskFull = func() bool { return n == 1 }
+	case "certificate":
+		cfg.TLSReady = func() bool { return n == 1 }
 	default:
 		t.Fatalf("there is no limit %q", key)
 	}

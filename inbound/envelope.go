@@ -68,6 +68,8 @@ type Decision struct {
 	Token *Token `json:"token,omitempty"`
 	// MaxSize is the size in octets up to which the recipient takes a message; 0: whatever the server takes.
 	MaxSize int64 `json:"-"`
+	// RequireTLS refuses the recipient on a connection in clear, on listeners of the kind MX.
+	RequireTLS bool `json:"-"`
 	// Check, when not empty, is what [Config.CheckRecipient] is asked about the recipient.
 	Check string `json:"-"`
 	// DMARC is what the domain of the recipient wants done with a message that fails DMARC.

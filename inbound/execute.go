@@ -233,7 +233,7 @@ func (c *conn) editHello(out, line []byte) []byte {
 	}
 	if line[3] == ' ' {
 		c.greeted = true
-		if c.listener.TLS == TLSStartTLS && c.tls == nil {
+		if c.listener.TLS == TLSStartTLS && c.tls == nil && c.srv.cfg.TLSReady() {
 			out = append(out, "250-STARTTLS\r\n"...)
 		}
 		if c.offersAuth() {

@@ -9,6 +9,20 @@ func refuseRecipient(reply *Reply) *refusal {
 	return r
 }
 
+// needsTLS refuses a recipient that takes mail over TLS only while the connection is in clear. It is 530 5.7.0, which RFC 3207
+// section 4 has for a server that wants STARTTLS, and not one of 550 and its like, from which a sender would conclude that
+// the address is bad. While there is no certificate to show, trouble of ours, the sender is to come again. Submission speaks TLS
+// always; behind a mail server in front there is nothing to be seen of the connection that counts.
+func (c *conn) needsTLS(decision Decision) *refusal {
+	switch {
+	case !decision.RequireTLS || c.tls != nil || c.listener.Kind != MX:
+		return nil
+	case c.listener.TLS != TLSNone && !c.srv.cfg.TLSReady():
+		return refuseNeedsTLSNow
+	}
+	return refuseNeedsTLS
+}
+
 // limit gives the octets that all recipients take once the one at hand has joined the transaction, or says why it cannot;
 // maxSize is its own limit, 0 for none. There is one reply to the data for all recipients, so a message that some of them
 // take and others do not must be told apart here: by the size that MAIL declared (RFC 1870), or, where it declared none,

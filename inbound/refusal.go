@@ -101,7 +101,10 @@ var (
 	refuseHello        = refuse(500, 5, 5, 1, "LHLO belongs to LMTP, HELO and EHLO to SMTP", reasonUnsupported, budgetErrors)
 	refuseTLSRunning   = refuse(503, 5, 5, 1, "TLS is running already", reasonSequence, budgetErrors)
 	refuseTLSOff       = refuse(502, 5, 5, 1, "TLS is not offered", reasonUnsupported, budgetErrors)
+	refuseTLSNotReady  = refuse(454, 4, 7, 0, "TLS is not available now", reasonTLS, budgetNone) // RFC 3207 4
 	refuseTLSInjection = refuse(501, 5, 5, 1, "Nothing may follow STARTTLS before TLS runs", reasonTLS, budgetNone)
+	refuseNeedsTLS     = refuse(530, 5, 7, 0, "This recipient takes mail over TLS only, say STARTTLS first", reasonTLS, budgetNone) // RFC 3207 4
+	refuseNeedsTLSNow  = refuse(450, 4, 7, 0, "This recipient takes mail over TLS only, which is not available now", reasonTLS, budgetNone)
 	refuseNotLoggedIn  = refuse(530, 5, 7, 0, "Log in first, under TLS", reasonAuth, budgetErrors) // RFC 4954 6
 	refuseAuthInClear  = refuse(538, 5, 7, 11, "Not without TLS", reasonAuth, budgetErrors)        // RFC 4954 6
 	refuseAuthTwice    = refuse(503, 5, 5, 1, "Logged in already", reasonSequence, budgetErrors)   // RFC 4954 4

@@ -125,7 +125,9 @@ func decide(p inbound.Path) inbound.Decision {
 	case p.LocalPart == "panic":
 		panic("a route panicked")
 	}
-	return inbound.Decision{Account: accountOf(p), Route: "rt_1", Endpoints: []string{"ep_1"}, LocalPart: p.LocalPart}
+	return inbound.Decision{
+		Account: accountOf(p), Route: "rt_1", Endpoints: []string{"ep_1"}, LocalPart: p.LocalPart, RequireTLS: p.LocalPart == "private",
+	}
 }
 
 // edge is a server under test and where it listens.

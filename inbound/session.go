@@ -59,6 +59,9 @@ func (s session) Rcpt(string, *smtp.RcptOptions) (err error) {
 	if refusal := s.welcome(decision); refusal != nil {
 		return s.answer(refusal, nil)
 	}
+	if refusal := s.needsTLS(decision); refusal != nil {
+		return s.answer(refusal, nil)
+	}
 	limit, refusal := s.limit(decision.MaxSize)
 	if refusal == nil && decision.Check != "" {
 		refusal = s.check(decision)

@@ -26,6 +26,8 @@ func (c *conn) startTLSCommand(arg string) *refusal {
 		return refuseTLSRunning
 	case c.listener.TLS != TLSStartTLS:
 		return refuseTLSOff
+	case !c.srv.cfg.TLSReady():
+		return refuseTLSNotReady
 	case arg != "":
 		return refuseArgument
 	case !c.greeted:

@@ -34,6 +34,8 @@ type DeclaredDomain struct {
 	MaxSize int64
 	// DMARC is what is done with mail for the domain that fails DMARC.
 	DMARC inbound.DMARCAction
+	// RequireTLS refuses mail for the domain that comes over a connection in clear.
+	RequireTLS bool
 }
 
 // DeclaredRoute says what happens to mail for certain local-parts of a domain. A route is known again by its domain and

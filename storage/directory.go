@@ -30,6 +30,8 @@ type Directory struct {
 type domain struct {
 	account  string
 	dmarc    inbound.DMARCAction
+
+	requireTLS bool
 	fallback []string          // endpoint ids for postmaster and abuse: the account's first endpoint
 	exact    map[string]*route // by normalised local-part
 	detail   map[string]*route // by what stands before the "+"
@@ -57,7 +59,9 @@ func (d *Directory) Recipients(p inbound.Path) inbound.Decision {
 		return inbound.Decision{Refuse: foreignDomain()}
 	}
 	localPart, detail, _ := strings.Cut(p.LocalPart, "+")
-	decision := inbound.Decision{Account: dom.account, LocalPart: localPart, Detail: detail, MaxSize: dom.maxSize, DMARC: dom.dmarc}
+	decision := inbound.Decision{
+		Account: dom.account, LocalPart: localPart, Detail: detail, MaxSize: dom.maxSize, DMARC: dom.dmarc, RequireTLS: dom.requireTLS,
+	}
 	normal := normalLocalPart(p.LocalPart)
 	r, captures := dom.route(normal, p.LocalPart)
 	switch {

@@ -259,6 +259,9 @@ type Domain struct {
 	// DMARC is what happens to mail that fails DMARC where its author's domain asks for more than nothing: "annotate"
 	// (empty means it), "quarantine" or "reject".
 	DMARC string `yaml:"dmarc"`
+
+	// RequireTLS refuses mail for the domain that comes to an MX listener in clear.
+	RequireTLS bool `yaml:"require_tls"`
 }
 
 // Route says where mail to some recipients of a domain goes. Exactly one of Endpoints, Refuse and Discard is set.

@@ -105,6 +105,9 @@ func (v *validator) domains() {
 			v.faultf(key+".routes", "at least one is required: without it the domain takes no mail")
 		}
 		v.maxMessageSize(key, d.MaxMessageSize)
+		if d.RequireTLS {
+			v.requireTLS(key + ".require_tls")
+		}
 		matches := map[string]bool{}
 		for n, r := range d.Routes {
 			at := fmt.Sprintf("%s.routes[%d]", key, n)
@@ -114,6 +117,15 @@ func (v *validator) domains() {
 	}
 	if len(v.Domains) == 0 {
 		v.Warnings = append(v.Warnings, "domains: none is declared, so every recipient is refused")
+	}
+}
+
+// requireTLS finds the listeners at which nobody could obey.
+func (v *validator) requireTLS(key string) {
+	for _, l := range v.SMTP.Listeners {
+		if l.Kind == KindMX && l.TLS == TLSNone {
+			v.Warnings = append(v.Warnings, fmt.Sprintf("%s: listener %q speaks no TLS, so every recipient of the domain is refused there", key, l.Name))
+		}
 	}
 }
 
