@@ -35,7 +35,7 @@ func leverServer(t *testing.T) (*inbound.Server, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(admin.Private(prometheus.NewRegistry(), func() error { return nil }, smtp))
+	server := httptest.NewServer(admin.Private(prometheus.NewRegistry(), func() error { return nil }, func() []string { return nil }, smtp))
 	t.Cleanup(server.Close)
 	return smtp, server.URL
 }
@@ -125,7 +125,7 @@ func TestLeversRefuse(t *testing.T) {
 
 // TestNoLevers: where they are not offered there are none.
 func TestNoLevers(t *testing.T) {
-	server := httptest.NewServer(admin.Private(prometheus.NewRegistry(), func() error { return nil }, nil))
+	server := httptest.NewServer(admin.Private(prometheus.NewRegistry(), func() error { return nil }, func() []string { return nil }, nil))
 	t.Cleanup(server.Close)
 	response, err := http.Get(server.URL + "/levers")
 	if err != nil {

@@ -16,21 +16,21 @@ import (
 //
 //	GET /metrics        Prometheus metrics of gatherer
 //	GET /healthz        200 while the process answers at all
-//	GET /readyz         200 {"ready":true,"reasons":[]}, or 503 with the reasons why no mail is taken
+//	GET /readyz         200 {"ready":true,"reasons":[],"warnings":[]}, or 503 with the reasons why no mail is taken
 //	GET /debug/pprof/   profiles of the Go runtime
 //	GET /levers         what the levers of smtp stand at, a [guard.State]
 //	POST /levers        a [guard.Change] as JSON; 200 with the state after it, or 400 {"error":"..."}
 //
-// ready gives the reasons as an error, several joined by errors.Join; nil: it takes mail.
-// Without smtp there are no levers.
-func Private(gatherer prometheus.Gatherer, ready func() error, smtp *inbound.Server) http.Handler {
+// ready gives the reasons as an error, several joined by errors.Join; nil: it takes mail. warnings are what somebody should look
+// at although mail is taken. Without smtp there are no levers.
+func Private(gatherer prometheus.Gatherer, ready func() error, warnings func() []string, smtp *inbound.Server) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]bool{"healthy": true})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		state := readiness{Reasons: reasons(ready())}
+		state := readiness{Reasons: reasons(ready()), Warnings: append([]string{}, warnings()...)}
 		state.Ready = len(state.Reasons) == 0
 		status := http.StatusOK
 		if !state.Ready {
@@ -52,6 +52,8 @@ func Private(gatherer prometheus.Gatherer, ready func() error, smtp *inbound.Ser
 type readiness struct {
 	Ready   bool     `json:"ready"`
 	Reasons []string `json:"reasons"`
+	// Warnings do not keep it from being ready.
+	Warnings []string `json:"warnings"`
 }
 
 // reasons takes apart what errors.Join makes.

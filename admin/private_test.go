@@ -23,7 +23,8 @@ func TestPrivate(t *testing.T) {
 	var state atomic.Pointer[error]
 	setState := func(err error) { state.Store(&err) }
 	setState(nil)
-	server := httptest.NewServer(admin.Private(registry, func() error { return *state.Load() }, nil))
+	warnings := []string{"a certificate expires within a day"}
+	server := httptest.NewServer(admin.Private(registry, func() error { return *state.Load() }, func() []string { return warnings }, nil))
 	t.Cleanup(server.Close)
 
 	response, content, err := fetch(t, http.MethodGet, server.URL+"/metrics")
@@ -53,10 +54,11 @@ func TestPrivate(t *testing.T) {
 			t.Errorf("%v: %s, %v", tt.state, response.Status, err)
 		}
 		var got struct {
-			Ready   bool
-			Reasons []string
+			Ready    bool
+			Reasons  []string
+			Warnings []string
 		}
-		if err := json.Unmarshal(content, &got); err != nil || got.Ready != (tt.state == nil) || got.Reasons == nil || !slices.Equal(got.Reasons, tt.reasons) {
+		if err := json.Unmarshal(content, &got); err != nil || got.Ready != (tt.state == nil) || got.Reasons == nil || !slices.Equal(got.Reasons, tt.reasons) || !slices.Equal(got.Warnings, warnings) {
 			t.Errorf("%v: %s, %v", tt.state, content, err)
 		}
 		// Alive all the while: a full disk is no reason to be restarted.

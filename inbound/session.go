@@ -56,10 +56,10 @@ func (s session) Rcpt(string, *smtp.RcptOptions) (err error) {
 	if decision.Refuse != nil {
 		return s.answer(refuseRecipient(decision.Refuse), nil)
 	}
-	if refusal := s.welcome(decision); refusal != nil {
+	if refusal := s.needsTLS(decision); refusal != nil {
 		return s.answer(refusal, nil)
 	}
-	if refusal := s.needsTLS(decision); refusal != nil {
+	if refusal := s.welcome(decision); refusal != nil {
 		return s.answer(refusal, nil)
 	}
 	limit, refusal := s.limit(decision.MaxSize)

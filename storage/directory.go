@@ -28,15 +28,15 @@ type Directory struct {
 
 // domain is a declared domain with its routes, sorted by kind.
 type domain struct {
-	account  string
-	dmarc    inbound.DMARCAction
+	account string
+	dmarc   inbound.DMARCAction
 
 	requireTLS bool
-	fallback []string          // endpoint ids for postmaster and abuse: the account's first endpoint
-	exact    map[string]*route // by normalised local-part
-	detail   map[string]*route // by what stands before the "+"
-	patterns []*route          // globs, then regular expressions
-	all      *route
+	fallback   []string          // endpoint ids for postmaster and abuse: the account's first endpoint
+	exact      map[string]*route // by normalised local-part
+	detail     map[string]*route // by what stands before the "+"
+	patterns   []*route          // globs, then regular expressions
+	all        *route
 
 	replyKeys []replyaddr.Key
 	maxSize   int64 // octets; 0: whatever the server takes

@@ -8,7 +8,34 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/letterhook/letterhook/admin"
 )
+
+// handlers are the HTTP listeners with what they serve.
+func (s *server) handlers() map[net.Listener]http.Handler {
+	public := s.publicly(admin.Public(s.store, s.blobs, s.links, s.log))
+	private := admin.Private(s.registry, s.ready, s.identity.Warnings, s.smtp)
+	if s.public == s.private { // strangers reach it: no levers
+		private = admin.Private(s.registry, s.ready, s.identity.Warnings, nil)
+		both := http.NewServeMux()
+		both.Handle("/", private)
+		both.Handle("/v1/", public)
+		both.Handle("/.well-known/", public)
+		if path := s.links.Path(); path != "" {
+			both.Handle(path+"/v1/", public)
+		}
+		public, private = both, nil
+	}
+	handlers := map[net.Listener]http.Handler{s.overTLS(s.public, s.cfg.HTTP.Public): public}
+	if private != nil {
+		handlers[s.overTLS(s.private, s.cfg.HTTP.Private)] = private
+	}
+	if s.challenges != nil {
+		handlers[s.challenges] = s.withChallenges(http.NotFoundHandler())
+	}
+	return handlers
+}
 
 // serveHTTP serves until ctx ends, then lets the requests that run finish for a moment.
 func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {

@@ -103,6 +103,7 @@ func (s *server) take(ctx context.Context, next *config.Config) error {
 	setLevel(s.level, next.Log.Level)
 	s.current = next
 	s.dispatcher.Wake()
+	s.askForCertificates()
 	for _, warning := range next.Warnings {
 		s.log.Warn("configuration", "warning", warning)
 	}

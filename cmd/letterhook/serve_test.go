@@ -89,6 +89,7 @@ func serveFile(t *testing.T, text string) *serving {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.lookEvery = time.Hour // the tests reload
 	go func() { s.done <- s.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()

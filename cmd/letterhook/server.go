@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -18,6 +16,7 @@ import (
 
 	"github.com/letterhook/letterhook/admin"
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
+	"github.com/letterhook/letterhook/cmd/letterhook/identity"
 	"github.com/letterhook/letterhook/dispatch"
 	"github.com/letterhook/letterhook/inbound"
 	"github.com/letterhook/letterhook/inbound/mailauth"
@@ -42,9 +41,12 @@ type server struct {
 	dispatcher *dispatch.Dispatcher
 	checker    *mailauth.Checker
 	scanners   *scan.Scanners
+	identity   *identity.Certificates
+	acme       *identity.ACME // nil: not used
+	lookEvery  time.Duration  // at the files of certificates
 
 	directory atomic.Pointer[storage.Directory]
-	identity  atomic.Pointer[tls.Config] // nil: no certificate
+	policies  atomic.Pointer[map[string]admin.Policy] // of MTA-STS, by host
 	retention atomic.Pointer[storage.Retention]
 	users     atomic.Pointer[users]
 	logins    chan struct{} // holds one for each password that is being checked
@@ -55,6 +57,7 @@ type server struct {
 	smtpListeners []net.Listener // in the order of the configuration
 	public        net.Listener
 	private       net.Listener // the same as public where the two share an address
+	challenges    net.Listener // for HTTP-01 alone; nil: none
 }
 
 // serverOptions are what a server needs beside its configuration.
@@ -69,7 +72,7 @@ type serverOptions struct {
 // openServer binds the listeners, opens the store and wires the rooms. Nothing is accepted before Run. Whoever does
 // not run it closes it.
 func openServer(ctx context.Context, o serverOptions) (_ *server, err error) {
-	s := &server{cfg: o.config, current: o.config, log: o.log, level: o.level, loopback: o.loopback, registry: prometheus.NewRegistry(), logins: make(chan struct{}, loginsAtOnce())}
+	s := &server{cfg: o.config, current: o.config, log: o.log, level: o.level, loopback: o.loopback, registry: prometheus.NewRegistry(), lookEvery: identity.LookEvery, logins: make(chan struct{}, loginsAtOnce())}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -83,6 +86,9 @@ func openServer(ctx context.Context, o serverOptions) (_ *server, err error) {
 		o.config.PublicURL = "http://" + s.public.Addr().String()
 	}
 	if err := s.openStorage(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.wireIdentity(); err != nil {
 		return nil, err
 	}
 	if err := s.apply(ctx, o.config, o.declare(o.config)); err != nil {
@@ -112,6 +118,11 @@ func (s *server) listen() error {
 	if s.public, err = net.Listen("tcp", s.cfg.HTTP.Public.Address); err != nil {
 		return fmt.Errorf("listening for HTTP: %w", err)
 	}
+	if address := s.cfg.TLS.ACME.HTTPAddress; address != "" && len(s.cfg.TLS.ACME.Names) > 0 {
+		if s.challenges, err = net.Listen("tcp", address); err != nil {
+			return fmt.Errorf("listening for the challenges of ACME: %w", err)
+		}
+	}
 	if s.cfg.HTTP.Private == s.cfg.HTTP.Public {
 		s.private = s.public
 		return nil
@@ -135,7 +146,7 @@ func (s *server) openStorage(ctx context.Context) error {
 // apply makes a configuration the current one, in the store and in memory: all of what can change, or nothing. Handshakes
 // that run keep their certificate.
 func (s *server) apply(ctx context.Context, c *config.Config, d storage.Declaration) error {
-	identity, err := readIdentity(c)
+	certificates, err := readIdentity(c)
 	if err != nil {
 		return err
 	}
@@ -143,7 +154,9 @@ func (s *server) apply(ctx context.Context, c *config.Config, d storage.Declarat
 	if err != nil {
 		return fmt.Errorf("applying accounts, domains and endpoints: %w", err)
 	}
-	s.identity.Store(identity)
+	s.identity.SetFiles(certificates)
+	policies := c.Policies()
+	s.policies.Store(&policies)
 	s.users.Store(newUsers(c.Users))
 	s.directory.Store(directory)
 	s.retention.Store(retention(c))
@@ -195,6 +208,7 @@ func (s *server) wireSMTP() error {
 		Spool:                s.store,
 		Authenticate:         s.authenticate,
 		TLS:                  s.tlsConfig(),
+		TLSReady:             s.identity.Ready,
 		MaxMessageSize:       int64(c.MaxMessageSize),
 		MaxRecipients:        c.MaxRecipients,
 		MaxLineLength:        int(c.MaxLineLength),
@@ -256,6 +270,8 @@ func (s *server) Run(ctx context.Context) error {
 		start(&taking, stopping, func(ctx context.Context) error { return s.smtp.Serve(ctx, l, as) })
 	}
 	start(&taking, stopping, s.housekeep)
+	start(&taking, stopping, s.watchCertificates)
+	s.askForCertificates()
 	if s.follow != nil {
 		start(&taking, stopping, s.follow)
 	}
@@ -284,7 +300,10 @@ func (s *server) Run(ctx context.Context) error {
 
 // close lets go of what openServer took.
 func (s *server) close() error {
-	for _, l := range append([]net.Listener{s.public, s.private}, s.smtpListeners...) {
+	if s.acme != nil {
+		s.acme.Close()
+	}
+	for _, l := range append([]net.Listener{s.public, s.private, s.challenges}, s.smtpListeners...) {
 		if l != nil {
 			l.Close() // closed already after Run
 		}
@@ -293,26 +312,6 @@ func (s *server) close() error {
 		return nil
 	}
 	return s.store.Close()
-}
-
-// handlers are the HTTP listeners with what they serve.
-func (s *server) handlers() map[net.Listener]http.Handler {
-	public := admin.Public(s.store, s.blobs, s.links, s.log)
-	if s.public == s.private { // strangers reach it: no levers
-		private := admin.Private(s.registry, s.ready, nil)
-		both := http.NewServeMux()
-		both.Handle("/", private)
-		both.Handle("/v1/", public)
-		if path := s.links.Path(); path != "" {
-			both.Handle(path+"/v1/", public)
-		}
-		return map[net.Listener]http.Handler{s.overTLS(s.public, s.cfg.HTTP.Public): both}
-	}
-	private := admin.Private(s.registry, s.ready, s.smtp)
-	return map[net.Listener]http.Handler{
-		s.overTLS(s.public, s.cfg.HTTP.Public):   public,
-		s.overTLS(s.private, s.cfg.HTTP.Private): private,
-	}
 }
 
 // ready is why no mail is taken now, or nil.
@@ -360,7 +359,10 @@ func (s *server) housekeep(ctx context.Context) error {
 // ownAddresses are the addresses that no delivery may go to.
 func (s *server) ownAddresses() []netip.AddrPort {
 	var own []netip.AddrPort
-	for _, l := range append([]net.Listener{s.public, s.private}, s.smtpListeners...) {
+	for _, l := range append([]net.Listener{s.public, s.private, s.challenges}, s.smtpListeners...) {
+		if l == nil {
+			continue
+		}
 		if address, ok := l.Addr().(*net.TCPAddr); ok {
 			own = append(own, address.AddrPort())
 		}

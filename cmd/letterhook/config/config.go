@@ -130,9 +130,11 @@ const (
 type TLS struct {
 	Certificates []Certificate `yaml:"certificates"` // the one whose name fits the SNI is used, else the first
 	MinVersion   string        `yaml:"min_version"`  // "1.2" or "1.3"
+	ACME         ACME          `yaml:"acme"`
 }
 
-// Certificate names the PEM files of a certificate chain and its private key. They are read again on SIGHUP.
+// Certificate names the PEM files of a certificate chain and its private key. They are read again on SIGHUP, and when they
+// change.
 type Certificate struct {
 	CertFile string `yaml:"cert_file"`
 	KeyFile  string `yaml:"key_file"`
@@ -262,6 +264,8 @@ type Domain struct {
 
 	// RequireTLS refuses mail for the domain that comes to an MX listener in clear.
 	RequireTLS bool `yaml:"require_tls"`
+
+	MTASTS MTASTS `yaml:"mta_sts"`
 }
 
 // Route says where mail to some recipients of a domain goes. Exactly one of Endpoints, Refuse and Discard is set.

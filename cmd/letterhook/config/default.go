@@ -34,7 +34,7 @@ func Default() *Config {
 			MaxMessages:          1000,
 			ShutdownTimeout:      30 * Duration(time.Second),
 		},
-		TLS:  TLS{MinVersion: "1.2"},
+		TLS:  TLS{MinVersion: "1.2", ACME: defaultACME()},
 		HTTP: HTTP{Private: HTTPListener{Address: "127.0.0.1:9025"}},
 		Storage: Storage{
 			Blobs:        BlobsFolder,

@@ -29,8 +29,8 @@ func (v *validator) listeners() {
 func (v *validator) listenerTLS(key string, l *Listener) {
 	switch {
 	case !v.word(key, string(l.TLS), string(TLSNone), string(TLSStartTLS), string(TLSImplicit)):
-	case l.TLS != TLSNone && len(v.TLS.Certificates) == 0:
-		v.faultf(key, "needs a certificate in tls.certificates")
+	case l.TLS != TLSNone && !v.TLS.Speaks():
+		v.faultf(key, "needs a certificate in tls.certificates, or tls.acme")
 	case l.TLS == TLSNone && l.Kind == KindSubmission:
 		v.faultf(key, "must be starttls or implicit for submission: passwords are never taken in clear")
 	}

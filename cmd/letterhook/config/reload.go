@@ -7,8 +7,8 @@ import (
 )
 
 // liveKeys can change while the server runs; every other key needs a restart. The first certificate is no change of one:
-// listeners begin to speak TLS, or cease to, at a start alone.
-var liveKeys = []string{"users", "accounts", "endpoints", "domains", "tls.certificates", "storage.retention", "log.level"}
+// listeners begin to speak TLS, or cease to, at a start alone. So does ACME.
+var liveKeys = []string{"users", "accounts", "endpoints", "domains", "tls.certificates", "tls.acme.names", "storage.retention", "log.level"}
 
 // Frozen names the keys that differ between two configurations and that a running server cannot change, sorted.
 func Frozen(running, next *Config) []string {
@@ -20,13 +20,21 @@ func Frozen(running, next *Config) []string {
 	if startsTLS(running, next) {
 		keys = append(keys, "tls.certificates")
 	}
+	if startsACME(running, next) {
+		keys = append(keys, "tls.acme.names")
+	}
 	slices.Sort(keys)
 	return keys
 }
 
-// startsTLS says whether next has certificates where running has none, or the other way round.
+// startsTLS says whether certificates in files are the first, or were the last, of all.
 func startsTLS(running, next *Config) bool {
-	return (len(running.TLS.Certificates) == 0) != (len(next.TLS.Certificates) == 0)
+	return len(running.TLS.ACME.Names) == 0 && (len(running.TLS.Certificates) == 0) != (len(next.TLS.Certificates) == 0)
+}
+
+// startsACME says whether next has names for ACME where running has none, or the other way round.
+func startsACME(running, next *Config) bool {
+	return (len(running.TLS.ACME.Names) == 0) != (len(next.TLS.ACME.Names) == 0)
 }
 
 // diff gathers the keys whose values differ. A list counts as one value.
@@ -50,6 +58,9 @@ func Keep(running, next *Config) *Config {
 	kept.Accounts, kept.Endpoints, kept.Domains = next.Accounts, next.Endpoints, next.Domains
 	if !startsTLS(running, next) {
 		kept.TLS.Certificates = next.TLS.Certificates
+	}
+	if !startsACME(running, next) {
+		kept.TLS.ACME.Names = next.TLS.ACME.Names
 	}
 	kept.Storage.Retention = next.Storage.Retention
 	kept.Log.Level = next.Log.Level

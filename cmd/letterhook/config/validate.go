@@ -1,7 +1,6 @@
 package config
 
 import (
-	"crypto/tls"
 	"fmt"
 	"net"
 	"net/url"
@@ -37,6 +36,7 @@ func (c *Config) validate(f *faults) {
 	v.accounts()
 	v.endpoints()
 	v.domains()
+	v.mtaSTS()
 	v.authentication()
 }
 
@@ -110,15 +110,6 @@ func (v *validator) smtp() {
 	v.positive("smtp.shutdown_timeout", s.ShutdownTimeout)
 }
 
-func (v *validator) tls() {
-	v.word("tls.min_version", v.TLS.MinVersion, "1.2", "1.3")
-	for i, c := range v.TLS.Certificates {
-		if _, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); err != nil {
-			v.faultf(fmt.Sprintf("tls.certificates[%d]", i), "%v", err)
-		}
-	}
-}
-
 func (v *validator) http() {
 	v.address("http.private.address", v.HTTP.Private.Address)
 	switch v.HTTP.Public.Address {
@@ -129,8 +120,8 @@ func (v *validator) http() {
 		v.address("http.public.address", v.HTTP.Public.Address)
 	}
 	for key, l := range map[string]HTTPListener{"http.public": v.HTTP.Public, "http.private": v.HTTP.Private} {
-		if l.TLS && len(v.TLS.Certificates) == 0 {
-			v.faultf(key+".tls", "needs a certificate in tls.certificates")
+		if l.TLS && !v.TLS.Speaks() {
+			v.faultf(key+".tls", "needs a certificate in tls.certificates, or tls.acme")
 		}
 	}
 	if v.HTTP.Public.Address == v.HTTP.Private.Address && v.HTTP.Public.TLS != v.HTTP.Private.TLS {
