@@ -16,7 +16,7 @@ import (
 )
 
 // TestTNEF holds what is unpacked from winmail.dat against the lists of what others found in them, by name and by SHA-256.
-// The files are under the GPL, so that there is no copy of them here.
+// The files are under the GPL, so that there is no copy of them here; TestOwnTNEF has some that were made here.
 func TestTNEF(t *testing.T) {
 	names := newScore("tnef names", floor{1, 25}, floor{})
 	contents := newScore("tnef contents", floor{1, 25}, floor{})
@@ -45,13 +45,19 @@ func TestTNEF(t *testing.T) {
 	contents.report(t)
 }
 
-// tnefContents is the SHA-256 of every file in a winmail.dat that comes as an attachment of a mail, by name.
+// tnefContents is unpackTNEF of a file.
 func tnefContents(t *testing.T, file string) map[string]string {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return unpackTNEF(t, b)
+}
+
+// unpackTNEF is the SHA-256 of every file in a stream that comes as an attachment of a mail, by name.
+func unpackTNEF(t *testing.T, b []byte) map[string]string {
+	t.Helper()
 	m := parseMail(t, []byte("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ntext\r\n--b\r\nContent-Type: application/ms-tnef\r\nContent-Transfer-Encoding: base64\r\n\r\n"+
 		base64.StdEncoding.EncodeToString(b)+"\r\n--b--\r\n"))
 	found := map[string]string{}
