@@ -257,7 +257,7 @@ func (d *Dispatcher) event(ctx context.Context, mail *storage.Mail, c *content, 
 // claimCPU waits for the right to do work that keeps a processor busy. Mails that wait to be accepted go first, for a
 // bounded while: their peers wait for an answer, ours wait for nothing.
 func (d *Dispatcher) claimCPU(ctx context.Context) (release func(), err error) {
-	if err := giveWay(ctx, d.cfg.Store.AcceptsWaiting); err != nil {
+	if err := giveWay(ctx, d.cfg.Store.AcceptsPress); err != nil {
 		return nil, err
 	}
 	select {
@@ -268,9 +268,9 @@ func (d *Dispatcher) claimCPU(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// giveWay waits while waiting counts any, at most for maxYield.
-func giveWay(ctx context.Context, waiting func() int) error {
-	for waited := time.Duration(0); waited < maxYield && waiting() > 0; waited += yieldStep {
+// giveWay waits while they press, at most for maxYield.
+func giveWay(ctx context.Context, they func() (press bool)) error {
+	for waited := time.Duration(0); waited < maxYield && they(); waited += yieldStep {
 		select {
 		case <-time.After(yieldStep):
 		case <-ctx.Done():

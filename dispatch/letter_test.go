@@ -20,12 +20,7 @@ func TestGiveWay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				waiting := func() int {
-					if time.Since(start) < test.busy {
-						return 1
-					}
-					return 0
-				}
+				waiting := func() bool { return time.Since(start) < test.busy }
 				if err := giveWay(t.Context(), waiting); err != nil || time.Since(start) != test.want {
 					t.Errorf("gave way for %s, want %s; error %v", time.Since(start), test.want, err)
 				}
@@ -37,7 +32,7 @@ func TestGiveWay(t *testing.T) {
 func TestGiveWayEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := giveWay(ctx, func() int { return 1 }); err == nil {
+	if err := giveWay(ctx, func() bool { return true }); err == nil {
 		t.Error("no error although the context has ended")
 	}
 }

@@ -201,8 +201,13 @@ func writeText(h hash.Hash, s string) {
 	_, _ = io.WriteString(h, s) // a hash takes everything
 }
 
-// AcceptsWaiting is the number of mails that wait for the disk or are being written to it now. Whoever can wait gives way
-// to them.
+// AcceptsPress says whether mails wait for the disk or are being written to it now, or so many were a moment ago that the
+// next ones are on their way. Whoever can wait gives way to them.
+func (s *Store) AcceptsPress() bool {
+	return s.queue.acceptsPress() || (s.packer != nil && s.packer.waiting() > 0)
+}
+
+// AcceptsWaiting is the number of mails that wait for the disk or are being written to it now.
 func (s *Store) AcceptsWaiting() int {
 	n := s.queue.acceptsWaiting()
 	if s.packer != nil {

@@ -236,7 +236,7 @@ func TestBeginParseCounts(t *testing.T) {
 }
 
 // TestAcceptsWaiting counts a mail from the time it is queued until it is committed: not any more when it is handed over, or
-// its own delivery would give way to it.
+// its own delivery would give way to it, as it would if a lone mail pressed any longer.
 func TestAcceptsWaiting(t *testing.T) {
 	var s *storage.Store
 	counted := map[string]int{}
@@ -244,6 +244,9 @@ func TestAcceptsWaiting(t *testing.T) {
 	config.Step = func(name string) {
 		if s != nil {
 			counted[name] = s.AcceptsWaiting()
+			if press := s.AcceptsPress(); press != (counted[name] > 0) {
+				t.Errorf("%s: %d mails wait, and they press: %v", name, counted[name], press)
+			}
 		}
 	}
 	s = open(t, config)

@@ -15,6 +15,10 @@ const (
 	completionsReady = 64
 	completionWait   = 10 * time.Millisecond
 	quietWait        = time.Second // for what nobody waits for
+	// crowd is how many mails in one batch tell that more come than can be taken at once, and lull how long after such a
+	// batch the next mails are on their way, nowhere to be seen: their peers read the answer and send again.
+	crowd = 8
+	lull  = 3 * time.Millisecond
 )
 
 // acceptance is one mail on its way to the disk: one or more messages that become durable together or not at all.
@@ -91,7 +95,9 @@ type task struct {
 type queue struct {
 	mu          sync.Mutex
 	accepts     acceptances
-	taken       int // acceptances in the batch that is being written
+	taken       int       // acceptances in the batch that is being written
+	together    int       // acceptances in the last batch that had any
+	writtenAt   time.Time // when that was written
 	completions []*completing
 	since       time.Time // when the first of completions came
 	begins      []*beginning
@@ -230,6 +236,9 @@ func (q *queue) take() (b *batch, wait time.Duration, last bool) {
 func (q *queue) written() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.taken > 0 {
+		q.together, q.writtenAt = q.taken, time.Now()
+	}
 	q.taken = 0
 }
 
@@ -263,4 +272,11 @@ func (q *queue) acceptsWaiting() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return len(q.accepts) + q.taken
+}
+
+// acceptsPress says whether mails wait, or a crowd was here a moment ago.
+func (q *queue) acceptsPress() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.accepts)+q.taken > 0 || (q.together >= crowd && time.Since(q.writtenAt) < lull)
 }
