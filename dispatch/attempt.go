@@ -104,7 +104,7 @@ func (d *Dispatcher) compose(ctx context.Context, j *job, ep *storage.Endpoint, 
 		return nil, nil, err
 	}
 	return &Post{
-		Endpoint: ep, ID: mail.ID, Attempt: j.delivery.Attempts + 1, Replay: j.delivery.Replay, Form: form,
+		Endpoint: ep, ID: c.ID, Attempt: j.delivery.Attempts + 1, Replay: j.delivery.Replay, Form: form,
 	}, content, nil
 }
 

@@ -16,7 +16,7 @@ func (d *Dispatcher) copyFor(ctx context.Context, mail *storage.Mail, content *c
 	if err != nil {
 		return nil, err
 	}
-	c := &Copy{Endpoint: ep, Event: ev, Envelope: mail.Envelope, Hostname: d.cfg.Hostname}
+	c := &Copy{Endpoint: ep, ID: mail.ID, Event: ev, Envelope: mail.Envelope, Hostname: d.cfg.Hostname}
 	c.Envelope.Recipients = slices.DeleteFunc(slices.Clone(mail.Envelope.Recipients), func(r inbound.Recipient) bool {
 		return !slices.Contains(r.Endpoints, ep.ID)
 	})

@@ -28,6 +28,8 @@ type Format interface {
 // Copy is a mail as one endpoint is to get it.
 type Copy struct {
 	Endpoint *storage.Endpoint
+	// ID is the id of the event, which is the webhook-id.
+	ID string
 	// Event is the mail in the native format, with links that are fresh. It is this copy's own; what it points to is not.
 	Event *Event
 	// Envelope is that of the session with the recipients of this copy alone.

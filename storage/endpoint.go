@@ -16,8 +16,22 @@ type Endpoint struct {
 	MaxBody      int             // octets of the JSON body; 0: 256 kB
 	Format       string          // shape of the requests; empty: the native one
 	FormatKey    []byte          // what the format signs with, as its vendor gives it; nil: nothing
+	StrictStatus bool            // what the format's vendor takes for a refusal is one, see the formats
+	IncludeRaw   bool            // the format postmark has the raw mail too
+	Attachments  AttachmentMode  // how their content goes to the receiver
 	AllowPrivate bool            // the operator's file lets it lie in a private network
 	Headers      map[string]string
 	Source       string // where it was declared, for example "letterhook.yaml:41"; empty if not in a file
 	Disabled     bool   // known to the store but no longer declared: its deliveries wait
 }
+
+// AttachmentMode says how the content of attachments goes to a receiver.
+type AttachmentMode string
+
+// The attachment modes.
+const (
+	AttachmentsDefault AttachmentMode = ""       // as the format's vendor does it; natively by links
+	AttachmentsURL     AttachmentMode = "url"    // by links
+	AttachmentsInline  AttachmentMode = "inline" // in the body
+	AttachmentsNone    AttachmentMode = "none"   // not at all, only what they are
+)
