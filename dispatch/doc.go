@@ -9,5 +9,5 @@
 // Each endpoint is a lane with a queue and a pace of its own. A lane that hangs or fails uses up its own slots and a
 // bounded share of the whole; it never delays the lanes beside it.
 //
-// dispatch imports storage, parser and inbound.
+// dispatch imports storage, parser and inbound; the formats in package format import dispatch, and cmd hands them to it.
 package dispatch

@@ -45,9 +45,15 @@ func endpoint(c *config.Config, e *config.Endpoint) storage.Endpoint {
 		Concurrency:  e.Concurrency,
 		MaxAge:       e.MaxAge.Std(),
 		MaxBody:      int(e.MaxBody),
+		Format:       e.Format,
+		StrictStatus: e.StrictStatus,
+		IncludeRaw:   e.IncludeRaw,
 		AllowPrivate: e.AllowPrivate,
 		Headers:      e.Headers,
 		Source:       e.Source,
+	}
+	if e.FormatKey != "" {
+		declared.FormatKey = []byte(e.FormatKey)
 	}
 	for _, secret := range e.Secrets {
 		declared.Secrets = append(declared.Secrets, secret)

@@ -18,6 +18,7 @@ import (
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
 	"github.com/letterhook/letterhook/cmd/letterhook/identity"
 	"github.com/letterhook/letterhook/dispatch"
+	"github.com/letterhook/letterhook/dispatch/format"
 	"github.com/letterhook/letterhook/inbound"
 	"github.com/letterhook/letterhook/inbound/mailauth"
 	"github.com/letterhook/letterhook/inbound/scan"
@@ -170,6 +171,8 @@ func (s *server) wireDelivery() error {
 		Store:         s.store,
 		Blobs:         s.blobs,
 		Directory:     s.directory.Load,
+		Formats:       format.All(),
+		Hostname:      s.cfg.Hostname,
 		Links:         s.links,
 		LinkLifetime:  s.cfg.Storage.LinkLifetime.Std(),
 		Allow:         guard.Allow,

@@ -134,6 +134,7 @@ func cloudmailinEnvelope(c *dispatch.Copy) []node {
 			node{"dmarc", []node{{"success", a.DMARC.Result == "pass"}, {"result", a.DMARC.Result}, {"details", []node{
 				{"domain", a.DMARC.Domain}, {"policy", a.DMARC.Policy}, {"spf_result", a.SPF.Result},
 				{"dmarc_spf_result", passOrFail(a.DMARC.SPFAligned)}, {"dmarc_dkim_result", passOrFail(a.DMARC.DKIMAligned)},
+				{"dkim_results", results},
 			}}}})
 	}
 	envelope = append(envelope, node{"spf", []node{{"result", spf(d)}, {"domain", domain}}})

@@ -28,8 +28,8 @@ func traceFields(c *dispatch.Copy) []field {
 }
 
 // mailFields are the fields of the mail in their order, without those of the names given: a stranger must not write what a
-// client takes for ours. Decoded says to undo the encoding of RFC 2047; address fields stay as they are then, since
-// decoding can make commas.
+// client takes for ours. Decoded says to undo the encoding of RFC 2047; address fields stay as they are where decoding would make
+// commas and the like.
 func mailFields(d *dispatch.EventData, decoded bool, without ...string) []field {
 	fields := make([]field, 0, len(d.Headers))
 	for i := range d.Headers {
@@ -38,7 +38,7 @@ func mailFields(d *dispatch.EventData, decoded bool, without ...string) []field 
 			continue
 		}
 		value := h.Raw
-		if decoded && !isAddressField(h.Name) {
+		if decoded && (!isAddressField(h.Name) || decodesSafely(h)) {
 			value = h.Value
 		}
 		fields = append(fields, field{h.Name, oneLine(value)})
@@ -57,6 +57,16 @@ func isAddressField(name string) bool {
 		return true
 	}
 	return false
+}
+
+// decodesSafely says whether the decoded field has the same addresses as the raw one.
+func decodesSafely(h *dispatch.Header) bool {
+	for _, special := range []string{",", "<", ">", `"`, ":", ";", "(", "@", `\`} {
+		if strings.Count(h.Value, special) != strings.Count(h.Raw, special) {
+			return false
+		}
+	}
+	return true
 }
 
 // titleCase writes a field name as vendors do: Message-Id.

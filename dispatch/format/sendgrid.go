@@ -201,7 +201,7 @@ func signSendGrid(ctx context.Context, f *dispatch.Form, key *ecdsa.PrivateKey, 
 	return nil
 }
 
-// parseSigningKey reads a private key on P-256 as PKCS #8, in base64 or PEM.
+// parseSigningKey reads a private key on P-256, as PKCS #8 or as SEC 1, in base64 or PEM.
 func parseSigningKey(key []byte) (*ecdsa.PrivateKey, error) {
 	der := key
 	if block, _ := pem.Decode(key); block != nil {
@@ -209,13 +209,16 @@ func parseSigningKey(key []byte) (*ecdsa.PrivateKey, error) {
 	} else if b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(key))); err == nil {
 		der = b
 	}
-	any, err := x509.ParsePKCS8PrivateKey(der)
+	private, err := x509.ParseECPrivateKey(der)
 	if err != nil {
-		return nil, errors.New("a key of this format is an ECDSA private key as PKCS #8, in base64 or PEM")
+		parsed, err := x509.ParsePKCS8PrivateKey(der)
+		if err != nil {
+			return nil, errors.New("the key is no private key (PKCS #8 in base64 or PEM)")
+		}
+		private, _ = parsed.(*ecdsa.PrivateKey)
 	}
-	private, ok := any.(*ecdsa.PrivateKey)
-	if !ok || private.Curve != elliptic.P256() {
-		return nil, errors.New("a key of this format is on the curve P-256")
+	if private == nil || private.Curve != elliptic.P256() {
+		return nil, errors.New("the key is not for ECDSA on the curve P-256")
 	}
 	return private, nil
 }

@@ -245,6 +245,13 @@ type Endpoint struct {
 	AllowPrivate bool              `yaml:"allow_private"` // it may lie in a private network
 	Headers      map[string]string `yaml:"headers"`       // added to every request
 
+	// Format is the shape of the requests: "native" (empty means it) or that of a hosted parser, see package format.
+	Format        string `yaml:"format"`
+	FormatKey     string `yaml:"format_key"`      // what the format signs with, as its vendor shows it
+	FormatKeyFile string `yaml:"format_key_file"` // file that holds it instead
+	StrictStatus  bool   `yaml:"strict_status"`   // sendgrid: an answer of 4xx is final
+	IncludeRaw    bool   `yaml:"include_raw"`     // postmark: the raw mail too
+
 	Source string `yaml:"-"` // where it was declared, for example "letterhook.yaml:41"
 }
 

@@ -39,9 +39,7 @@ func (v *validator) endpoints() {
 		v.name(key+".name", e.Name, seen[e.Account])
 		v.account(key+".account", e.Account)
 		v.endpointURL(key, e)
-		if len(e.Secrets) == 0 && e.SecretFile == "" { // of a file that gave none there is a fault already
-			v.faultf(key+".secrets", "at least one is required: every request is signed")
-		}
+		v.format(key, e)
 		v.schedule(key+".schedule", e.Schedule)
 		if e.Timeout != 0 {
 			v.between(key+".timeout", int64(e.Timeout), int64(Duration(1e9)), int64(5*minute))
@@ -77,7 +75,7 @@ func (v *validator) endpointURL(key string, e Endpoint) {
 }
 
 // ownHeaders are set by the delivery itself.
-var ownHeaders = []string{"Content-Type", "Content-Length", "Transfer-Encoding", "Host", "Connection", "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"}
+var ownHeaders = []string{"Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Host", "Connection", "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"}
 
 func (v *validator) header(key, name, value string) {
 	canonical := http.CanonicalHeaderKey(name)
