@@ -94,7 +94,7 @@ func (d *Dispatcher) compose(ctx context.Context, j *job, ep *storage.Endpoint, 
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := d.copyFor(ctx, mail, content, ep, time.Now())
+	c, err := d.copyFor(ctx, mail, content, ep, j.delivery.Part, time.Now())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -4,22 +4,22 @@ import (
 	"context"
 	"io"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/letterhook/letterhook/inbound"
 	"github.com/letterhook/letterhook/storage"
 )
 
-// copyFor makes the copy of a mail for one endpoint.
-func (d *Dispatcher) copyFor(ctx context.Context, mail *storage.Mail, content *content, ep *storage.Endpoint, now time.Time) (*Copy, error) {
-	ev, err := d.event(ctx, mail, content, ep.ID, now)
+// copyFor makes the copy of a mail for one endpoint: for the recipient of the number part alone, or for all that are not apart.
+func (d *Dispatcher) copyFor(ctx context.Context, mail *storage.Mail, content *content, ep *storage.Endpoint, part int, now time.Time) (*Copy, error) {
+	own := *mail
+	own.Envelope.Recipients = recipientsOf(mail.Envelope.Recipients, ep.ID, part)
+	ev, err := d.event(ctx, &own, content, ep.ID, now)
 	if err != nil {
 		return nil, err
 	}
-	c := &Copy{Endpoint: ep, ID: mail.ID, Event: ev, Envelope: mail.Envelope, Hostname: d.cfg.Hostname}
-	c.Envelope.Recipients = slices.DeleteFunc(slices.Clone(mail.Envelope.Recipients), func(r inbound.Recipient) bool {
-		return !slices.Contains(r.Endpoints, ep.ID)
-	})
+	c := &Copy{Endpoint: ep, ID: eventID(mail.ID, part), Event: ev, Envelope: own.Envelope, Hostname: d.cfg.Hostname}
 	c.OpenRaw = func(ctx context.Context) (io.ReadCloser, error) {
 		raw, err := d.cfg.Store.OpenRaw(ctx, mail)
 		if err != nil {
@@ -32,6 +32,24 @@ func (d *Dispatcher) copyFor(ctx context.Context, mail *storage.Mail, content *c
 		return d.cfg.Blobs.OpenRange(ctx, found[index].key, 0, -1)
 	}
 	return c, nil
+}
+
+// recipientsOf are those of a mail that a delivery is for.
+func recipientsOf(all []inbound.Recipient, endpoint string, part int) []inbound.Recipient {
+	if part > 0 && part <= len(all) {
+		return all[part-1 : part : part]
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(r inbound.Recipient) bool {
+		return !slices.Contains(r.Endpoints, endpoint) || slices.Contains(r.Apart, endpoint)
+	})
+}
+
+// eventID is the webhook-id of an event about a mail.
+func eventID(message string, part int) string {
+	if part == 0 {
+		return message
+	}
+	return message + "_" + strconv.Itoa(part)
 }
 
 // rawReader reads a mail from its beginning.

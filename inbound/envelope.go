@@ -59,6 +59,8 @@ type Decision struct {
 	Route string `json:"route"`
 	// Endpoints are the ids ("ep_" and a ULID) that the mail is owed to. Empty: accepted and discarded.
 	Endpoints []string `json:"endpoints"`
+	// Apart are those of Endpoints that get an event for this recipient alone.
+	Apart []string `json:"apart,omitempty"`
 	// LocalPart and Detail are the local-part taken apart at "+": "reply+k3y" gives "reply" and "k3y".
 	LocalPart string `json:"local_part"`
 	Detail    string `json:"detail"`

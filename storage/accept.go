@@ -157,15 +157,20 @@ func accountsOf(env *inbound.Envelope) (accounts []string) {
 	return accounts
 }
 
-// owed makes one delivery for each endpoint among the recipients.
+// owed makes one delivery for each endpoint among the recipients, or one for each recipient where the endpoint wants it so.
 func owed(message string, recipients []inbound.Recipient, now time.Time) (ds []Delivery) {
 	for i := range recipients {
-		for _, endpoint := range recipients[i].Endpoints {
-			if slices.ContainsFunc(ds, func(d Delivery) bool { return d.Endpoint == endpoint }) {
+		r := &recipients[i]
+		for _, endpoint := range r.Endpoints {
+			part := 0
+			if slices.Contains(r.Apart, endpoint) {
+				part = i + 1
+			}
+			if slices.ContainsFunc(ds, func(d Delivery) bool { return d.Endpoint == endpoint && d.Part == part }) {
 				continue
 			}
 			ds = append(ds, Delivery{
-				ID: deliveryIDOf(message), Message: message, Endpoint: endpoint, DueAt: now, CreatedAt: now,
+				ID: deliveryIDOf(message), Message: message, Endpoint: endpoint, Part: part, DueAt: now, CreatedAt: now,
 			})
 		}
 	}

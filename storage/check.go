@@ -93,7 +93,7 @@ func (c *checking) messages(ctx context.Context) error {
 				continue // cannot be decoded; reported
 			}
 			for _, d := range owed(m.ID, m.Envelope.Recipients, m.ReceivedAt) {
-				if !page.answered[[2]string{m.ID, d.Endpoint}] {
+				if !page.answered[debt{m.ID, d.Endpoint, d.Part}] {
 					c.report(Fault{Kind: FaultOwed, Message: m.ID, Subject: d.Endpoint, Detail: "neither a delivery nor a result"})
 				}
 			}
@@ -108,11 +108,17 @@ func (c *checking) messages(ctx context.Context) error {
 	}
 }
 
-// checkPage is some messages with the endpoints that have a delivery or a result of them.
+// debt is what a message owes: to an endpoint, for one recipient or for all.
+type debt struct {
+	message, endpoint string
+	part              int
+}
+
+// checkPage is some messages with the debts that have a delivery or a result.
 type checkPage struct {
 	ids      []string
 	mails    map[string]*Mail
-	answered map[[2]string]bool // message, endpoint
+	answered map[debt]bool
 }
 
 func (c *checking) page(ctx context.Context, after string) (p *checkPage, err error) {
@@ -121,7 +127,7 @@ func (c *checking) page(ctx context.Context, after string) (p *checkPage, err er
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, tx.Rollback()) }()
-	p = &checkPage{mails: map[string]*Mail{}, answered: map[[2]string]bool{}}
+	p = &checkPage{mails: map[string]*Mail{}, answered: map[debt]bool{}}
 	rows, err := tx.QueryContext(ctx, selectMail+"WHERE m.id > ? ORDER BY m.id LIMIT ?", after, checkRows)
 	if err != nil {
 		return nil, err
@@ -148,14 +154,14 @@ func (c *checking) page(ctx context.Context, after string) (p *checkPage, err er
 		return p, err
 	}
 	first, last := p.ids[0], p.ids[len(p.ids)-1]
-	rows, err = tx.QueryContext(ctx, `SELECT message, endpoint FROM delivery WHERE message BETWEEN ? AND ?
-		UNION SELECT message, endpoint FROM delivery_result WHERE message BETWEEN ? AND ?`, first, last, first, last)
+	rows, err = tx.QueryContext(ctx, `SELECT message, endpoint, part FROM delivery WHERE message BETWEEN ? AND ?
+		UNION SELECT message, endpoint, part FROM delivery_result WHERE message BETWEEN ? AND ?`, first, last, first, last)
 	if err != nil {
 		return nil, err
 	}
 	return p, each(rows, func() error {
-		var key [2]string
-		err := rows.Scan(&key[0], &key[1])
+		var key debt
+		err := rows.Scan(&key.message, &key.endpoint, &key.part)
 		p.answered[key] = true
 		return err
 	})

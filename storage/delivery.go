@@ -7,6 +7,7 @@ type Delivery struct {
 	ID        string // "dlv_" and a ULID
 	Message   string
 	Endpoint  string
+	Part      int // number of the recipient in the envelope, counted from 1, that it is for alone; 0: for all
 	DueAt     time.Time
 	Attempts  int // made so far
 	Spared    int // of Attempts: made at an endpoint that was known to be broken; they do not count in the schedule

@@ -66,7 +66,7 @@ func (d *Directory) Recipients(p inbound.Path) inbound.Decision {
 	r, captures := dom.route(normal, p.LocalPart)
 	switch {
 	case (r == nil || r.refuse != nil) && isRole(normal):
-		decision.Endpoints = dom.fallback
+		decision.Endpoints, decision.Apart = dom.fallback, d.apart(dom.fallback)
 		return decision
 	case r == nil:
 		return inbound.Decision{Refuse: unknownMailbox()}
@@ -81,12 +81,22 @@ func (d *Directory) Recipients(p inbound.Path) inbound.Decision {
 		}
 	}
 	decision.Route = r.id
-	decision.Endpoints = r.endpoints
+	decision.Endpoints, decision.Apart = r.endpoints, d.apart(r.endpoints)
 	decision.Captures = captures
 	if r.maxSize > 0 {
 		decision.MaxSize = r.maxSize
 	}
 	return decision
+}
+
+// apart picks the endpoints that want an event of their own for each recipient. It is never longer than a few.
+func (d *Directory) apart(endpoints []string) (list []string) {
+	for _, id := range endpoints {
+		if e := d.Endpoints[id]; e != nil && e.PerRecipient {
+			list = append(list, id)
+		}
+	}
+	return list
 }
 
 // isRole says whether a normalised local-part must exist wherever mail is taken.

@@ -16,6 +16,7 @@ type Endpoint struct {
 	MaxBody      int             // octets of the JSON body; 0: 256 kB
 	Format       string          // shape of the requests; empty: the native one
 	FormatKey    []byte          // what the format signs with, as its vendor gives it; nil: nothing
+	PerRecipient bool            // it gets an event of its own for each recipient
 	StrictStatus bool            // what the format's vendor takes for a refusal is one, see the formats
 	IncludeRaw   bool            // the format postmark has the raw mail too
 	Attachments  AttachmentMode  // how their content goes to the receiver

@@ -63,8 +63,8 @@ type DeliveryFilter struct {
 }
 
 const (
-	selectPending = `SELECT message, id, endpoint, 'pending', '', attempts, replay, created_at, due_at, 0, '' FROM delivery`
-	selectResults = `SELECT message, id, endpoint, state, reason, attempts, replay, created_at, 0, finished_at, coalesce(replayed_by, '')
+	selectPending = `SELECT message, id, endpoint, part, 'pending', '', attempts, replay, created_at, due_at, 0, '' FROM delivery`
+	selectResults = `SELECT message, id, endpoint, part, state, reason, attempts, replay, created_at, 0, finished_at, coalesce(replayed_by, '')
 		FROM delivery_result`
 	newestDeliveries = " ORDER BY message DESC, id DESC LIMIT ?"
 )
@@ -112,7 +112,7 @@ func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter) ([]DeliveryRow
 	err = each(rows, func() error {
 		var d DeliveryRow
 		var created, due, finished int64
-		err := rows.Scan(&d.Message, &d.ID, &d.Endpoint, &d.State, &d.Reason, &d.Attempts, &d.Replay, &created, &due, &finished, &d.ReplayedBy)
+		err := rows.Scan(&d.Message, &d.ID, &d.Endpoint, &d.Part, &d.State, &d.Reason, &d.Attempts, &d.Replay, &created, &due, &finished, &d.ReplayedBy)
 		d.CreatedAt = time.UnixMilli(created)
 		if d.State == StatePending {
 			d.DueAt = time.UnixMilli(due)

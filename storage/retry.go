@@ -10,8 +10,8 @@ import (
 const advance = "UPDATE delivery SET due_at = CASE WHEN due_at > ? THEN ? ELSE due_at END WHERE "
 
 // Retry makes a delivery due now. A finished one stays in the log and gets a new, pending delivery of the same message to
-// the same endpoint, marked as a replay, whose attempts and age count from now; it has the same webhook-id because that
-// is the message's. When the endpoint is owed the message already, that delivery becomes due instead of a second one. An
+// the same endpoint for the same recipients, marked as a replay, whose attempts and age count from now; it has the same
+// webhook-id because that is made of the message's id. When the endpoint is owed the message already, that delivery becomes due instead of a second one. An
 // unknown id, or one whose message is no longer kept, gives an error that Is [ErrNotFound], and one that the sweeper is at
 // work on an error that Is [ErrSweeping].
 func (s *Store) Retry(ctx context.Context, deliveryID string) error {
@@ -25,11 +25,11 @@ func (s *Store) Retry(ctx context.Context, deliveryID string) error {
 		if err != nil || changed > 0 {
 			return err
 		}
-		message, endpoint, err := finishedDelivery(w, low, high, deliveryID)
+		message, endpoint, part, err := finishedDelivery(w, low, high, deliveryID)
 		if err != nil {
 			return err
 		}
-		changed, err = w.exec(advance+"message = ? AND endpoint = ?", now, now, message, endpoint)
+		changed, err = w.exec(advance+"message = ? AND endpoint = ? AND part = ?", now, now, message, endpoint, part)
 		if err != nil || changed > 0 {
 			return err
 		}
@@ -41,8 +41,8 @@ func (s *Store) Retry(ctx context.Context, deliveryID string) error {
 			return ErrSweeping // else it would remove what this replay is about to store
 		}
 		id := deliveryIDOf(message)
-		_, err = w.exec("INSERT INTO delivery (message, id, endpoint, due_at, attempts, replay, created_at) VALUES (?,?,?,?,0,1,?)",
-			message, id, endpoint, now, now)
+		_, err = w.exec("INSERT INTO delivery (message, id, endpoint, part, due_at, attempts, replay, created_at) VALUES (?,?,?,?,?,0,1,?)",
+			message, id, endpoint, part, now, now)
 		if err != nil {
 			return err
 		}
@@ -56,14 +56,14 @@ func (s *Store) Retry(ctx context.Context, deliveryID string) error {
 }
 
 // finishedDelivery finds the message and the endpoint of a finished delivery whose message is still kept.
-func finishedDelivery(w *writer, low, high, id string) (message, endpoint string, err error) {
+func finishedDelivery(w *writer, low, high, id string) (message, endpoint string, part int64, err error) {
 	err = w.query(func(row []driver.Value) error {
-		message, endpoint = row[0].(string), row[1].(string)
+		message, endpoint, part = row[0].(string), row[1].(string), row[2].(int64)
 		return nil
-	}, `SELECT r.message, r.endpoint FROM delivery_result AS r JOIN message AS m ON m.id = r.message
+	}, `SELECT r.message, r.endpoint, r.part FROM delivery_result AS r JOIN message AS m ON m.id = r.message
 		WHERE r.message > ? AND r.message < ? AND r.id = ?`, low, high, id)
 	if err == nil && message == "" {
 		err = ErrNotFound
 	}
-	return message, endpoint, err
+	return message, endpoint, part, err
 }

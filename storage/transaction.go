@@ -28,8 +28,8 @@ var (
 		row:  "(?,?,?,?,?,?,?,?,?,?,?)", columns: 11,
 	}
 	insertDeliveries = &rowStatement{
-		head: "INSERT INTO delivery (message, id, endpoint, due_at, attempts, replay, created_at) VALUES ",
-		row:  "(?,?,?,?,?,?,?)", columns: 7,
+		head: "INSERT INTO delivery (message, id, endpoint, part, due_at, attempts, replay, created_at) VALUES ",
+		row:  "(?,?,?,?,?,?,?,?)", columns: 8,
 	}
 	insertAttempts = &rowStatement{
 		head: "INSERT INTO attempt (message, delivery, n, endpoint, at, duration, outcome, status, detail) VALUES ",
@@ -37,8 +37,8 @@ var (
 	}
 	// Only a delivery that still stands as the attempt found it gives a result. CROSS JOIN fixes the order of the loops.
 	insertResults = &rowStatement{
-		head: `INSERT INTO delivery_result (message, id, endpoint, state, reason, attempts, replay, created_at, finished_at)
-			SELECT d.message, d.id, d.endpoint, v.column4, v.column5, v.column6, d.replay, d.created_at, v.column7 FROM (VALUES `,
+		head: `INSERT INTO delivery_result (message, id, endpoint, part, state, reason, attempts, replay, created_at, finished_at)
+			SELECT d.message, d.id, d.endpoint, d.part, v.column4, v.column5, v.column6, d.replay, d.created_at, v.column7 FROM (VALUES `,
 		row: "(?,?,?,?,?,?,?)",
 		tail: `) AS v CROSS JOIN delivery AS d
 			WHERE d.message = v.column1 AND d.id = v.column2 AND d.attempts = v.column3`, columns: 7,
@@ -155,7 +155,7 @@ func (t *transaction) accepts(as []*acceptance) error {
 			t.messages++
 			for i := range m.deliveries {
 				d := &m.deliveries[i]
-				v.deliveries = append(v.deliveries, d.Message, d.ID, d.Endpoint, d.DueAt.UnixMilli(), int64(0), int64(0), d.CreatedAt.UnixMilli())
+				v.deliveries = append(v.deliveries, d.Message, d.ID, d.Endpoint, int64(d.Part), d.DueAt.UnixMilli(), int64(0), int64(0), d.CreatedAt.UnixMilli())
 			}
 		}
 	}

@@ -46,6 +46,7 @@ func endpoint(c *config.Config, e *config.Endpoint) storage.Endpoint {
 		MaxAge:       e.MaxAge.Std(),
 		MaxBody:      int(e.MaxBody),
 		Format:       e.Format,
+		PerRecipient: e.Events == config.EventsPerRecipient,
 		StrictStatus: e.StrictStatus,
 		IncludeRaw:   e.IncludeRaw,
 		AllowPrivate: e.AllowPrivate,

@@ -249,11 +249,19 @@ type Endpoint struct {
 	Format        string `yaml:"format"`
 	FormatKey     string `yaml:"format_key"`      // what the format signs with, as its vendor shows it
 	FormatKeyFile string `yaml:"format_key_file"` // file that holds it instead
-	StrictStatus  bool   `yaml:"strict_status"`   // sendgrid: an answer of 4xx is final
-	IncludeRaw    bool   `yaml:"include_raw"`     // postmark: the raw mail too
+	// Events is "message", one event for all recipients, or "recipient", one for each; empty: as the format's vendor does it.
+	Events       string `yaml:"events"`
+	StrictStatus bool   `yaml:"strict_status"` // sendgrid: an answer of 4xx is final
+	IncludeRaw   bool   `yaml:"include_raw"`   // postmark: the raw mail too
 
 	Source string `yaml:"-"` // where it was declared, for example "letterhook.yaml:41"
 }
+
+// The words of Endpoint.Events.
+const (
+	EventsPerMessage   = "message"
+	EventsPerRecipient = "recipient"
+)
 
 // Domain is a domain that mail is taken for.
 type Domain struct {

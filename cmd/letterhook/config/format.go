@@ -25,6 +25,18 @@ func formatKeyFile(c *Config, f *faults, key string, e *Endpoint) {
 	}
 }
 
+// completeFormat fills in what the format of an endpoint implies.
+func completeFormat(e *Endpoint) {
+	traits, _ := format.TraitsOf(e.Format)
+	switch {
+	case e.Events != "":
+	case traits.PerRecipient:
+		e.Events = EventsPerRecipient
+	default:
+		e.Events = EventsPerMessage
+	}
+}
+
 // format checks what belongs to the format of an endpoint.
 func (v *validator) format(key string, e Endpoint) {
 	name := e.Format
@@ -49,6 +61,7 @@ func (v *validator) format(key string, e Endpoint) {
 	if name == dispatch.FormatNative && len(e.Secrets) == 0 && e.SecretFile == "" {
 		v.faultf(key+".secrets", "at least one is required: every request is signed")
 	}
+	v.word(key+".events", e.Events, EventsPerMessage, EventsPerRecipient)
 	if e.StrictStatus && name != format.SendGrid && name != format.SendGridRaw {
 		v.faultf(key+".strict_status", "is for the formats %s and %s", format.SendGrid, format.SendGridRaw)
 	}

@@ -156,6 +156,7 @@ func (c *Config) complete(f *faults) {
 			e.Account = only
 		}
 		keyFile(c, f, key+".secret_file", e.SecretFile, &e.Secrets, parseSecret)
+		completeFormat(e)
 		formatKeyFile(c, f, key+".format_key_file", e)
 	}
 	for i := range c.Accounts {

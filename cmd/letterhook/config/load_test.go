@@ -73,7 +73,8 @@ func loadExample(t *testing.T) *Config {
 		"/etc/letterhook/archive.secret", writeFile(t, "archive.secret", []byte("# newest first\n"+testSecret+"\n")),
 		"/etc/letterhook/reply.key", writeFile(t, "reply.key", []byte(testReplyKey+"\n")),
 	).Replace(string(text)))
-	c, err := Load(writeFile(t, "letterhook.yaml", text), []string{"APP_SECRET=" + testSecret, "APP_TOKEN=t0ken", "REPLY_KEY=" + testReplyKey})
+	c, err := Load(writeFile(t, "letterhook.yaml", text), []string{"APP_SECRET=" + testSecret, "APP_TOKEN=t0ken", "REPLY_KEY=" + testReplyKey,
+		"RAILS_PASSWORD=secret", "MAILGUN_SIGNING_KEY=key"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,8 @@ func (v *validator) endpointURL(key string, e Endpoint) {
 		v.faultf(key, "is required")
 		return
 	}
-	u, err := httpURL(e.URL)
+	// User and password, which are sent as basic authentication, must not stand in a fault.
+	u, err := httpURL(userinfo.ReplaceAllString(e.URL, "//"))
 	if err != nil {
 		v.faultf(key, "%v", err)
 		return
@@ -73,6 +74,8 @@ func (v *validator) endpointURL(key string, e Endpoint) {
 	}
 	v.reachable(key, u, e.AllowPrivate)
 }
+
+var userinfo = regexp.MustCompile("//[^/?#]*@")
 
 // ownHeaders are set by the delivery itself.
 var ownHeaders = []string{"Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Host", "Connection", "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"}
