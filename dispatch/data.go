@@ -127,6 +127,7 @@ func address(data *EventData, mail *storage.Mail, endpoint string) {
 		data.Envelope.TLS = &TLS{Version: t.Version, CipherSuite: t.CipherSuite, ServerName: t.ServerName}
 	}
 	data.Recipients, data.Envelope.RcptTo = recipients(env.Recipients, endpoint)
+	data.Reputation = reputation(env.Reputation)
 	data.Spam, data.Virus, data.Unscanned = scanned(env.ScanResults)
 	data.Authentication, data.Identity = verdicts(env.AuthResults, env.Recipients, endpoint)
 	data.Bounce = withVERP(data.Bounce, env.Recipients, endpoint)

@@ -53,6 +53,8 @@ type EventData struct {
 	Identity *Identity `json:"identity"`
 	// Authentication holds the results of SPF, DKIM, DMARC, ARC and iprev; null when they were not evaluated.
 	Authentication *Authentication `json:"authentication"`
+	// Reputation is what lists say of the client that brought the mail; null when none was asked.
+	Reputation *Reputation `json:"reputation"`
 	// Spam is the verdict of a spam scanner; null when none was asked.
 	Spam *Spam `json:"spam"`
 	// Virus is the verdict of a virus scanner; null when none was asked.

@@ -60,6 +60,20 @@ type IPRev struct {
 	Host   string `json:"host"`
 }
 
+// Reputation is what lists say of the client that brought the mail (RFC 5782, and lists of the operator).
+type Reputation struct {
+	Listed   bool      `json:"listed"`   // a list of clients to block holds it, and none of those to let in
+	Allowed  bool      `json:"allowed"`  // a list of clients to let in holds it
+	Listings []Listing `json:"listings"` // the lists that hold it
+}
+
+// Listing is a list that holds the client.
+type Listing struct {
+	List string  `json:"list"` // the zone, or the operator's name for a list of his own
+	Kind string  `json:"kind"` // block or allow
+	Code *string `json:"code"` // what the zone answered, for example "127.0.0.4"; null for a list of the operator's own
+}
+
 // Spam is the verdict of a spam scanner.
 type Spam struct {
 	Engine   string       `json:"engine"`

@@ -2,6 +2,19 @@ package dispatch
 
 import "github.com/letterhook/letterhook/inbound"
 
+// reputation is what lists say of the client, as an endpoint is told.
+func reputation(r *inbound.Reputation) *Reputation {
+	if r == nil {
+		return nil
+	}
+	told := &Reputation{Allowed: r.Allowed, Listings: make([]Listing, len(r.Listings))}
+	for i, l := range r.Listings {
+		told.Listings[i] = Listing{List: l.List, Kind: l.Kind, Code: optional(l.Code)}
+		told.Listed = told.Listed || l.Kind == "block" && !r.Allowed
+	}
+	return told
+}
+
 // scanned are the verdicts of the scanners as an endpoint is told them.
 func scanned(r *inbound.ScanResults) (*Spam, *Virus, []Unscanned) {
 	unscanned := []Unscanned{}

@@ -34,6 +34,26 @@ func scannedData(t *testing.T, r *inbound.ScanResults) string {
 	return string(text)
 }
 
+// TestReputation: what lists say comes through, and an allowed client is not listed.
+func TestReputation(t *testing.T) {
+	if got := reputation(nil); got != nil {
+		t.Errorf("not asked: %+v", got)
+	}
+	on := []inbound.Listing{{List: "bl.example", Kind: "block", Code: "127.0.0.2"}, {List: "own", Kind: "block"}}
+	code := "127.0.0.2"
+	want := &Reputation{Listed: true, Listings: []Listing{{List: "bl.example", Kind: "block", Code: &code}, {List: "own", Kind: "block"}}}
+	if diff := cmp.Diff(want, reputation(&inbound.Reputation{Listings: on})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	want.Listed, want.Allowed = false, true
+	if diff := cmp.Diff(want, reputation(&inbound.Reputation{Listings: on, Allowed: true})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := reputation(&inbound.Reputation{}); got.Listings == nil {
+		t.Error("an array is null")
+	}
+}
+
 func TestScanned(t *testing.T) {
 	for _, c := range []struct {
 		name string

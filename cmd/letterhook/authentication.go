@@ -16,6 +16,7 @@ func (s *server) wireAuthentication() error {
 	if err != nil {
 		return fmt.Errorf("preparing DNS: %w", err)
 	}
+	s.dns = dns
 	s.checker, err = mailauth.New(mailauth.Config{
 		Resolver:       dns,
 		Timeout:        a.Timeout.Std(),

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 
 	"github.com/letterhook/letterhook/inbound"
+	"github.com/letterhook/letterhook/inbound/clientlist"
 	"github.com/letterhook/letterhook/inbound/guard"
 )
 
@@ -18,6 +20,12 @@ func (s *server) defence() (inbound.Defence, error) {
 	}
 	d := s.cfg.Defence.Inbound()
 	d.Levers = levers
+	if s.lists, err = clientlist.New(clientlist.Config{
+		Lists: s.cfg.ClientLists(), Resolver: s.dns, Timeout: s.cfg.Defence.ListsTimeout.Std(), Log: s.log, Registerer: s.registry,
+	}); err != nil {
+		return inbound.Defence{}, fmt.Errorf("preparing the lists of clients: %w", err)
+	}
+	d.Reputation = s.lists.Check
 	return d, nil
 }
 

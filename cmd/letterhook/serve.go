@@ -100,6 +100,9 @@ func (s *server) take(ctx context.Context, next *config.Config) error {
 	if err := s.apply(ctx, next, declare(next)); err != nil {
 		return err
 	}
+	if err := s.lists.Replace(next.ClientLists()); err != nil {
+		return fmt.Errorf("applying the lists of clients: %w", err)
+	}
 	setLevel(s.level, next.Log.Level)
 	s.current = next
 	s.dispatcher.Wake()

@@ -20,7 +20,9 @@ import (
 	"github.com/letterhook/letterhook/dispatch"
 	"github.com/letterhook/letterhook/dispatch/format"
 	"github.com/letterhook/letterhook/inbound"
+	"github.com/letterhook/letterhook/inbound/clientlist"
 	"github.com/letterhook/letterhook/inbound/mailauth"
+	"github.com/letterhook/letterhook/inbound/resolver"
 	"github.com/letterhook/letterhook/inbound/scan"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -40,7 +42,9 @@ type server struct {
 	links      *storage.Links
 	smtp       *inbound.Server
 	dispatcher *dispatch.Dispatcher
+	dns        *resolver.Resolver
 	checker    *mailauth.Checker
+	lists      *clientlist.Lists
 	scanners   *scan.Scanners
 	identity   *identity.Certificates
 	acme       *identity.ACME // nil: not used
@@ -275,6 +279,7 @@ func (s *server) Run(ctx context.Context) error {
 	start(&taking, stopping, s.housekeep)
 	start(&taking, stopping, s.watchCertificates)
 	s.askForCertificates()
+	start(&taking, stopping, s.lists.Run)
 	if s.follow != nil {
 		start(&taking, stopping, s.follow)
 	}

@@ -24,6 +24,9 @@ type Defence struct {
 	MaxDelayed           int       `yaml:"max_delayed"`            // connections that are held back at a time
 	MinDataRate          Size      `yaml:"min_data_rate"`          // octets a second; 0: none
 	TempTotal            Size      `yaml:"temp_total"`             // octets of all temporary files
+
+	Lists        []ClientList `yaml:"lists"`        // of clients
+	ListsTimeout Duration     `yaml:"list_timeout"` // for all zones together
 }
 
 // Rate is a budget that fills up again, written as "300/1m", or "none" for no limit.
@@ -74,6 +77,7 @@ func defaultDefence() Defence {
 		MaxDelayed:           1000,
 		MinDataRate:          1 * kib,
 		TempTotal:            4 * gib,
+		ListsTimeout:         5 * Duration(time.Second),
 	}
 }
 
@@ -112,4 +116,5 @@ func (v *validator) defence() {
 		v.faultf("defence.min_data_rate", "at most 1MiB: a sender on a slow line is honest")
 	}
 	v.between("defence.temp_total", int64(d.TempTotal), 2*int64(v.SMTP.MaxMessageSize), 1<<50)
+	v.lists()
 }

@@ -71,6 +71,7 @@ func loadExample(t *testing.T) *Config {
 	text = []byte(strings.NewReplacer(
 		"/etc/letterhook/mx.example.com.crt", cert, "/etc/letterhook/mx.example.com.key", key,
 		"/etc/letterhook/archive.secret", writeFile(t, "archive.secret", []byte("# newest first\n"+testSecret+"\n")),
+		"/etc/letterhook/blocked.txt", writeFile(t, "blocked.txt", []byte("192.0.2.0/24\n")),
 		"/etc/letterhook/reply.key", writeFile(t, "reply.key", []byte(testReplyKey+"\n")),
 	).Replace(string(text)))
 	c, err := Load(writeFile(t, "letterhook.yaml", text), []string{"APP_SECRET=" + testSecret, "APP_TOKEN=t0ken", "REPLY_KEY=" + testReplyKey,
@@ -153,6 +154,7 @@ func TestExampleStatesDefaults(t *testing.T) {
 	c.Storage.S3, c.Storage.LinkKeyFiles = d.Storage.S3, nil
 	c.Delivery.AllowNetworks = nil
 	c.Authentication.TrustedSealers = nil
+	c.Defence.Lists = nil
 	for _, pair := range [][2]any{{c.SMTP, d.SMTP}, {c.Defence, d.Defence}, {c.Storage, d.Storage}, {c.Delivery, d.Delivery}, {c.Scanners, d.Scanners}, {c.Log, d.Log}, {c.Authentication, d.Authentication}, {c.HTTP.Private, d.HTTP.Private}, {c.TLS.MinVersion, d.TLS.MinVersion}} {
 		if diff := cmp.Diff(pair[1], pair[0], cmpopts.EquateEmpty(), cmpopts.EquateComparable(Network{})); diff != "" {
 			t.Errorf("the example differs from the default (-default +example):\n%s", diff)

@@ -246,7 +246,7 @@ func (v *validator) between(key string, n, low, high int64) {
 // show writes a bound in the unit that the key is written in.
 func (v *validator) show(key string, n int64) string {
 	switch word := key[strings.LastIndexByte(key, '.')+1:]; word {
-	case "timeout":
+	case "timeout", "list_timeout":
 		return Duration(n).String()
 	case "max_message_size", "max_size", "max_line_length", "memory_per_message", "memory_total", "max_body", "bytes_in_flight", "memory_budget", "temp_total":
 		return Size(n).String()
