@@ -45,7 +45,7 @@ type EventData struct {
 	Recipients []Recipient `json:"recipients"`
 
 	// Kind is one of human, auto_reply, bounce, delivery_report, complaint, read_receipt, list, automated. Take an
-	// unknown word for human.
+	// unknown word for automated.
 	Kind string `json:"kind"`
 	// KindReasons is the evidence for Kind, for example "auto-submitted:auto-replied" or "null-reverse-path".
 	KindReasons []string `json:"kind_reasons"`

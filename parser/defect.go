@@ -40,7 +40,7 @@ const (
 	DefectCalendar        = "calendar-invalid"         // an attachment is called a calendar and is none, or a line of it cannot be read
 	DefectCharsetUnknown  = "charset-unknown"          // nobody knows the charset; read as UTF-8 or windows-1252
 	DefectCharsetInvalid  = "charset-invalid"          // the text is not in the charset it names; see TextCharset for what was taken
-	DefectCharsetMissing  = "charset-missing"          // octets above 127 and no charset named
+	DefectCharsetMissing  = "charset-missing"          // octets above 127, or the escapes of ISO-2022, and no charset named
 )
 
 // explain is the detail of a defect about which there is no more to say.
@@ -73,7 +73,7 @@ func explain(code string) string {
 	case DefectCalendar:
 		return "the calendar cannot be read whole"
 	case DefectCharsetMissing:
-		return "octets above 127 and no charset named"
+		return "no charset is named, and the text is not ASCII"
 	}
 	return ""
 }
