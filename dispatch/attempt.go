@@ -42,28 +42,43 @@ func (d *Dispatcher) attempt(ctx context.Context, j *job) {
 	}
 	d.step("posted")
 	now := time.Now()
+	res.Refused = d.refuses(ep, &res)
+	spared := d.board.posted(j, &res, now)
 	c := completion(j, &res)
 	c.Summary, c.Parsed = content.summary, content.counted
-	if res.Outcome == OutcomeDelivered {
+	switch {
+	case res.Outcome == OutcomeDelivered:
 		c.State = storage.StateDelivered
-	} else {
-		v := d.verdictOf(ep, j, &res, now)
-		c.RetryAt, c.Reason = v.retryAt, v.reason
-		if v.retryAt.IsZero() {
-			c.State = storage.StateDead
-		}
+	case res.Refused:
+		c.State = storage.StateDead
+		c.Reason = fmt.Sprintf("the endpoint answered %d, which in the format %s asks for no further attempt", res.Status, ep.Format)
+	case res.Abort:
+		c.State, c.Reason = storage.StateDead, "the endpoint asked not to be sent it again (webhook-delivery: abort-message)"
+	default:
+		d.again(&c, j, ep, &res, spared, now)
 	}
 	d.report(j, ep, &res, &c)
-	d.board.posted(j, &res, now)
+	if !c.RetryAt.IsZero() && ep.Ordered {
+		// In the store it keeps its place before all that was accepted later.
+		j.heldUntil, c.RetryAt = c.RetryAt, j.delivery.DueAt
+	}
 	d.record(j, c)
 }
 
-// verdictOf decides what follows from a failed attempt.
-func (d *Dispatcher) verdictOf(ep *storage.Endpoint, j *job, res *Result, now time.Time) verdict {
-	if f, err := d.format(ep); err == nil && res.Outcome == OutcomeStatus && f.Refuses(ep, res.Status) {
-		return verdict{reason: fmt.Sprintf("the endpoint answered %d, which in the format %s asks for no further attempt", res.Status, ep.Format)}
+// refuses says whether the answer asks for no further attempt at this mail, as the endpoint's format has it.
+func (d *Dispatcher) refuses(ep *storage.Endpoint, res *Result) bool {
+	f, err := d.format(ep)
+	return err == nil && res.Outcome == OutcomeStatus && f.Refuses(ep, res.Status)
+}
+
+// again says when a failed delivery is tried again, or that it is dead.
+func (d *Dispatcher) again(c *storage.Completion, j *job, ep *storage.Endpoint, res *Result, spared bool, now time.Time) {
+	v := judge(ep, d.cfg.Schedule, j.delivery, failure{n: c.Attempt.N, spared: spared, retryAfter: res.RetryAfter}, now, rand.Float64())
+	c.RetryAt, c.Reason, c.Spared = v.retryAt, v.reason, spared
+	j.spared = spared
+	if v.retryAt.IsZero() {
+		c.State = storage.StateDead
 	}
-	return judge(ep, d.cfg.Schedule, j.delivery, j.delivery.Attempts+1, res.RetryAfter, now, rand.Float64())
 }
 
 // ready makes the request and waits until its octets may be in flight. Its place at the desk is kept until then, so that
@@ -161,8 +176,8 @@ func (d *Dispatcher) unmade(ctx context.Context, j *job, ep *storage.Endpoint, c
 	res.Detail.Error = "the mail could not be made ready"
 	c := completion(j, &res)
 	c.State, c.Reason = storage.StateDead, fmt.Sprintf("the mail could not be made ready within %s", maxAge)
-	d.report(j, ep, &res, &c)
 	d.board.posted(j, &res, now)
+	d.report(j, ep, &res, &c)
 	d.record(j, c)
 }
 

@@ -18,12 +18,15 @@ const maxUnrecorded = 4096
 // does not wait behind backlogs; among themselves lanes take turns, one delivery each. Suspect lanes have a roster of
 // their own and a quarter of the slots.
 type board struct {
-	look   func(endpoint string) (concurrency int, open bool)
+	look   func(endpoint string) terms
 	slots  int   // attempts in flight at most
 	budget int64 // octets of mails kept in memory at most
 
 	mu         sync.Mutex
 	lanes      map[string]*lane
+	lives      map[string]*life // of the endpoints that have a lane, or of which something is known
+	changes    []EndpointChange // that nobody was told of
+	dirty      []*life
 	newcomers  queue[*lane]
 	regulars   queue[*lane]
 	suspected  queue[*lane]
@@ -38,12 +41,13 @@ type board struct {
 	stopped    bool
 
 	wake chan struct{} // capacity 1: something may have become possible
+	save chan struct{} // capacity 1: lives have changed
 }
 
-func newBoard(slots int, budget int64, look func(string) (int, bool)) *board {
+func newBoard(slots int, budget int64, look func(string) terms) *board {
 	return &board{
 		look: look, slots: slots, budget: budget, lanes: map[string]*lane{}, letters: map[string]*letter{},
-		wake: make(chan struct{}, 1),
+		lives: map[string]*life{}, wake: make(chan struct{}, 1), save: make(chan struct{}, 1),
 	}
 }
 
@@ -58,8 +62,11 @@ func (b *board) signal() {
 func (b *board) lane(endpoint string) *lane {
 	l := b.lanes[endpoint]
 	if l == nil {
-		most, open := b.look(endpoint)
-		l = &lane{endpoint: endpoint, open: open, pace: newPace(most), held: map[string]struct{}{}, timer: -1}
+		t := b.look(endpoint)
+		l = &lane{
+			endpoint: endpoint, terms: t, life: b.life(endpoint), pace: newPace(t.concurrency),
+			bucket: bucket{every: t.every, burst: t.burst}, held: map[string]struct{}{}, timer: -1,
+		}
 		b.lanes[endpoint] = l
 	}
 	return l
@@ -84,9 +91,12 @@ func (b *board) review(l *lane, now time.Time) {
 	if b.timers.set(l, l.nextWake(now)) {
 		b.signal()
 	}
-	if l.idle() && !l.listed && !l.queued && !now.Before(l.pausedUntil) {
+	if l.idle() && !l.listed && !l.queued && !l.life.rests(now) && !now.Before(l.bucket.full) {
 		b.timers.set(l, time.Time{})
 		delete(b.lanes, l.endpoint)
+		if !l.life.known() && !l.life.unsaved {
+			delete(b.lives, l.endpoint)
+		}
 	}
 }
 
@@ -170,7 +180,8 @@ func (b *board) nextOf(in *queue[*lane], now time.Time) *job {
 func (b *board) start(l *lane, now time.Time) *job {
 	j := l.take()
 	j.suspect = l.pace.suspect
-	j.probe, l.probe = l.probe, false
+	j.single, l.probe = l.life.probing() || l.life.rests(now), false
+	l.bucket.take(now)
 	if j.letter == nil {
 		j.letter = b.letters[j.delivery.Message]
 		if j.letter == nil {
@@ -207,25 +218,35 @@ func (b *board) letGoLocked(j *job) {
 }
 
 // posted says that the attempt was made, and frees its slot. The record is still to come.
-func (b *board) posted(j *job, r *Result, now time.Time) {
+//
+// spared says that the attempt does not count in the schedule: the endpoint was known to be broken, or wants no more.
+func (b *board) posted(j *job, r *Result, now time.Time) (spared bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	l := j.lane
 	b.freeSlot(j)
 	b.unrecorded++
-	wasSuspect := l.pace.suspect
+	l.recording++
+	wasSuspect, wasProbing := l.pace.suspect, l.life.probing()
 	l.pace.learn(r)
-	if j.probe && r.Outcome == OutcomeDelivered {
-		l.pausedUntil = time.Time{}
+	broken := l.life.State != storage.EndpointEnabled
+	before := l.life.EndpointLife
+	if r.Outcome == OutcomeDelivered && j.single {
+		l.life.RestUntil = time.Time{} // whatever it asked for, it takes mail
 	}
-	if until := now.Add(r.RetryAfter); r.RetryAfter > 0 && until.After(l.pausedUntil) {
-		l.pausedUntil = until
+	changes, urgent := l.life.learn(r, j.single, l.terms.disableAfter, now)
+	if l.life.EndpointLife != before {
+		b.note(l.life, changes, urgent)
 	}
-	if (l.pace.suspect && !wasSuspect) || r.RetryAfter > 0 {
+	if l.life.probing() && !wasProbing {
+		l.pace.restart()
+	}
+	if (l.pace.suspect && !wasSuspect) || l.life.rests(now) || !l.open() {
 		b.shed(l)
 	}
 	b.review(l, now)
 	b.signal()
+	return r.Outcome != OutcomeDelivered && (broken || l.life.State == storage.EndpointDisabled)
 }
 
 func (b *board) freeSlot(j *job) {
@@ -243,9 +264,14 @@ func (b *board) recorded(j *job, retryAt, now time.Time) {
 	defer b.mu.Unlock()
 	l := j.lane
 	b.unrecorded--
-	if l.reading {
+	l.recording--
+	switch {
+	case l.terms.ordered && !j.heldUntil.IsZero():
+		b.holdUp(j, now)
+		retryAt = time.Time{}
+	case l.reading:
 		l.settled = append(l.settled, j.delivery.ID)
-	} else {
+	default:
 		delete(l.held, j.delivery.ID)
 	}
 	if !retryAt.IsZero() {
@@ -255,12 +281,27 @@ func (b *board) recorded(j *job, retryAt, now time.Time) {
 	b.signal()
 }
 
+// holdUp makes a lane in strict order wait for the next attempt of its first delivery, which stays in memory. In the store
+// the delivery keeps its place.
+func (b *board) holdUp(j *job, now time.Time) {
+	l := j.lane
+	again := &job{lane: l, delivery: j.delivery}
+	again.delivery.Attempts++
+	if j.spared {
+		again.delivery.Spared++
+	}
+	l.stored.pushFront(again)
+	l.life.rest(j.heldUntil, restOrder)
+	b.note(l.life, nil, j.heldUntil.Sub(now) > leastSaved)
+}
+
 // unmade says that no attempt was made, for trouble of our own or, with ofMail, because the mail itself cannot be read; it
 // is to be tried again later.
 func (b *board) unmade(j *job, ofMail bool, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.freeSlot(j)
+	j.lane.bucket.giveBack()
 	j.lane.postpone(j, ofMail, now)
 	b.review(j.lane, now)
 	b.signal()
@@ -293,7 +334,7 @@ func (b *board) handOver(accepted []storage.Accepted, now time.Time) (kept, drop
 			if _, known := l.held[d.ID]; known {
 				continue // a read was quicker than the hand-over that follows the commit
 			}
-			if room && l.open && !l.pace.suspect && !now.Before(l.pausedUntil) && l.freshBytes+size <= b.budget/4 {
+			if room && l.takesFresh(now) && l.freshBytes+size <= b.budget/4 {
 				b.keep(l, a, d)
 				kept++
 			} else {

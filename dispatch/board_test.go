@@ -43,11 +43,17 @@ type unsaved struct {
 }
 
 func newWorld(t *rapid.T) *world {
-	look := func(string) (int, bool) { return 4, true }
+	look := anybody(4)
 	return &world{
 		t: t, b: newBoard(8, worldBudget, look), now: epoch, rows: map[string]storage.Delivery{},
 		started: map[string]int{}, finished: map[string]bool{},
 	}
+}
+
+// anybody says the same of every endpoint.
+func anybody(concurrency int) func(string) terms {
+	one := &storage.Endpoint{Concurrency: concurrency}
+	return func(string) terms { return termsOf(one) }
 }
 
 func (w *world) endpoint() string {
@@ -255,7 +261,7 @@ func TestBoardHolds(t *testing.T) {
 // Mails without content fill the memory budget too.
 func TestEmptyMailsAreNotFree(t *testing.T) {
 	const budget = 1 << 20
-	b := newBoard(1, budget, func(string) (int, bool) { return 1, true })
+	b := newBoard(1, budget, anybody(1))
 	kept := 0
 	for i := range 10_000 {
 		id := fmt.Sprintf("m%d", i)
@@ -272,7 +278,7 @@ func TestEmptyMailsAreNotFree(t *testing.T) {
 
 // Lanes take turns: no lane waits for more than one delivery of each other.
 func TestBoardTakesTurns(t *testing.T) {
-	w := &world{b: newBoard(1, 1<<20, func(string) (int, bool) { return 8, true }), now: epoch}
+	w := &world{b: newBoard(1, 1<<20, anybody(8)), now: epoch}
 	for i := range 40 {
 		for _, endpoint := range []string{"a", "b", "c", "d"} {
 			id := fmt.Sprintf("%s%d", endpoint, i)

@@ -59,6 +59,10 @@ type Config struct {
 	// only says that the probe could not be made. Nil: such a mail is parsed without.
 	ProbeParse func(context.Context, *storage.Raw) error
 
+	// Notify is told of every change in the life of an endpoint, after it was made durable, and of warnings that one is
+	// going to be disabled; nil: nobody. It must not block for long. A crash between the two loses the notice.
+	Notify func(EndpointChange)
+
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
 	Step       func(string)          // called after each named step of a delivery; nil: not
@@ -105,6 +109,9 @@ func (c *Config) setDefaults() error {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Notify == nil {
+		c.Notify = func(EndpointChange) {}
 	}
 	if c.Step == nil {
 		c.Step = func(string) {}

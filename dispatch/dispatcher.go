@@ -56,7 +56,10 @@ type Dispatcher struct {
 	look     chan struct{}       // capacity 1: look at the store's lanes now
 
 	mu         sync.Mutex
-	unrecorded []record // refused by the store
+	unrecorded []record            // refused by the store
+	testing    map[string]struct{} // ids of test events under way
+	tests      sync.WaitGroup
+	asking     sync.Mutex // held from the note of a test in the store to that in testing
 }
 
 // New returns a dispatcher that does nothing until [Dispatcher.Run].
@@ -79,6 +82,7 @@ func New(cfg Config) (*Dispatcher, error) {
 		healthy:  newAllowance(cfg.BytesInFlight * 5 / 8),
 		suspects: newAllowance(cfg.BytesInFlight / 4),
 		look:     make(chan struct{}, 1),
+		testing:  map[string]struct{}{},
 	}
 	d.board = newBoard(cfg.Workers, cfg.MemoryBudget, d.lookUp)
 	var err error
@@ -88,15 +92,8 @@ func New(cfg Config) (*Dispatcher, error) {
 	return d, nil
 }
 
-func (d *Dispatcher) lookUp(endpoint string) (concurrency int, open bool) {
-	ep := d.cfg.Directory().Endpoints[endpoint]
-	if ep == nil {
-		return defaultConcurrency, false
-	}
-	if ep.Concurrency <= 0 {
-		return defaultConcurrency, !ep.Disabled
-	}
-	return ep.Concurrency, !ep.Disabled
+func (d *Dispatcher) lookUp(endpoint string) terms {
+	return termsOf(d.cfg.Directory().Endpoints[endpoint])
 }
 
 // HandOver takes mails that were just made durable, to be given to [storage.Store.SetHandOver]. It never blocks: what is
@@ -125,6 +122,11 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	if _, err := d.cfg.Store.ForeignChange(ctx); err != nil {
 		return fmt.Errorf("finding the lanes: %w", err)
 	}
+	lives, err := d.cfg.Store.Lives(ctx)
+	if err != nil {
+		return fmt.Errorf("finding the states of endpoints: %w", err)
+	}
+	d.board.adopt(lives, true, time.Now())
 	if err := d.sweep(ctx, false); err != nil {
 		return fmt.Errorf("finding the lanes: %w", err)
 	}
@@ -132,9 +134,12 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	defer cut()
 	var workers, watcher sync.WaitGroup
 	watcher.Go(func() { d.watch(ctx) })
+	watcher.Go(func() { d.keep(ctx) })
 	d.dispatch(ctx, work, &workers)
 	watcher.Wait()
-	return d.drain(&workers, cut)
+	err = d.drain(&workers, cut)
+	d.saveLives(context.WithoutCancel(ctx))
+	return err
 }
 
 // dispatch starts workers and reads until ctx ends.
@@ -227,8 +232,16 @@ func (d *Dispatcher) watch(ctx context.Context) {
 }
 
 func (d *Dispatcher) sweep(ctx context.Context, probe bool) error {
+	lives, err := d.cfg.Store.Lives(ctx)
+	if err != nil {
+		return err
+	}
+	d.board.adopt(lives, false, time.Now())
 	heads, err := d.cfg.Store.Lanes(ctx)
 	if err != nil {
+		return err
+	}
+	if err := d.makeTests(ctx); err != nil {
 		return err
 	}
 	d.board.sweep(heads, probe, time.Now())
@@ -239,6 +252,7 @@ func (d *Dispatcher) sweep(ctx context.Context, probe bool) error {
 func (d *Dispatcher) drain(workers *sync.WaitGroup, cut context.CancelFunc) error {
 	d.board.stop()
 	defer d.sender.Close()
+	defer d.tests.Wait()
 	done := make(chan struct{})
 	go func() {
 		workers.Wait()

@@ -126,7 +126,7 @@ func TestMetrics(t *testing.T) {
 		for _, m := range f.GetMetric() {
 			var labels []string
 			for _, l := range m.GetLabel() {
-				if n := l.GetName(); n != "outcome" && n != "fate" {
+				if n := l.GetName(); n != "outcome" && n != "fate" && n != "state" && n != "to" {
 					t.Errorf("%s has the label %s", f.GetName(), n)
 				}
 				labels = append(labels, l.GetValue())

@@ -32,7 +32,10 @@ type job struct {
 	delivery storage.Delivery
 	letter   *letter // of one that was read from the store perhaps nil until it is attempted
 	suspect  bool    // counts in the suspects' share while it is attempted
-	probe    bool    // goes through the lane's pause
+	single   bool    // the one attempt that is allowed at the time
+
+	heldUntil time.Time // in strict order, after a failed attempt: when the next one is due
+	spared    bool      // that attempt does not count
 
 	// What kept it from being attempted, up to now: how often, and since when.
 	troubles     int
@@ -45,10 +48,13 @@ type job struct {
 // store skips those. An id leaves held when its record is committed and no read is under way that may have begun before
 // that commit; so no delivery is attempted twice, and none is forgotten.
 type lane struct {
-	endpoint string
-	open     bool // the endpoint is declared
-	pace     pace
-	inFlight int
+	endpoint  string
+	terms     terms
+	life      *life
+	pace      pace
+	bucket    bucket
+	inFlight  int
+	recording int // attempts that were made and are not recorded yet
 
 	fresh      queue[*job] // handed over by the store
 	freshBytes int64       // what their letters cost
@@ -64,9 +70,9 @@ type lane struct {
 	scanAt   time.Time // when to read from the beginning; zero: nothing is known to become due
 	scanned  time.Time // when that was last begun
 
-	pausedUntil time.Time // the endpoint asked for it
-	probe       bool      // one attempt is to be made in spite of that
-	putOff      [len(troublePauses)]queue[deferral]
+	probe        bool // one attempt is to be made although the endpoint rests
+	putOff       [len(troublePauses)]queue[deferral]
+	stalledUntil time.Time // in strict order: trouble of our own with the first delivery
 
 	listed bool // waits for its turn
 	queued bool // waits for a read
@@ -106,14 +112,39 @@ func (q *queue[T]) pop() T {
 	return v
 }
 
-// startable says whether an attempt of the lane may begin now.
-func (l *lane) startable(now time.Time) bool {
-	return l.open && l.inFlight < l.pace.limit && l.passes(now) &&
-		(l.fresh.len() > 0 || (l.stored.len() > 0 && !l.rests()))
+// pushFront puts v before all others.
+func (q *queue[T]) pushFront(v T) {
+	if q.head > 0 {
+		q.head--
+		q.items[q.head] = v
+		return
+	}
+	q.items = append([]T{v}, q.items...)
 }
 
-// passes says whether an attempt need not wait for the end of a pause.
-func (l *lane) passes(now time.Time) bool { return l.probe || !now.Before(l.pausedUntil) }
+// takesFresh says whether a mail that was just accepted is kept for the lane. In strict order all are read from the store,
+// which knows the order.
+func (l *lane) takesFresh(now time.Time) bool {
+	return l.open() && !l.terms.ordered && !l.pace.suspect && !l.life.rests(now)
+}
+
+// open says that attempts are made: the endpoint is declared, and neither paused nor disabled.
+func (l *lane) open() bool { return l.terms.declared != nil && l.life.runs() }
+
+// startable says whether an attempt of the lane may begin now.
+func (l *lane) startable(now time.Time) bool {
+	if !l.open() || !l.passes(now) || now.Before(l.bucket.ready()) || now.Before(l.stalledUntil) {
+		return false
+	}
+	switch {
+	case l.terms.ordered && l.inFlight+l.recording > 0, l.life.probing() && l.inFlight > 0, l.inFlight >= l.pace.width():
+		return false
+	}
+	return l.fresh.len() > 0 || (l.stored.len() > 0 && !l.rests())
+}
+
+// passes says whether an attempt need not wait for the end of a rest.
+func (l *lane) passes(now time.Time) bool { return l.probe || !l.life.rests(now) }
 
 // rests says that the backlog waits because too many deliveries were put off for trouble of our own. Fresh mail is still
 // tried: the trouble may not concern it.
@@ -123,6 +154,14 @@ func (l *lane) rests() bool { return l.putOff[0].len() >= maxDeferred }
 // its row is read again in time. What is put off stays held, so that a read walks past it and finds what stands behind.
 func (l *lane) postpone(j *job, ofMail bool, now time.Time) {
 	step := 0
+	if l.terms.ordered {
+		if ofMail {
+			step = min(max(j.troubles, 1), len(troublePauses)-1)
+		}
+		l.stored.pushFront(j)
+		l.stalledUntil = now.Add(troublePauses[step])
+		return
+	}
 	if last := len(troublePauses) - 1; ofMail && l.putOff[last].len() < maxDamaged {
 		step = min(max(j.troubles, 1), last)
 	}
@@ -157,11 +196,11 @@ func (l *lane) take() *job {
 }
 
 // page is how many rows a read asks for.
-func (l *lane) page() int { return min(max(8*l.pace.limit, 16), 256) }
+func (l *lane) page() int { return min(max(8*l.pace.width(), 16), 256) }
 
 // wantsRead says whether the store should be read for the lane now.
 func (l *lane) wantsRead(now time.Time) bool {
-	if !l.open || l.reading || !l.passes(now) || l.rests() || l.stored.len() >= l.page()/2 {
+	if !l.open() || l.reading || !l.passes(now) || l.rests() || l.stored.len() >= l.page()/2 {
 		return false
 	}
 	return l.more || (!l.scanAt.IsZero() && !now.Before(l.scanTime()))
@@ -195,13 +234,19 @@ func (l *lane) nextWake(now time.Time) time.Time {
 			next = t
 		}
 	}
-	consider(l.pausedUntil)
+	consider(l.life.RestUntil)
+	consider(l.stalledUntil)
+	if l.fresh.len()+l.stored.len() > 0 {
+		consider(l.bucket.ready())
+	} else {
+		consider(l.bucket.full) // until then the lane is not forgotten
+	}
 	for i := range l.putOff {
 		if l.putOff[i].len() > 0 {
 			consider(l.putOff[i].first().until)
 		}
 	}
-	if !l.scanAt.IsZero() && l.open {
+	if !l.scanAt.IsZero() && l.open() {
 		consider(l.scanTime())
 	}
 	return next

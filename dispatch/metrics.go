@@ -15,6 +15,7 @@ type metrics struct {
 	troubles   prometheus.Counter
 	unrecorded prometheus.Counter
 	panics     prometheus.Counter
+	changes    *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer, b *board) (*metrics, error) {
@@ -38,12 +39,15 @@ func newMetrics(r prometheus.Registerer, b *board) (*metrics, error) {
 		troubles:   counter("letterhook_attempts_put_off_total", "Attempts that trouble of our own kept from being made."),
 		unrecorded: counter("letterhook_attempts_unrecorded_total", "Records of attempts that the store refused."),
 		panics:     counter("letterhook_parser_panics_total", "Mails that the parser panicked on."),
+		changes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "letterhook_endpoint_changes_total", Help: "Changes of state of endpoints, by the new state; and warnings that one will be disabled.",
+		}, []string{"to"}),
 	}
 	if r == nil {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.attempts, m.seconds, m.handed, m.troubles, m.unrecorded, m.panics,
+		m.attempts, m.seconds, m.handed, m.troubles, m.unrecorded, m.panics, m.changes, endpointStates{b},
 		gauge("letterhook_attempts_in_flight", "Attempts in flight.", func() float64 { return float64(b.counts().inFlight) }),
 		gauge("letterhook_attempts_in_flight_suspect", "Attempts in flight to endpoints that hang or fail.",
 			func() float64 { return float64(b.counts().suspects) }),

@@ -9,7 +9,7 @@ import (
 // The hand-over follows the commit, and a read of the lane may come between the two. The delivery is attempted once all
 // the same.
 func TestReadOvertakesHandOver(t *testing.T) {
-	b := newBoard(8, 1<<20, func(string) (int, bool) { return 8, true })
+	b := newBoard(8, 1<<20, anybody(8))
 	b.sweep([]storage.LaneHead{{Endpoint: "a", DueAt: epoch}}, false, epoch)
 	r := b.nextRead(epoch)
 	if r == nil {

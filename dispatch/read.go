@@ -140,21 +140,13 @@ func (b *board) attach(j *job, mail *storage.Mail) {
 func (b *board) sweep(heads []storage.LaneHead, probe bool, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, l := range b.lanes {
-		most, open := b.look(l.endpoint)
-		if l.open == open && l.pace.most == most {
-			continue
-		}
-		l.open, l.pace.most, l.pace.limit = open, most, min(l.pace.limit, most)
-		if !open {
-			b.shed(l)
-		}
-		b.review(l, now)
+	for _, l := range b.lives {
+		b.meet(l, now)
 	}
 	for _, h := range heads {
 		l := b.lane(h.Endpoint)
 		l.lookAt(h.DueAt)
-		l.probe = l.probe || (probe && now.Before(l.pausedUntil) && !h.DueAt.After(now))
+		l.probe = l.probe || (probe && l.life.rests(now) && !h.DueAt.After(now))
 		b.review(l, now)
 	}
 	b.signal()
@@ -166,7 +158,7 @@ func (b *board) oldestDue(now time.Time) (lag time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, l := range b.lanes {
-		if !l.open || now.Before(l.pausedUntil) {
+		if !l.open() || l.life.rests(now) {
 			continue
 		}
 		if l.stored.len() > 0 {

@@ -12,7 +12,7 @@ import (
 // suspect gives that back.
 func TestReadTakesMailsAlong(t *testing.T) {
 	const each = letterCost + jobCost
-	b := newBoard(8, 2*2*(each+recipientCost), func(string) (int, bool) { return 8, true })
+	b := newBoard(8, 2*2*(each+recipientCost), anybody(8))
 	b.sweep([]storage.LaneHead{{Endpoint: "a", DueAt: epoch}}, false, epoch)
 	r := b.nextRead(epoch)
 	var rows []storage.Delivery
@@ -38,7 +38,7 @@ func TestReadTakesMailsAlong(t *testing.T) {
 }
 
 func TestSuspectLaneHoldsNoMails(t *testing.T) {
-	b := newBoard(8, 1<<20, func(string) (int, bool) { return 8, true })
+	b := newBoard(8, 1<<20, anybody(8))
 	b.sweep([]storage.LaneHead{{Endpoint: "a", DueAt: epoch}}, false, epoch)
 	r := b.nextRead(epoch)
 	rows := []storage.Delivery{{ID: "d0", Message: "m0", Endpoint: "a", DueAt: epoch}, {ID: "d1", Message: "m1", Endpoint: "a", DueAt: epoch}}

@@ -30,6 +30,7 @@ func (d *Dispatcher) recorded(j *job, c storage.Completion, err error) {
 	case errors.Is(err, storage.ErrStale):
 		// Somebody else finished it, or another attempt was recorded: the store knows better.
 		d.log.Warn("an attempt was not recorded: its delivery has changed", "delivery", c.Attempt.Delivery, "attempt", c.Attempt.N)
+		j.heldUntil = time.Time{}
 		d.board.recorded(j, now, now)
 	case errors.Is(err, storage.ErrClosed):
 		// Nothing can be recorded any more; the attempt will be made again.

@@ -32,24 +32,38 @@ type verdict struct {
 	reason  string
 }
 
-// judge decides what follows from the failed attempt n (counted from 1) of a delivery at the time now. The wait is the
-// schedule's with a jitter of a fifth either way, so that what failed together does not come back together; random
-// goes from 0 to 1. It is never shorter than what the endpoint asked for. A delivery always gets one attempt,
-// whatever its age.
-func judge(ep *storage.Endpoint, fallback []time.Duration, d storage.Delivery, n int, retryAfter time.Duration, now time.Time, random float64) verdict {
+// failure is a failed attempt.
+type failure struct {
+	n          int           // counted from 1
+	spared     bool          // it does not count in the schedule: the endpoint was known to be broken
+	retryAfter time.Duration // what the endpoint asked for
+}
+
+// sparedWait is the wait after an attempt that does not count; the endpoint itself rests for longer. It brings the delivery
+// behind others that are due, so that the next probe is made with another one.
+const sparedWait = 5 * time.Second
+
+// judge decides what follows from a failed attempt of a delivery at the time now. The wait is the schedule's with a jitter
+// of a fifth either way, so that what failed together does not come back together; random goes from 0 to 1. It is never
+// shorter than what the endpoint asked for. A delivery always gets one attempt, whatever its age.
+func judge(ep *storage.Endpoint, fallback []time.Duration, d storage.Delivery, f failure, now time.Time, random float64) verdict {
 	schedule := ep.Schedule
 	if schedule == nil {
 		schedule = fallback
 	}
-	if n > len(schedule) {
-		return verdict{reason: fmt.Sprintf("all %d attempts failed", n)}
+	wait := sparedWait
+	if !f.spared {
+		counted := f.n - d.Spared
+		if counted > len(schedule) {
+			return verdict{reason: fmt.Sprintf("all %d attempts failed", f.n)}
+		}
+		wait = schedule[counted-1]
 	}
-	wait := schedule[n-1]
 	wait += time.Duration(float64(wait) * jitterShare * (2*random - 1))
-	wait = max(wait, retryAfter)
+	wait = max(wait, f.retryAfter)
 	maxAge := maxAgeOf(ep)
 	if now.Add(wait).Sub(d.CreatedAt) > maxAge {
-		return verdict{reason: fmt.Sprintf("attempt %d failed and the next would be older than %s", n, maxAge)}
+		return verdict{reason: fmt.Sprintf("attempt %d failed and the next would be older than %s", f.n, maxAge)}
 	}
 	return verdict{retryAt: now.Add(wait)}
 }

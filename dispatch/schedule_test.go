@@ -36,13 +36,13 @@ func TestJudgeWalksTheSchedule(t *testing.T) {
 	d := storage.Delivery{CreatedAt: epoch}
 	now := epoch
 	for i, wait := range DefaultSchedule() {
-		v := judge(ep, DefaultSchedule(), d, i+1, 0, now, 0.5)
+		v := judge(ep, DefaultSchedule(), d, failure{n: i + 1}, now, 0.5)
 		if got := v.retryAt.Sub(now); got != wait {
 			t.Errorf("after attempt %d: wait %s, want %s", i+1, got, wait)
 		}
 		now = v.retryAt
 	}
-	v := judge(ep, DefaultSchedule(), d, 12, 0, now, 0.5)
+	v := judge(ep, DefaultSchedule(), d, failure{n: 12}, now, 0.5)
 	if !v.retryAt.IsZero() || v.reason != "all 12 attempts failed" {
 		t.Errorf("after the last attempt: %+v", v)
 	}
@@ -51,17 +51,17 @@ func TestJudgeWalksTheSchedule(t *testing.T) {
 func TestJudgeOwnScheduleAndAge(t *testing.T) {
 	ep := &storage.Endpoint{Schedule: []time.Duration{time.Minute, time.Hour}, MaxAge: 30 * time.Minute}
 	d := storage.Delivery{CreatedAt: epoch}
-	if v := judge(ep, DefaultSchedule(), d, 1, 0, epoch, 0.5); v.retryAt != epoch.Add(time.Minute) {
+	if v := judge(ep, DefaultSchedule(), d, failure{n: 1}, epoch, 0.5); v.retryAt != epoch.Add(time.Minute) {
 		t.Errorf("first wait: %+v", v)
 	}
-	if v := judge(ep, DefaultSchedule(), d, 2, 0, epoch.Add(time.Minute), 0.5); !v.retryAt.IsZero() || !strings.Contains(v.reason, "30m0s") {
+	if v := judge(ep, DefaultSchedule(), d, failure{n: 2}, epoch.Add(time.Minute), 0.5); !v.retryAt.IsZero() || !strings.Contains(v.reason, "30m0s") {
 		t.Errorf("past the maximum age: %+v", v)
 	}
-	if v := judge(ep, DefaultSchedule(), d, 1, 10*time.Minute, epoch, 0.5); v.retryAt != epoch.Add(10*time.Minute) {
+	if v := judge(ep, DefaultSchedule(), d, failure{n: 1, retryAfter: 10 * time.Minute}, epoch, 0.5); v.retryAt != epoch.Add(10*time.Minute) {
 		t.Errorf("the endpoint asked for ten minutes: %+v", v)
 	}
 	none := &storage.Endpoint{Schedule: []time.Duration{}}
-	if v := judge(none, DefaultSchedule(), d, 1, 0, epoch, 0.5); v.reason == "" {
+	if v := judge(none, DefaultSchedule(), d, failure{n: 1}, epoch, 0.5); v.reason == "" {
 		t.Errorf("an empty schedule is one attempt: %+v", v)
 	}
 }
@@ -73,7 +73,7 @@ func TestJudgeHolds(t *testing.T) {
 		age := time.Duration(rapid.Int64Range(0, int64(10*24*time.Hour)).Draw(t, "age"))
 		random := rapid.Float64Range(0, 1).Draw(t, "random")
 		now := epoch.Add(age)
-		v := judge(&storage.Endpoint{}, DefaultSchedule(), storage.Delivery{CreatedAt: epoch}, n, asked, now, random)
+		v := judge(&storage.Endpoint{}, DefaultSchedule(), storage.Delivery{CreatedAt: epoch}, failure{n: n, retryAfter: asked}, now, random)
 		if v.retryAt.IsZero() != (v.reason != "") {
 			t.Fatalf("neither or both: %+v", v)
 		}

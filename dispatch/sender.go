@@ -54,6 +54,9 @@ type Result struct {
 	Status     int                   // 0: there was no answer
 	Detail     storage.AttemptDetail // may be shown to the owner of the endpoint
 	RetryAfter time.Duration         // what the endpoint asked for, 1 s to 24 h; 0: nothing
+	Disable    bool                  // the endpoint asked to be disabled
+	Refused    bool                  // in the endpoint's format the status asks for no further attempt at this mail
+	Abort      bool                  // the endpoint asked never to be tried with this event again
 	Err        error                 // for the operator's log only; nil when an answer came
 }
 
@@ -136,15 +139,23 @@ func (s *Sender) Send(ctx context.Context, p *Post) Result {
 		res.Outcome, res.Detail.Error = explainStatus(resp)
 		res.Detail.Header = keepHeader(resp.Header)
 		res.Detail.Body, res.Detail.Truncated = keepBody(resp.Body)
-		if res.Outcome != OutcomeDelivered {
-			res.RetryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
-		}
+		res.obey(resp.Header)
 	}
 	if res.Outcome != OutcomeBlocked {
 		res.Detail.RemoteAddr = tr.remoteAddr()
 	}
 	res.Duration = time.Since(res.At)
 	return res
+}
+
+// obey reads what the endpoint asks for beside its status.
+func (r *Result) obey(header http.Header) {
+	wish := strings.ToLower(strings.TrimSpace(header.Get("webhook-delivery")))
+	r.Disable = wish == "disable"
+	if r.Outcome != OutcomeDelivered {
+		r.Abort = wish == "abort-message"
+		r.RetryAfter = parseRetryAfter(header.Get("Retry-After"), time.Now())
+	}
 }
 
 var errURL = errors.New("making the request")

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,8 +83,9 @@ func TestHangingEndpointsDelayNobody(t *testing.T) {
 // An endpoint asks for half an hour of rest, then drains: nothing is lost or doubled, the rest is kept, the pace is slow at
 // first, and mail that comes meanwhile does not wait for the backlog.
 func TestBacklogDrainsPacedWithFreshMailBetween(t *testing.T) {
-	const backlog = 300
-	inBubble(t, []string{"tired", "well"}, nil, nil, func(h *house, n *network, d *Dispatcher) {
+	const backlog, limit = 300, 8
+	eight := func(e *storage.Endpoint) { e.Concurrency = limit }
+	inBubble(t, []string{"tired", "well"}, nil, eight, func(h *house, n *network, d *Dispatcher) {
 		resting := true
 		well := n.host("well", nil)
 		var tired *host
@@ -128,7 +130,7 @@ func TestBacklogDrainsPacedWithFreshMailBetween(t *testing.T) {
 		<-time.After(time.Second)
 		synctest.Wait()
 		got := tired.seen()
-		if at := slices.Index(got, fresh); at < 0 || at > before+3*defaultConcurrency || len(got) >= backlog {
+		if at := slices.Index(got, fresh); at < 0 || at > before+3*limit || len(got) >= backlog {
 			t.Errorf("fresh mail waits behind the backlog: it is number %d, accepted after %d of %d", at+1, before, len(got))
 		}
 		<-time.After(time.Hour)
@@ -141,14 +143,15 @@ func TestBacklogDrainsPacedWithFreshMailBetween(t *testing.T) {
 				t.Errorf("%s: %d missing", id, n)
 			}
 		}
-		if _, most, _ := tired.counts(); most != defaultConcurrency {
-			t.Errorf("at most %d at once, want %d", most, defaultConcurrency)
+		if _, most, _ := tired.counts(); most != limit {
+			t.Errorf("at most %d at once, want %d", most, limit)
 		}
 		stop()
 	})
 }
 
-// An endpoint that is away for ten minutes misses nothing and gets nothing twice.
+// An endpoint that is away for ten minutes misses nothing and gets nothing twice. The breaker lets single probes through, which
+// use up no more attempts than their own.
 func TestOutage(t *testing.T) {
 	inBubble(t, []string{"away"}, nil, nil, func(h *house, n *network, d *Dispatcher) {
 		away := n.host("away", nil)
@@ -162,8 +165,11 @@ func TestOutage(t *testing.T) {
 		}
 		away.setDown(false)
 		_, _, refused := away.counts()
-		if refused < 120 {
-			t.Errorf("only %d attempts for 120 mails in ten minutes", refused)
+		if least, most := breakerOpensAfter+5, breakerOpensAfter+2*len(breakerPauses); refused < least || refused > most {
+			t.Errorf("%d attempts in ten minutes, want between %d and %d", refused, least, most)
+		}
+		if s := d.Status(h.ids["away"]); !strings.HasPrefix(s.Text, "paused by breaker, next probe ") {
+			t.Errorf("the status is %q", s.Text)
 		}
 		<-time.After(15 * time.Minute) // the longest wait of a delivery that has failed four times, with jitter
 		synctest.Wait()
@@ -232,14 +238,14 @@ func TestRestartKeepsTheSchedule(t *testing.T) {
 		away := n.host("away", nil)
 		away.setDown(true)
 		stop := h.start(d)
-		for range 5 {
+		for range breakerOpensAfter - 1 {
 			h.accept(mail("x"), "away")
 		}
 		<-time.After(2 * time.Second) // each was attempted once; the second attempts come after four seconds and more
 		stop()
 		away.setDown(false)
 		owed := h.owed("away")
-		if len(owed) != 5 {
+		if len(owed) != breakerOpensAfter-1 {
 			t.Fatalf("%d owed", len(owed))
 		}
 		second := h.dispatcher(nil)

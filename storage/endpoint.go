@@ -22,8 +22,17 @@ type Endpoint struct {
 	Attachments  AttachmentMode  // how their content goes to the receiver
 	AllowPrivate bool            // the operator's file lets it lie in a private network
 	Headers      map[string]string
-	Source       string // where it was declared, for example "letterhook.yaml:41"; empty if not in a file
-	Disabled     bool   // known to the store but no longer declared: its deliveries wait
+	Rate         Rate          // of attempts; zero: any
+	Ordered      bool          // strict order: one attempt at a time, in the order of acceptance; a retry holds up what follows
+	DisableAfter time.Duration // disabled when it fails for so long without a success; 0: 5 days, negative: never
+	Source       string        // where it was declared, for example "letterhook.yaml:41"; empty if not in a file
+	Disabled     bool          // known to the store but no longer declared: its deliveries wait
+}
+
+// Rate bounds how often attempts at an endpoint begin.
+type Rate struct {
+	Every time.Duration // the mean distance between two; 0: any
+	Burst int           // attempts that may begin at once after a rest; 0: 1
 }
 
 // AttachmentMode says how the content of attachments goes to a receiver.

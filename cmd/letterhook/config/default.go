@@ -51,7 +51,7 @@ func Default() *Config {
 			},
 			Timeout:       15 * Duration(time.Second),
 			MaxAge:        7 * day,
-			Concurrency:   8,
+			Concurrency:   32,
 			Workers:       2048,
 			BytesInFlight: 64 * mib,
 			MemoryBudget:  8 * mib,

@@ -1,0 +1,93 @@
+package dispatch
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/letterhook/letterhook/storage"
+)
+
+// keepEvery is how long what is not urgent about the lives of endpoints may lie in memory alone.
+const keepEvery = 5 * time.Second
+
+// EndpointChange is a step in the life of an endpoint, or a warning before one.
+type EndpointChange struct {
+	Endpoint string // id
+	Name     string
+	Account  string // id
+	From, To storage.EndpointState
+	Reason   string
+	At       time.Time
+
+	// Warning is the percentage of the time until the endpoint is disabled that has passed without a success; 0: this is no
+	// warning. From and To are then the same.
+	Warning   int
+	DisableAt time.Time
+}
+
+// keep makes the lives of endpoints durable and tells of their changes, until ctx ends.
+func (d *Dispatcher) keep(ctx context.Context) {
+	ticker := time.NewTicker(keepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.board.save:
+		case <-ticker.C:
+		}
+		if !d.saveLives(ctx) {
+			select { // a store that refuses is not asked again at once
+			case <-ctx.Done():
+			case <-ticker.C:
+			}
+		}
+	}
+}
+
+func (d *Dispatcher) saveLives(ctx context.Context) bool {
+	lives, changes := d.board.unsaved()
+	if len(lives) > 0 {
+		overtaken, err := d.cfg.Store.SaveLives(ctx, lives)
+		if err != nil {
+			d.board.saveAgain(lives, changes)
+			if ctx.Err() == nil {
+				d.log.Error("the states of endpoints could not be saved; trying again", "error", err)
+			}
+			return false
+		}
+		if len(overtaken) > 0 {
+			d.board.adopt(overtaken, false, time.Now())
+		}
+	}
+	for _, c := range changes {
+		d.tell(c)
+	}
+	return true
+}
+
+// tell tells everybody of a change.
+func (d *Dispatcher) tell(c EndpointChange) {
+	if ep := d.cfg.Directory().Endpoints[c.Endpoint]; ep != nil {
+		c.Name, c.Account = ep.Name, ep.Account
+	}
+	attrs := []slog.Attr{slog.String("endpoint", c.Endpoint), slog.String("name", c.Name), slog.String("state", string(c.To)), slog.String("reason", c.Reason)}
+	switch {
+	case c.Warning > 0:
+		d.metrics.changes.WithLabelValues("warning").Inc()
+		d.log.LogAttrs(context.Background(), slog.LevelWarn, "the endpoint will be disabled",
+			append(attrs, slog.Int("percent", c.Warning), slog.Time("at", c.DisableAt))...)
+	default:
+		d.metrics.changes.WithLabelValues(string(c.To)).Inc()
+		level := slog.LevelInfo
+		switch c.To {
+		case storage.EndpointBroken:
+			level = slog.LevelWarn
+		case storage.EndpointDisabled:
+			level = slog.LevelError
+		}
+		d.log.LogAttrs(context.Background(), level, "endpoint changed", append(attrs, slog.String("from", string(c.From)))...)
+	}
+	d.cfg.Notify(c)
+}
