@@ -62,6 +62,7 @@ lint: $(GOLANGCI_LINT) ## format, vet, linters, module file, static build
 .PHONY: scores
 scores: ## what the parser makes of mail that others collected; CORPUS=dir for a corpus of your own, ARGS=-differences to see rows
 	$(if $(CORPUS),CORPUS=$(abspath $(CORPUS))) go test -count=1 -v ./parser/scores -args $(ARGS)
+	$(if $(CORPUS),CORPUS=$(abspath $(CORPUS))) go test -count=1 -v -run TestParseTwice ./cmd/letterhook
 
 .PHONY: bench
 bench: build ## figures of this machine
