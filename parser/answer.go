@@ -24,7 +24,7 @@ func (m *Message) cutReply() (beyond bool) {
 
 // mayQuote is a quick look for the marks of a quote in HTML whose text has none; most mail is no reply.
 func mayQuote(html string) bool {
-	for _, mark := range []string{"blockquote", "BLOCKQUOTE", "quote", "divRplyFwdMsg", "appendonsend", "stopSpelling", "moz-cite", "reference-message"} {
+	for _, mark := range []string{"quote", "QUOTE", "RplyFwdMsg", "appendonsend", "Spelling", "moz-cite", "reference-message"} {
 		if strings.Contains(html, mark) {
 			return true
 		}
