@@ -49,6 +49,7 @@ fuzz: ## every fuzz target of inbound and parser for FUZZTIME, a time or a numbe
 services: $(VERSITYGW) ## what the tests need beside Go: a mail server, a trace, an S3 server
 	.ci/services
 	.ci/peers $(CACHE)/peers
+	.ci/npm dispatch/format/testdata/peers/node $(CACHE)/npm
 	mkdir -p $(TOOLS)/current && ln -sf $(VERSITYGW) $(TOOLS)/current/versitygw
 
 .PHONY: lint

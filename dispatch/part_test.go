@@ -12,7 +12,8 @@ func TestOneEventForEachRecipient(t *testing.T) {
 	url, hits := receiver(t, nil)
 	h := build(t, storage.Endpoint{Name: "each", URL: url, PerRecipient: true}, storage.Endpoint{Name: "one", URL: url})
 	defer h.close()
-	defer h.start(h.dispatcher(nil))()
+	stop := h.start(h.dispatcher(nil))
+	defer stop()
 	id := h.accept(mail("three"), "all", "each", "one")
 	var got []string
 	for range 3 {

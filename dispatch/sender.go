@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -239,9 +240,7 @@ func sign(header http.Header, p *Post, body *sealed) {
 	} else {
 		header.Del("webhook-signature")
 	}
-	for name, values := range body.header {
-		header[name] = values
-	}
+	maps.Copy(header, body.header)
 }
 
 // keepBody reads what is kept of a response and drains the rest if it is short. The deadline of the attempt ends a body

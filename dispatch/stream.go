@@ -73,7 +73,15 @@ func (s *sealed) open(ctx context.Context) io.Reader {
 	if s.kept != nil || s.form.Write == nil {
 		return bytes.NewReader(s.kept)
 	}
-	return &stream{ctx: ctx, sealed: s}
+	ctx, cancel := context.WithCancel(ctx)
+	write := func(w io.Writer) error {
+		err := s.form.Write(ctx, w, s.at)
+		if err != nil && !errors.Is(err, errStreamClosed) && ctx.Err() == nil {
+			s.fail(err)
+		}
+		return err
+	}
+	return &stream{write: write, cancel: cancel}
 }
 
 func (s *sealed) fail(err error) {
@@ -91,13 +99,12 @@ func (s *sealed) failed() error {
 
 // stream is a body that is written while it is read. The transport closes it, whatever becomes of the request.
 type stream struct {
-	ctx    context.Context
-	sealed *sealed
+	write  func(w io.Writer) error
+	cancel context.CancelFunc // ends write
 
 	mu     sync.Mutex
 	closed bool
 	pipe   *io.PipeReader // nil: nothing was read yet
-	cancel context.CancelFunc
 	done   chan struct{}
 }
 
@@ -121,18 +128,14 @@ func (s *stream) start() (*io.PipeReader, error) {
 	if s.pipe != nil {
 		return s.pipe, nil
 	}
-	ctx, cancel := context.WithCancel(s.ctx)
 	r, w := io.Pipe()
-	s.pipe, s.cancel, s.done = r, cancel, make(chan struct{})
+	s.pipe, s.done = r, make(chan struct{})
 	go func() {
 		defer close(s.done)
 		buffered := bufio.NewWriterSize(w, streamBuffer)
-		err := s.sealed.form.Write(ctx, buffered, s.sealed.at)
+		err := s.write(buffered)
 		if err == nil {
 			err = buffered.Flush()
-		}
-		if err != nil && !errors.Is(err, errStreamClosed) && ctx.Err() == nil {
-			s.sealed.fail(err)
 		}
 		w.CloseWithError(err) // nil gives io.EOF
 	}()
@@ -142,14 +145,15 @@ func (s *stream) start() (*io.PipeReader, error) {
 // Close ends the writing and waits for it.
 func (s *stream) Close() error {
 	s.mu.Lock()
-	pipe, cancel, done := s.pipe, s.cancel, s.done
+	pipe, done := s.pipe, s.done
 	s.closed = true
 	s.mu.Unlock()
+	defer s.cancel()
 	if pipe == nil {
 		return nil
 	}
 	pipe.CloseWithError(errStreamClosed)
-	cancel()
+	s.cancel()
 	<-done
 	return nil
 }

@@ -58,7 +58,7 @@ func TestOneForEachRecipient(t *testing.T) {
 	// One of the two lost is a broken promise.
 	damage(t, config, "DELETE FROM delivery WHERE part = ?", 3-first.Part)
 	faults := 0
-	if err := s.Check(t.Context(), func(f storage.Fault) { faults++ }); err != nil || faults != 1 {
+	if err := s.Check(t.Context(), func(storage.Fault) { faults++ }); err != nil || faults != 1 {
 		t.Errorf("%d faults, %v", faults, err)
 	}
 }
