@@ -37,14 +37,27 @@ func (p *page) write() string {
 	p.pieces(func(start, end int32) { size += end - start })
 	var out strings.Builder
 	out.Grow(int(size))
+	held := "" // signs that the last piece ended with
 	p.pieces(func(start, end int32) {
-		piece, open := strings.CutSuffix(p.source[start:end], "<")
-		out.WriteString(piece)
-		if open { // a sign alone, which would begin a tag with what follows the cut
-			out.WriteString("&lt;")
+		piece := strings.TrimRight(p.source[start:end], "<")
+		signs := p.source[start+int32(len(piece)) : end]
+		if piece == "" {
+			held += signs
+			return
 		}
+		if !beginsTag(piece) {
+			out.WriteString(held)
+		}
+		out.WriteString(piece)
+		held = signs
 	})
+	out.WriteString(held)
 	return out.String()
+}
+
+// beginsTag reports whether a text would be a tag, a comment or the like behind a "<" that stood apart from it.
+func beginsTag(text string) bool {
+	return text != "" && (text[0]|0x20 >= 'a' && text[0]|0x20 <= 'z' || strings.IndexByte("/!?", text[0]) >= 0)
 }
 
 // pieces gives the pieces of the document that are the author's, in their order.

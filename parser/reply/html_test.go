@@ -145,8 +145,11 @@ func TestCutHTMLIsLinear(t *testing.T) {
 // TestCutHTMLMakesNoTag: what stood apart in the document does not become a tag once what was between is cut out.
 func TestCutHTMLMakesNoTag(t *testing.T) {
 	for document, want := range map[string]string{
-		`<div>Hi <<span class="gmail_signature">Ann</span>script>alert(1)//<div>Bye</div></div>`: `<div>Hi &lt;script>alert(1)//<div>Bye</div></div>`,
-		`<div>1 <<span class="gmail_signature">Ann</span>/div><p>2</div>`:                        `<div>1 &lt;/div><p>2</div>`,
+		`<div>Hi <<span class="gmail_signature">Ann</span>script>alert(1)//<div>Bye</div></div>`: `<div>Hi script>alert(1)//<div>Bye</div></div>`,
+		`<div>1 <<span class="gmail_signature">Ann</span>/div><p>2</div>`:                        `<div>1 /div><p>2</div>`,
+		`<div>Hi <<<span class="gmail_signature">Ann</span>script></div>`:                        `<div>Hi script></div>`,
+		`<div>Hi <<i class="gmail_signature">Ann</i><<i class="gmail_signature">Ann</i>b></div>`: `<div>Hi b></div>`,
+		`<div>1 <<span class="gmail_signature">Ann</span> 2</div>`:                               `<div>1 < 2</div>`,
 		`<p>1 < 2</p><div class="gmail_quote">old</div><blockquote>old</blockquote>`:             "<p>1 < 2</p>",
 	} {
 		if got, _ := reply.CutHTML(document); !strings.HasPrefix(got, want) {
