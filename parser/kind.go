@@ -277,14 +277,18 @@ func (j *judgement) senderSigns() (reasons []string, points int) {
 	return reasons, points
 }
 
-// returnedToSender reports whether the mail holds one from whom it is addressed to.
+// returnedToSender reports whether the mail holds one from whom it is addressed to. What a person sends back had been sent to him.
 func (j *judgement) returnedToSender() bool {
 	o := j.parts.original
 	if o == nil || len(o.From) == 0 || len(j.m.To) == 0 || len(j.m.From) == 0 {
 		return false
 	}
 	to := j.m.To[0].Address
-	if to == "" || strings.EqualFold(to, j.m.From[0].Address) {
+	from := j.m.From[0].Address
+	if to == "" || strings.EqualFold(to, from) {
+		return false
+	}
+	if slices.ContainsFunc(slices.Concat(o.To, o.Cc), func(a Address) bool { return strings.EqualFold(a.Address, from) }) {
 		return false
 	}
 	path := strings.Trim(value(o.Headers, "Return-Path"), " \t<>")
