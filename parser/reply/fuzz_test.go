@@ -55,16 +55,19 @@ func FuzzSplit(f *testing.F) {
 	})
 }
 
+// manyReceivers is a header block with a long line.
+var manyReceivers = "Yes.\n\nFrom: Bob <b@example.com>\nSent: Monday, May 1, 2023 10:00 AM\nTo: Ann Jones" + strings.Repeat("; ann.jones@example.com", 20_000) + "\nSubject: a\n\n"
+
 // Texts that would take minutes if any line were looked at once for each other line.
 func TestSplitIsLinear(t *testing.T) {
 	pieces := []string{
 		"> a\nb\n", "a:\n", "From: a@b.example\n", "On 1 May 2023 10:00 Bob <b@example.com>\n", "-- \n", "____\n", "Sent from my iPhone\n", "\n", ">", "Bob wrote:\n",
 		"This e-mail and any attachments are for you\n\n", "> a\n\n", "-----Original Message-----\nx\n", "a@", "1:", "From:", "\u202b", "> > > > ", "AB> ", "http://[", "--",
-		"On 1 May 2023 10:00 Bob <b@example.com> wrote:\n> a\nb\n",
+		"On 1 May 2023 10:00 Bob <b@example.com> wrote:\n> a\nb\n", "[Ann Jones] a\n", "To\n", "a 10:00 1 May 2023\nTo\n", "a ---1 May 2023 10:00---a\n", "On 1 May 2023 10:00 b@example.com wrote:  a",
 	}
 	for _, piece := range pieces {
 		for _, size := range []int{2 << 20, 49_000 * len(piece)} {
-			for _, before := range []string{"", "Yes.\n\n"} {
+			for _, before := range []string{"", "Yes.\n\n", manyReceivers} {
 				text := before + strings.Repeat(piece, max(1, size/len(piece)))
 				r := reply.Split(text)
 				n := 0

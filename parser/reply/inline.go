@@ -15,9 +15,16 @@ const (
 // The quote as far as the last of them is part of the reply then. Other answers cannot be told from the quote; where the
 // author says that there are some, that is a doubt.
 func (d *document) answersWithin(a announcement) {
-	last := -1
+	last, header := -1, ""
 	for i := a.to; i < len(d.lines); i++ {
-		if name := nameTag(d.lines[i].text); name != "" && d.named(a, name) {
+		name := nameTag(d.lines[i].text)
+		if name == "" {
+			continue
+		}
+		if header == "" {
+			header = d.paragraph(a.from, a.to)
+		}
+		if names(header, name) {
 			last = i
 		}
 	}
@@ -35,12 +42,12 @@ func (d *document) answersWithin(a announcement) {
 
 // nameTag returns the name in brackets that a line begins with, or "".
 func nameTag(s string) string {
-	const longest = 60
+	const longest, mostSpaces = 60, 4
 	if s == "" || s[0] != '[' {
 		return ""
 	}
 	name, rest, ok := strings.Cut(s[1:min(len(s), longest)], "]")
-	if !ok || trim(rest) == "" || !strings.Contains(name, " ") {
+	if n := strings.Count(name, " "); !ok || trim(rest) == "" || n == 0 || n > mostSpaces {
 		return ""
 	}
 	for _, r := range name {
@@ -51,14 +58,10 @@ func nameTag(s string) string {
 	return name
 }
 
-// named says whether the words of a name stand in the lines of an announcement.
-func (d *document) named(a announcement, name string) bool {
+// names says whether the words of a name stand in a header, which is in lower case.
+func names(header, name string) bool {
 	for word := range strings.FieldsFuncSeq(strings.ToLower(name), func(r rune) bool { return r == ' ' || r == ',' }) {
-		found := false
-		for i := a.from; i < a.to && !found; i++ {
-			found = strings.Contains(strings.ToLower(d.lines[i].text), word)
-		}
-		if !found {
+		if !strings.Contains(header, word) {
 			return false
 		}
 	}
