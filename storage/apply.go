@@ -129,7 +129,7 @@ func (a *applying) readDomains(d *Declaration) error {
 		}
 		dom := a.domain(account)
 		dom.replyKeys, dom.maxSize = declared.ReplyKeys, declared.MaxSize
-		dom.dmarc, dom.requireTLS = declared.DMARC, declared.RequireTLS
+		dom.dmarc, dom.requireTLS, dom.greylist = declared.DMARC, declared.RequireTLS, declared.Greylist
 		a.directory.domains[name] = dom
 		if a.directory.postmaster == nil {
 			a.directory.postmaster = dom

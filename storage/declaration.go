@@ -34,6 +34,8 @@ type DeclaredDomain struct {
 	MaxSize int64
 	// DMARC is what is done with mail for the domain that fails DMARC.
 	DMARC inbound.DMARCAction
+	// Greylist puts off senders that were never seen.
+	Greylist bool
 	// RequireTLS refuses mail for the domain that comes over a connection in clear.
 	RequireTLS bool
 }

@@ -28,8 +28,9 @@ type Directory struct {
 
 // domain is a declared domain with its routes, sorted by kind.
 type domain struct {
-	account string
-	dmarc   inbound.DMARCAction
+	account  string
+	dmarc    inbound.DMARCAction
+	greylist bool
 
 	requireTLS bool
 	fallback   []string          // endpoint ids for postmaster and abuse: the account's first endpoint
@@ -60,7 +61,7 @@ func (d *Directory) Recipients(p inbound.Path) inbound.Decision {
 	}
 	localPart, detail, _ := strings.Cut(p.LocalPart, "+")
 	decision := inbound.Decision{
-		Account: dom.account, LocalPart: localPart, Detail: detail, MaxSize: dom.maxSize, DMARC: dom.dmarc, RequireTLS: dom.requireTLS,
+		Account: dom.account, LocalPart: localPart, Detail: detail, MaxSize: dom.maxSize, DMARC: dom.dmarc, RequireTLS: dom.requireTLS, Greylist: dom.greylist,
 	}
 	normal := normalLocalPart(p.LocalPart)
 	r, captures := dom.route(normal, p.LocalPart)

@@ -99,5 +99,6 @@ func smtpListener(declared *config.Listener) inbound.Listener {
 	for _, network := range declared.ProxyProtocol {
 		l.Proxies = append(l.Proxies, network.Prefix)
 	}
+	l.Greylist = declared.Greylist
 	return l
 }

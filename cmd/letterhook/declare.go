@@ -18,7 +18,7 @@ func declare(c *config.Config) storage.Declaration {
 	for _, domain := range c.Domains {
 		d.Domains = append(d.Domains, storage.DeclaredDomain{
 			Name: domain.Name, Account: domain.Account, ReplyKeys: c.ReplyKeysOf(&domain), MaxSize: int64(domain.MaxMessageSize),
-			DMARC: inbound.DMARCAction(domain.DMARC), RequireTLS: domain.RequireTLS,
+			DMARC: inbound.DMARCAction(domain.DMARC), RequireTLS: domain.RequireTLS, Greylist: domain.Greylist,
 		})
 		for _, r := range domain.Routes {
 			route := storage.DeclaredRoute{

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 
 	"github.com/letterhook/letterhook/inbound"
 	"github.com/letterhook/letterhook/inbound/clientlist"
+	"github.com/letterhook/letterhook/inbound/greylist"
 	"github.com/letterhook/letterhook/inbound/guard"
 )
 
@@ -13,7 +17,7 @@ import (
 const leverFile = "levers.json"
 
 // defence wires what is done against abuse.
-func (s *server) defence() (inbound.Defence, error) {
+func (s *server) defence(ctx context.Context) (inbound.Defence, error) {
 	levers, err := guard.OpenLevers(filepath.Join(s.cfg.DataDir, leverFile))
 	if err != nil {
 		return inbound.Defence{}, err
@@ -26,6 +30,13 @@ func (s *server) defence() (inbound.Defence, error) {
 		return inbound.Defence{}, fmt.Errorf("preparing the lists of clients: %w", err)
 	}
 	d.Reputation = s.lists.Check
+	g := &s.cfg.Defence.Greylisting
+	if s.greylist, err = greylist.New(ctx, greylist.Config{
+		Store: s.store, Delay: g.Delay.Std(), Window: g.Window.Std(), Pass: g.Pass.Std(), Log: s.log,
+	}); err != nil {
+		return inbound.Defence{}, err
+	}
+	d.Greylist = s.greylist.PutOff
 	return d, nil
 }
 
@@ -38,4 +49,14 @@ func (s *server) pull(deferring bool) {
 	if _, err := s.smtp.Pull(change); err != nil {
 		s.log.Error("the levers could not be pulled", "error", err)
 	}
+}
+
+// watchStrangers tests zones and keeps the greylist until ctx ends.
+func (s *server) watchStrangers(ctx context.Context) error {
+	var tests, keeps error
+	var both sync.WaitGroup
+	both.Go(func() { tests = s.lists.Run(ctx) })
+	both.Go(func() { keeps = s.greylist.Run(ctx) })
+	both.Wait()
+	return errors.Join(tests, keeps)
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/letterhook/letterhook/inbound/greylist"
 	"github.com/letterhook/letterhook/inbound/resolver/dnstest"
 )
 
@@ -77,5 +78,40 @@ defence: {lists: [{zone: bl.example, action: reject, codes: [127.0.0.3]}, {file:
 	comeFrom(t, s, "203.0.113.7").do("RCPT TO:<ann@in.example.com>", "550 5.7.1")
 	if strings.Contains(s.log.String(), "needs_restart=[defence") {
 		t.Error("the reload says that lists need a restart")
+	}
+}
+
+// TestGreylistedDomain: the domain wants it, an allowed client does not notice, and a restart forgets nothing.
+func TestGreylistedDomain(t *testing.T) {
+	own := filepath.Join(t.TempDir(), "allowed.txt")
+	if err := os.WriteFile(own, []byte("203.0.113.9\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.NewReplacer(
+		"URL", "http://127.0.0.1:1/", `address: "127.0.0.1:0"}]}`, `address: "127.0.0.1:0", proxy_protocol: [127.0.0.0/8]}]}`,
+		"{name: in.example.com,", "{name: in.example.com, greylist: true,",
+	).Replace(served) + fmt.Sprintf("defence: {greylisting: {delay: 1ms}, lists: [{file: %q, kind: allow}]}\n", own)
+	s := serveFile(t, text)
+	const ann = "RCPT TO:<ann@in.example.com>"
+	comeFrom(t, s, "203.0.113.7").do(ann, "451 4.7.1 Greylisted")
+	comeFrom(t, s, "203.0.113.9").do(ann, "250")
+	comeFrom(t, s, "203.0.113.8").do("RCPT TO:<postmaster@in.example.com>", "250")
+	s.stop()
+	err := <-s.done
+	s.done <- err // the end of the test reads it too
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := openFolder(t.Context(), s.cfg, folderOptions{log: s.server.log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := 0
+	err = opened.store.Greylist(t.Context(), func(greylist.Entry) { kept++ })
+	if err := opened.store.Close(); err != nil {
+		t.Error(err)
+	}
+	if err != nil || kept != 1 {
+		t.Errorf("%d triplets are kept, %v", kept, err)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/letterhook/letterhook/dispatch/format"
 	"github.com/letterhook/letterhook/inbound"
 	"github.com/letterhook/letterhook/inbound/clientlist"
+	"github.com/letterhook/letterhook/inbound/greylist"
 	"github.com/letterhook/letterhook/inbound/mailauth"
 	"github.com/letterhook/letterhook/inbound/resolver"
 	"github.com/letterhook/letterhook/inbound/scan"
@@ -45,6 +46,7 @@ type server struct {
 	dns        *resolver.Resolver
 	checker    *mailauth.Checker
 	lists      *clientlist.Lists
+	greylist   *greylist.List
 	scanners   *scan.Scanners
 	identity   *identity.Certificates
 	acme       *identity.ACME // nil: not used
@@ -108,7 +110,7 @@ func openServer(ctx context.Context, o serverOptions) (_ *server, err error) {
 	if err := s.wireScanners(); err != nil {
 		return nil, err
 	}
-	if err := s.wireSMTP(); err != nil {
+	if err := s.wireSMTP(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -203,9 +205,9 @@ func (s *server) wireDelivery() error {
 	return nil
 }
 
-func (s *server) wireSMTP() error {
+func (s *server) wireSMTP(ctx context.Context) error {
 	c := &s.cfg.SMTP
-	defence, err := s.defence()
+	defence, err := s.defence(ctx)
 	if err != nil {
 		return err
 	}
@@ -279,7 +281,7 @@ func (s *server) Run(ctx context.Context) error {
 	start(&taking, stopping, s.housekeep)
 	start(&taking, stopping, s.watchCertificates)
 	s.askForCertificates()
-	start(&taking, stopping, s.lists.Run)
+	start(&taking, stopping, s.watchStrangers)
 	if s.follow != nil {
 		start(&taking, stopping, s.follow)
 	}

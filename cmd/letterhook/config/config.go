@@ -76,6 +76,7 @@ type Listener struct {
 	// ProxyProtocol are the networks of the proxies in front, whose connections all begin with a PROXY header. Others are
 	// closed. Left out: there is no proxy.
 	ProxyProtocol []Network `yaml:"proxy_protocol"`
+	Greylist      bool      `yaml:"greylist"` // for every recipient; else where the domain wants it
 }
 
 // The ways to write an address that is not host:port.
@@ -276,6 +277,8 @@ type Domain struct {
 	// DMARC is what happens to mail that fails DMARC where its author's domain asks for more than nothing: "annotate"
 	// (empty means it), "quarantine" or "reject".
 	DMARC string `yaml:"dmarc"`
+
+	Greylist bool `yaml:"greylist"` // put off senders that were never seen
 
 	// RequireTLS refuses mail for the domain that comes to an MX listener in clear.
 	RequireTLS bool `yaml:"require_tls"`

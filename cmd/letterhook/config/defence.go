@@ -27,6 +27,15 @@ type Defence struct {
 
 	Lists        []ClientList `yaml:"lists"`        // of clients
 	ListsTimeout Duration     `yaml:"list_timeout"` // for all zones together
+
+	Greylisting Greylisting `yaml:"greylisting"` // where a listener or a domain wants it
+}
+
+// Greylisting puts off mail of senders that were never seen, until they come again.
+type Greylisting struct {
+	Delay  Duration `yaml:"delay"`  // how long a sender must wait
+	Window Duration `yaml:"window"` // how long after the first attempt the second one counts
+	Pass   Duration `yaml:"pass"`   // how long one that has passed is let in after it last came
 }
 
 // Rate is a budget that fills up again, written as "300/1m", or "none" for no limit.
@@ -78,6 +87,7 @@ func defaultDefence() Defence {
 		MinDataRate:          1 * kib,
 		TempTotal:            4 * gib,
 		ListsTimeout:         5 * Duration(time.Second),
+		Greylisting:          Greylisting{Delay: 5 * minute, Window: 1 * day, Pass: 36 * day},
 	}
 }
 
@@ -117,4 +127,15 @@ func (v *validator) defence() {
 	}
 	v.between("defence.temp_total", int64(d.TempTotal), 2*int64(v.SMTP.MaxMessageSize), 1<<50)
 	v.lists()
+	g := &d.Greylisting
+	v.positive("defence.greylisting.delay", g.Delay)
+	if g.Window <= g.Delay {
+		v.faultf("defence.greylisting.window", "must be longer than delay: nobody would ever pass")
+	}
+	v.positive("defence.greylisting.pass", g.Pass)
+	for i := range v.SMTP.Listeners {
+		if l := &v.SMTP.Listeners[i]; l.Greylist && l.Kind != KindMX {
+			v.faultf(fmt.Sprintf("smtp.listeners[%d].greylist", i), "is for kind: mx")
+		}
+	}
 }
