@@ -1,32 +1,53 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
+	"github.com/letterhook/letterhook/cmd/letterhook/dnscheck"
 )
 
+// checkOptions are the flags of check.
+type checkOptions struct {
+	path       string
+	json       bool
+	dns        bool
+	dnsServers []string
+	client     *http.Client // that fetches policies; nil: one of its own
+}
+
 func newCheckCommand() *cobra.Command {
-	var path string
-	var asJSON bool
+	var o checkOptions
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Check the configuration and report every fault with its line",
+		Short: "Check the configuration, and DNS if asked, and report every fault",
 		Long: `Check the configuration as serve would read it, environment included, and report every fault with its line.
 
-Exit code 0: no faults; warnings may have been printed. 1: there are faults, or the file cannot be read.`,
+With --dns also hold DNS against it: MX, addresses, PTR, SPF, MTA-STS and its policy, TLSRPT and TLSA of the hostname and of
+every domain, with the records to publish (docs/dns.md).
+
+Exit code 0: no faults; warnings and advice may have been printed. 1: there are faults, the file cannot be read, or a record is
+missing or wrong. 3: DNS gave no answer to some of it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return check(path, asJSON, cmd.OutOrStdout())
+			if len(o.dnsServers) > 0 && !o.dns {
+				return &exitError{exitUsage, errors.New("--dns-server belongs to --dns")}
+			}
+			return o.run(cmd.Context(), cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().StringVarP(&path, "config", "c", "letterhook.yaml", "configuration `file`")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f := cmd.Flags()
+	f.StringVarP(&o.path, "config", "c", "letterhook.yaml", "configuration `file`")
+	f.BoolVar(&o.json, "json", false, "print JSON")
+	f.BoolVar(&o.dns, "dns", false, "hold DNS against the configuration")
+	f.StringSliceVar(&o.dnsServers, "dns-server", nil, "`address` of a recursive server to ask (default authentication.dns_servers)")
 	return cmd
 }
 
@@ -35,10 +56,12 @@ type checkResult struct {
 	OK       bool           `json:"ok"`
 	Faults   []config.Fault `json:"faults"`
 	Warnings []string       `json:"warnings"`
+	// DNS is there with --dns, where the configuration has no faults.
+	DNS dnscheck.Report `json:"dns,omitempty"`
 }
 
-func check(path string, asJSON bool, out io.Writer) error {
-	c, err := config.Load(path, os.Environ())
+func (o *checkOptions) run(ctx context.Context, out io.Writer) error {
+	c, err := config.Load(o.path, os.Environ())
 	var faults config.Faults
 	if err != nil && !errors.As(err, &faults) {
 		return err
@@ -48,15 +71,24 @@ func check(path string, asJSON bool, out io.Writer) error {
 	if c != nil {
 		result.Warnings = append(result.Warnings, c.Warnings...)
 	}
-	if asJSON {
+	if result.OK && o.dns {
+		if result.DNS, err = checkDNS(ctx, c, o.dnsServers, o.client); err != nil {
+			return err
+		}
+		result.OK = !result.DNS.Has(dnscheck.Missing, dnscheck.Wrong, dnscheck.Unknown)
+	}
+	if o.json {
 		if err := printJSON(out, result); err != nil {
 			return err
 		}
 	} else {
-		result.print(out, path)
+		result.print(out, o.path)
 	}
-	if !result.OK {
+	switch {
+	case len(result.Faults) > 0 || result.DNS.Has(dnscheck.Missing, dnscheck.Wrong):
 		return &exitError{code: exitFailed}
+	case !result.OK:
+		return &exitError{code: exitTemporary}
 	}
 	return nil
 }
@@ -68,9 +100,10 @@ func (r *checkResult) print(out io.Writer, path string) {
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(out, "warning: %s\n", warning)
 	}
-	if r.OK {
-		fmt.Fprintf(out, "%s is valid\n", path)
-	} else {
+	if len(r.Faults) > 0 {
 		fmt.Fprintf(out, "%d faults\n", len(r.Faults))
+		return
 	}
+	fmt.Fprintf(out, "%s is valid\n", path)
+	r.DNS.Print(out, func(s string) string { return printable(s, false) })
 }

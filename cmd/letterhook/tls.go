@@ -34,7 +34,7 @@ func (s *server) wireIdentity() error {
 			return fmt.Errorf("reading the roots of the authority: %w", err)
 		}
 		c := identity.ACMEConfig{
-			Directory: a.Directory, Roots: roots, Email: a.Email, KeyType: identity.KeyType(a.KeyType),
+			Directory: a.Directory, Roots: roots, Email: a.Email, KeyType: identity.KeyType(a.KeyType), ReuseKey: a.ReuseKey,
 			Folder: filepath.Join(s.cfg.DataDir, acmeName), Log: s.log, Registerer: s.registry,
 		}
 		switch {

@@ -19,11 +19,16 @@ import (
 // writeIdentity writes a self-signed certificate with a serial number, and its key, into one file.
 func writeIdentity(t *testing.T, path string, serial int64) {
 	t.Helper()
+	writeIdentityFor(t, path, serial, "localhost")
+}
+
+func writeIdentityFor(t *testing.T, path string, serial int64, name string) {
+	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour)}
+	template := x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: []string{name}, NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &private.PublicKey, private)
 	if err != nil {
 		t.Fatal(err)

@@ -83,6 +83,37 @@ func (r *Resolver) LookupAddr(ctx context.Context, addr string) ([]string, error
 	return names, err
 }
 
+// LookupAlias gives the name that an alias stands for (CNAME), with a dot at its end; not found where the name is no alias. There
+// is no such method on [net.Resolver].
+func (r *Resolver) LookupAlias(ctx context.Context, name string) (string, error) {
+	records, err := r.resolve(ctx, name, dns.TypeCNAME)
+	for _, rr := range records {
+		if cname, ok := rr.(*dns.CNAME); ok {
+			return octets(cname.Target), nil
+		}
+	}
+	return "", err
+}
+
+// TLSA says which certificate is the right one at a port (RFC 6698 section 2.1).
+type TLSA struct {
+	Usage, Selector, Matching uint8
+	Data                      string // hexadecimal, lower case
+}
+
+// LookupTLSA gives the TLSA records of a name like _25._tcp.mx.example.com. Whether the answer was signed (DNSSEC), without which they
+// mean nothing, it does not say. There is no such method on [net.Resolver].
+func (r *Resolver) LookupTLSA(ctx context.Context, name string) ([]TLSA, error) {
+	records, err := r.resolve(ctx, name, dns.TypeTLSA)
+	var found []TLSA
+	for _, rr := range records {
+		if tlsa, ok := rr.(*dns.TLSA); ok {
+			found = append(found, TLSA{tlsa.Usage, tlsa.Selector, tlsa.MatchingType, lower(tlsa.Certificate)})
+		}
+	}
+	return found, err
+}
+
 // queryName is a name in the form of the DNS library, lower case and absolute; not ok when no such name can exist (RFC 1035
 // section 2.3.4).
 func queryName(name string) (string, bool) {

@@ -19,6 +19,7 @@ type ACME struct {
 	Email        string   `yaml:"email"`          // that the authority may write to
 	KeyType      string   `yaml:"key_type"`       // "p256", "p384", "rsa2048" or "rsa4096"
 	CAFile       string   `yaml:"ca_file"`        // PEM roots of the authority's own certificate; empty: those of the system
+	ReuseKey     bool     `yaml:"reuse_key"`      // a renewed certificate has the key of the one before
 	HTTPAddress  string   `yaml:"http_address"`   // that answers HTTP-01 beside the public listener; empty: none
 }
 

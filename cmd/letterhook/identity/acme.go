@@ -26,6 +26,7 @@ type ACMEConfig struct {
 	Roots     *x509.CertPool // that its own certificate must lead to; nil: those of the system
 	Email     string         // that the authority may write to; may be empty
 	KeyType   KeyType        // of the keys of certificates
+	ReuseKey  bool           // a renewed certificate has the key of the one before, so that TLSA records stay true
 	Folder    string         // where accounts, keys and certificates lie; files are made with mode 0600, folders with 0700
 
 	// HTTP is a listener whose port 80 of the names leads to, and which answers with [ACME.Handler]: the challenge HTTP-01 (RFC
@@ -98,6 +99,8 @@ func NewACME(c ACMEConfig) (*ACME, error) {
 		KeySource: certmagic.StandardKeyGenerator{KeyType: certmagic.KeyType(c.KeyType)},
 		OnEvent:   a.event,
 		Logger:    log,
+
+		ReusePrivateKeys: c.ReuseKey,
 	})
 	a.issuer = certmagic.NewACMEIssuer(a.config, certmagic.ACMEIssuer{
 		CA: c.Directory, TrustedRoots: c.Roots, Email: c.Email, Agreed: true,
