@@ -87,8 +87,7 @@ func runDNS(t *testing.T, server *dnstest.Server, pair, domains string, client *
 		o := checkOptions{path: path, dns: true, json: asJSON, client: client}
 		err := o.run(t.Context(), &out)
 		code := exitOK
-		var exit *exitError
-		if errors.As(err, &exit) {
+		if exit, exits := errors.AsType[*exitError](err); exits {
 			code = exit.code
 		} else if err != nil {
 			t.Fatal(err)

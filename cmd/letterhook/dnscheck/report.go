@@ -3,6 +3,7 @@ package dnscheck
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -43,10 +44,8 @@ type Report []Section
 func (r Report) Has(states ...State) bool {
 	for _, section := range r {
 		for _, finding := range section.Findings {
-			for _, state := range states {
-				if finding.State == state {
-					return true
-				}
+			if slices.Contains(states, finding.State) {
+				return true
 			}
 		}
 	}

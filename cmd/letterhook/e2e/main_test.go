@@ -25,6 +25,9 @@ type binaries struct {
 
 var built binaries //nolint:gochecknoglobals // set once by TestMain, read by the tests
 
+// programVariable names a program that has been built already.
+const programVariable = "E2E_PROGRAM"
+
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "letterhook-e2e-")
 	if err != nil {
@@ -32,8 +35,13 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	built = binaries{
-		normal: sync.OnceValues(func() (string, error) { return build(dir, "letterhook", "") }),
-		crash:  sync.OnceValues(func() (string, error) { return build(dir, "letterhook-crash", "crashpoints") }),
+		normal: sync.OnceValues(func() (string, error) {
+			if path := os.Getenv(programVariable); path != "" {
+				return path, nil
+			}
+			return build(dir, "letterhook", "")
+		}),
+		crash: sync.OnceValues(func() (string, error) { return build(dir, "letterhook-crash", "crashpoints") }),
 	}
 	code := m.Run()
 	if err := os.RemoveAll(dir); err != nil {

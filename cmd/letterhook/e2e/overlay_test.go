@@ -14,11 +14,12 @@ import (
 
 // An overlay is this machine with something laid over its files: mail servers that Debian does not install beside Postfix
 // (.ci/peers unpacks them), their users and their configuration. It lives in a mount namespace of its own and is gone
-// with its processes; nothing of the machine is changed. The network is that of the machine.
+// with its processes; nothing of the machine is changed.
 type overlay struct {
-	base  string // where it is mounted
-	peers string // where the mail servers are unpacked
-	files string // what else is laid over
+	base  string     // where it is mounted
+	peers string     // where the mail servers are unpacked
+	files string     // what else is laid over
+	peer  *namespace // whose network its programs have; nil: that of the test
 }
 
 const overlayScript = `set -e
@@ -82,7 +83,8 @@ func (o *overlay) add(t *testing.T, path, of, text string) {
 // command is a program inside; it ends with everything that it started.
 func (o *overlay) command(ctx context.Context, args ...string) *exec.Cmd {
 	args = append([]string{"--mount", "--pid", "--fork", "--kill-child", "sh", "-c", overlayScript, "sh", o.base, o.peers, o.files}, args...)
-	cmd := exec.CommandContext(ctx, "unshare", args...)
+	args = o.peer.wrap(append([]string{"unshare"}, args...))
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd
 }
@@ -102,7 +104,7 @@ begin transports
 out:
   driver = smtp
   port = %[2]s
-  interface = 127.0.0.3
+  interface = %[3]s
   hosts_require_tls = *
   tls_verify_certificates = /etc/exim4/trusted.pem
   tls_verify_hosts = *
@@ -115,24 +117,29 @@ func TestExim(t *testing.T) {
 	ctx := within(t, patience)
 	i := &installation{starttls: true}
 	server, in, o := startInstallation(ctx, t, i)
-	_, port, err := net.SplitHostPort(server.SMTP)
+	exim(ctx, t, newOverlay(t, map[string]string{serverName: "127.0.0.1"}), i, server.SMTP, "127.0.0.3")
+	relayed(ctx, t, in, "127.0.0.3")
+	stopAndCheck(t, server, o)
+}
+
+// exim has Exim relay greeting from an address to a server.
+func exim(ctx context.Context, t *testing.T, system *overlay, i *installation, server, from string) {
+	t.Helper()
+	_, port, err := net.SplitHostPort(server)
 	if err != nil {
 		t.Fatal(err)
 	}
-	system := newOverlay(t, map[string]string{serverName: "127.0.0.1"})
-	system.add(t, "/etc/exim4/exim4.conf", "", fmt.Sprintf(eximConf, serverName, port))
+	system.add(t, "/etc/exim4/exim4.conf", "", fmt.Sprintf(eximConf, serverName, port, from))
 	system.add(t, "/etc/exim4/trusted.pem", "", i.trusted)
 	cmd := system.command(ctx, "/usr/sbin/exim4", "-odi", "-i", "-f", "sender@client.example", "ann@one.example", "bob@two.example")
 	cmd.Stdin = strings.NewReader(strings.ReplaceAll(greeting, "\r\n", "\n"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("Exim: %v\n%s", err, out)
 	}
-	relayed(ctx, t, in, "127.0.0.3")
-	stopAndCheck(t, server, o)
 }
 
-const smtpdConf = `listen on 127.0.0.16 port %[1]s hostname opensmtpd.example
-action "out" relay host "smtp+tls://%[2]s:%[3]s" src 127.0.0.4
+const smtpdConf = `listen on %[1]s port %[2]s hostname opensmtpd.example
+action "out" relay host "smtp+tls://%[3]s:%[4]s" src %[5]s
 match from any for any action "out"
 `
 
@@ -142,13 +149,24 @@ func TestOpenSMTPD(t *testing.T) {
 	ctx := within(t, patience)
 	i := &installation{starttls: true}
 	server, in, o := startInstallation(ctx, t, i)
-	_, port, err := net.SplitHostPort(server.SMTP)
+	own, _ := freePort(t, "127.0.0.16")
+	openSMTPD(ctx, t, newOverlay(t, map[string]string{serverName: "127.0.0.1"}), i, server.SMTP, own, "127.0.0.4")
+	relayed(ctx, t, in, "127.0.0.4")
+	stopAndCheck(t, server, o)
+}
+
+// openSMTPD has OpenSMTPD, listening on own, relay greeting from an address to a server.
+func openSMTPD(ctx context.Context, t *testing.T, system *overlay, i *installation, server, own, from string) {
+	t.Helper()
+	_, port, err := net.SplitHostPort(server)
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr, own := freePort(t, "127.0.0.16")
-	system := newOverlay(t, map[string]string{serverName: "127.0.0.1"})
-	system.add(t, "/etc/smtpd.conf", "", fmt.Sprintf(smtpdConf, own, serverName, port))
+	host, ownPort, err := net.SplitHostPort(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	system.add(t, "/etc/smtpd.conf", "", fmt.Sprintf(smtpdConf, host, ownPort, serverName, port, from))
 	system.add(t, "/etc/resolv.conf", "", "lookup file\n")
 	system.add(t, "/etc/ssl/certs/ca-certificates.crt", "", i.trusted)
 	cmd := system.command(ctx, "/usr/sbin/smtpd", "-d", "-f", "/etc/smtpd.conf")
@@ -157,22 +175,20 @@ func TestOpenSMTPD(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-	}()
+	})
 	eventually(ctx, t, "OpenSMTPD listens", func() bool {
-		conn, err := net.Dial("tcp", addr)
+		conn, err := net.Dial("tcp", own)
 		if err == nil {
 			conn.Close()
 		}
 		return err == nil
 	})
-	if r := deliver(ctx, t, addr, []byte(greeting), "ann@one.example", "bob@two.example"); r.code != 250 {
+	if r := deliver(ctx, t, own, []byte(greeting), "ann@one.example", "bob@two.example"); r.code != 250 {
 		t.Fatalf("OpenSMTPD: %s", r)
 	}
-	relayed(ctx, t, in, "127.0.0.4")
-	stopAndCheck(t, server, o)
 }
 
 // relayed waits for the events of greeting, sent to two accounts, and looks at what the session said.

@@ -19,6 +19,7 @@ import (
 type postfix struct {
 	addr string
 	conf string
+	peer *namespace // whose network it has; nil: that of the test
 }
 
 const mainCF = `compatibility_level = 3.6
@@ -73,16 +74,22 @@ postlog unix-dgram n - n - 1 postlogd
 // startPostfix starts an instance that relays by a transport, with further lines of main.cf, and stops it when the test ends.
 func startPostfix(ctx context.Context, t *testing.T, transport, more string) *postfix {
 	t.Helper()
-	needTool(t, "postfix")
-	if os.Getuid() != 0 {
-		missing(t, "Postfix can only be started by root")
-	}
 	addr, err := bench.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startPostfixAt(ctx, t, nil, addr, transport, more)
+}
+
+// startPostfixAt is startPostfix in the network of a peer, where there is one, listening on addr.
+func startPostfixAt(ctx context.Context, t *testing.T, peer *namespace, addr, transport, more string) *postfix {
+	t.Helper()
+	needTool(t, "postfix")
+	if os.Getuid() != 0 {
+		missing(t, "Postfix can only be started by root")
+	}
 	dir := postfixDir(t)
-	p := &postfix{addr: addr, conf: filepath.Join(dir, "conf")}
+	p := &postfix{addr: addr, peer: peer, conf: filepath.Join(dir, "conf")}
 	for name, text := range map[string]string{
 		"main.cf": fmt.Sprintf(mainCF, dir, transport, more), "master.cf": fmt.Sprintf(masterCF, addr),
 	} {
@@ -133,7 +140,8 @@ func postfixDir(t *testing.T) string {
 
 // command runs one of Postfix's programs on this instance.
 func (p *postfix) command(ctx context.Context, name string, args ...string) (string, error) {
-	out, err := exec.CommandContext(ctx, name, append([]string{"-c", p.conf}, args...)...).CombinedOutput()
+	args = p.peer.wrap(append([]string{name, "-c", p.conf}, args...))
+	out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
 	return string(out), err
 }
 
