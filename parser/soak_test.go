@@ -92,7 +92,7 @@ var repetitions = map[string]repetition{
 	"attributions":                 {head: "\r\n", unit: "On Monday Bob wrote:\r\n"},
 	"attributions in html":         {head: htmlText, unit: "On Monday Bob wrote:<br><blockquote>"},
 	"headers in a text":            {head: "\r\n", unit: "From: a\r\nTo: b\r\nSubject: c\r\n\r\n"},
-	"answers with a name":          {head: "\r\nYes\r\n\r\nFrom: B\r\nSent: 1 May 2023 10:00\r\nTo: " + strings.Repeat("x", 3500) + " Ann Jo Lea Jones\r\nSubject: c\r\n\r\n", unit: "[Ann Jo Lea Jones] x\r\n"},
+	"answers with a name":          {head: "\r\nYes\r\n\r\nFrom: B\r\nSent: 1 May 2023 10:00\r\nTo: " + strings.Repeat("x", 3500) + " Ann Jo Lea Jones\r\nSubject: c\r\n\r\n", unit: "[Ann Jo Lea Jones] yes, that is what we want\r\n"},
 	"headers in columns":           {head: "\r\n", unit: "Bob\r\n1 May 2023 10:00\r\n\r\nTo\r\na\r\n"},
 	"scripts":                      {head: htmlText, unit: "<script></script><!--<style></style>"},
 	"attributes of a tag":          {head: htmlText + "<p ", unit: "class=gmail_quote "},

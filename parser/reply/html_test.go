@@ -75,6 +75,81 @@ var pages = []struct{ name, html, want string }{
 		`<div><p>Yes<p>&gt; No?<li>&gt; More`,
 		`<div><p>Yes`,
 	},
+	{
+		"Outlook, new",
+		`<html><body><div class="elementToProof">Fine.</div><div id="appendonsend"></div><div id="mail-editor-reference-message-container" class="ms-outlook-mobile-reference-message skipProofing"><hr style="display: inline-block; width: 98%;"><div id="divRplyFwdMsg"><b>From:</b> Bob</div><div>Tomorrow?</div></div></body></html>`,
+		`<html><body><div class="elementToProof">Fine.</div></body></html>`,
+	},
+	{
+		"Outlook mobile",
+		`<div dir="ltr">Fine.</div><div><br></div><div id="ms-outlook-mobile-signature" dir="ltr">Sent from <a href="https://aka.ms/o0ukef">Outlook for iOS</a></div><hr style="display:inline-block;width:98%" tabindex="-1"><div id="divRplyFwdMsg" dir="ltr"><font face="Calibri"><b>From:</b> Bob &lt;bob@example.com&gt;<br><b>Sent:</b> Monday<br><b>To:</b> Ann<br><b>Subject:</b> Plan</font></div><div>Tomorrow?</div>`,
+		`<div dir="ltr">Fine.</div><div><br></div>`,
+	},
+	{
+		"Gmail mobile",
+		`<div dir="auto">Fine.<div dir="auto"><br></div><div dir="auto">Ann</div></div><br><div class="gmail_quote gmail_quote_container"><div dir="ltr" class="gmail_attr">On Mon, 1 May 2023, 10:00 Bob, &lt;<a href="mailto:bob@example.com">bob@example.com</a>&gt; wrote:<br></div><blockquote class="gmail_quote"><p>Tomorrow?</p></blockquote></div>`,
+		`<div dir="auto">Fine.<div dir="auto"><br></div><div dir="auto">Ann</div></div><br>`,
+	},
+	{
+		"Samsung",
+		`<div dir="auto">Fine.</div><div dir="auto"><br></div><div id="composer_signature" dir="auto"><div style="font-size:12px">Sent from my Galaxy</div></div><div dir="auto"><br></div><div><br></div><div align="left" dir="auto" style="font-size:100%"><div>-------- Original message --------</div><div>From: Bob &lt;bob@example.com&gt; </div><div>Date: 01/05/2023  10:00  (GMT+01:00) </div><div>To: Ann &lt;ann@example.com&gt; </div><div>Subject: Plan </div><div><br></div></div><p>Tomorrow?</p>`,
+		`<div dir="auto">Fine.</div><div dir="auto"><br></div>`,
+	},
+	{
+		"Spark",
+		`<html><body><div name="messageBodySection"><div dir="auto">Fine.</div></div><div name="messageSignatureSection"><br><div>Ann</div></div><div name="messageReplySection">On 1 May 2023, 10:00 +0200, Bob &lt;bob@example.com&gt;, wrote:<br><blockquote type="cite">Tomorrow?</blockquote></div></body></html>`,
+		`<html><body><div name="messageBodySection"><div dir="auto">Fine.</div></div><div name="messageSignatureSection"><br><div>Ann</div></div></body></html>`,
+	},
+	{
+		"Notes",
+		`<font size=2 face="sans-serif">Fine.</font><br><br><br><br><font size=1 color=#5f5f5f face="sans-serif">From: &nbsp; &nbsp; &nbsp; &nbsp;</font><font size=1 face="sans-serif">Bob Smith/ACME</font><br><font size=1 color=#5f5f5f face="sans-serif">To: &nbsp; &nbsp; &nbsp; &nbsp;</font><font size=1 face="sans-serif">Ann Jones/ACME@ACME</font><br><font size=1 color=#5f5f5f face="sans-serif">Date: &nbsp; &nbsp; &nbsp; &nbsp;</font><font size=1 face="sans-serif">05/01/2023 10:00 AM</font><br><font size=1 color=#5f5f5f face="sans-serif">Subject: &nbsp; &nbsp; &nbsp; &nbsp;</font><font size=1 face="sans-serif">Plan</font><br><hr noshade><br><font>Tomorrow?</font>`,
+		`<font size=2 face="sans-serif">Fine.</font><br><br><br><br>`,
+	},
+	{
+		"eM Client",
+		`<div>Fine.</div><div><br></div><div>------ Original Message ------</div><div>From "Bob" &lt;<a href="mailto:bob@example.com">bob@example.com</a>&gt;</div><div>To "Ann" &lt;ann@example.com&gt;</div><div>Date 5/1/2023 10:00:00 AM</div><div>Subject Plan</div><div><br></div><blockquote cite="x" class="cite2"><div>Tomorrow?</div></blockquote>`,
+		`<div>Fine.</div><div><br></div>`,
+	},
+	{
+		"Word Mac",
+		`<div class="WordSection1"><p class="MsoNormal">Fine.</p><p class="MsoNormal">&nbsp;</p><div style="border:none;border-top:solid #B5C4DF 1.0pt;padding:3.0pt 0in 0in 0in"><p class="MsoNormal"><b>From: </b>Bob &lt;bob@example.com&gt;<br><b>Date: </b>Monday, May 1, 2023 at 10:00 AM<br><b>To: </b>Ann<br><b>Subject: </b>Plan</p></div><p class="MsoNormal">Tomorrow?</p></div>`,
+		`<div class="WordSection1"><p class="MsoNormal">Fine.</p><p class="MsoNormal">&nbsp;</p></div>`,
+	},
+	{
+		"Yahoo iOS",
+		`<html><body>Fine.<br><br><div id="ymail_android_signature"><a href="https://x">Sent from Yahoo Mail for iPhone</a></div><br><br><p class="yahoo-quoted-begin" style="font-size: 15px; color: #715FFA;">On Monday, May 1, 2023, 10:00 AM, Bob &lt;bob@example.com&gt; wrote:</p><blockquote class="iosymail"><div>Tomorrow?</div></blockquote></body></html>`,
+		`<html><body>Fine.<br><br></body></html>`,
+	},
+	{
+		"Thunderbird, German",
+		`<html><body><p>Ja.<br></p><div class="moz-cite-prefix">Am 01.05.2023 um 10:00 schrieb Bob:<br></div><blockquote type="cite" cite="mid:x"><p>Morgen?</p></blockquote></body></html>`,
+		`<html><body><p>Ja.<br></p></body></html>`,
+	},
+	{
+		"Thunderbird answers between",
+		`<html><body><div class="moz-cite-prefix">Am 01.05.2023 um 10:00 schrieb Bob:<br></div><blockquote type="cite"><p>Morgen?</p></blockquote><p>Ja.</p><blockquote type="cite"><p>Um zehn?</p></blockquote><p>Nein.</p></body></html>`,
+		`<html><body><blockquote type="cite"><p>Morgen?</p></blockquote><p>Ja.</p><blockquote type="cite"><p>Um zehn?</p></blockquote><p>Nein.</p></body></html>`,
+	},
+	{
+		"Outlook, an answer within the quote",
+		`<div><p>Hi Bob,</p><p><b>From:</b> Bob Smith &lt;bob@example.com&gt;<br><b>Sent:</b> Monday, May 1, 2023 10:00 AM<br><b>To:</b> Ann Jones<br><b>Subject:</b> Plan</p><p>Tomorrow?</p><p><b><i>[Ann Jones] Yes.</i></b></p><p>Bye, Bob</p></div>`,
+		`<div><p>Hi Bob,</p><p>Tomorrow?</p><p><b><i>[Ann Jones] Yes.</i></b></p></div>`,
+	},
+	{
+		"Apple Mail, a forward",
+		`<html><body>FYI<br><div><br><blockquote type="cite"><div>Begin forwarded message:</div><br><div><b>From: </b>Bob</div><div><b>Subject: </b>Plan</div><div>Hi</div></blockquote></div></body></html>`,
+		`<html><body>FYI<br></body></html>`,
+	},
+	{
+		"Proton, without a signature",
+		`<div style="font-family: Arial">Fine.</div><div class="protonmail_signature_block protonmail_signature_block-empty"></div><div class="protonmail_quote">        On Monday, May 1st, 2023 at 10:00, Bob &lt;bob@example.com&gt; wrote:<br><br><blockquote class="protonmail_quote" type="cite">Tomorrow?</blockquote><br></div>`,
+		`<div style="font-family: Arial">Fine.</div>`,
+	},
+	{
+		"GMX",
+		`<html><head></head><body><div style="font-family: Verdana;font-size: 12.0px;"><div>Ja.</div><div>&nbsp;<div name="quote" style="margin:10px 5px 5px 10px; padding: 10px 0 10px 10px; border-left:2px solid #C3D9E5;"><div style="margin:0 0 10px 0;"><b>Gesendet:</b>&nbsp;Montag, 01. Mai 2023 um 10:00 Uhr<br/><b>Von:</b>&nbsp;Bob &lt;bob@example.com&gt;<br/><b>An:</b>&nbsp;ann@gmx.de<br/><b>Betreff:</b>&nbsp;Plan</div><div name="quoted-content">Morgen?</div></div></div></div></body></html>`,
+		`<html><head></head><body><div style="font-family: Verdana;font-size: 12.0px;"><div>Ja.</div></div></body></html>`,
+	},
 	{"Nothing quoted", `<p>Good morning</p><p>Bob</p>`, ""},
 	{"Nothing but a quote", `<blockquote>Good morning</blockquote>`, ""},
 	{"A forwarded mail alone", `<div class="gmail_quote"><div class="gmail_attr">---------- Forwarded message ---------<br>From: Bob &lt;b@example.com&gt;<br>Subject: x<br>To: a</div><div>Hi</div></div>`, ""},
