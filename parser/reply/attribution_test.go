@@ -8,6 +8,21 @@ import (
 	"github.com/letterhook/letterhook/parser/reply"
 )
 
+// TestSentences: a person who tells what somebody said goes on to write.
+func TestSentences(t *testing.T) {
+	for _, sentence := range []string{
+		"On 2024-05-12 I wrote to support@x.example and they said:",
+		"On May 1, 2023, at 10:00 AM, he wrote:",
+		"Am 1. Mai 2023 um 10:00 hat er geschrieben:",
+		"On Monday, 1 May 2023, we said:",
+	} {
+		text := "Hello,\n\n" + sentence + "\n\nPlease write to us.\n\nSo here I am.\n"
+		if r := reply.Split(text); r.Text != text {
+			t.Errorf("%s: %q", sentence, r.Text)
+		}
+	}
+}
+
 // headings are what stands between a reply and the mail that it answers.
 var headings = []string{
 	"De: Bob Ruiz <b@x.example>\nEnviado el: lunes, 1 de mayo de 2023 10:00\nPara: Ann <a@x.example>\nAsunto: RE: Plan",

@@ -65,12 +65,22 @@ func weigh(s string) evidence {
 	return e
 }
 
-// says says whether the text before, which ends with word, ends with a verb of saying.
+// says says whether the text before, which ends with word, ends with a verb of saying. Programs write the name of who says it, or
+// "you"; "as they said:" is a person's.
 func says(before, word string) bool {
 	for _, phrase := range attributionIndex.says[word] {
-		if strings.HasSuffix(trimStops(before), phrase) {
+		if subject, ok := strings.CutSuffix(trimStops(before), phrase); ok && !endsInPronoun(subject) {
 			return true
 		}
+	}
+	return false
+}
+
+func endsInPronoun(s string) bool {
+	s = strings.TrimRight(s, " ")
+	switch s[strings.LastIndexByte(s, ' ')+1:] {
+	case "i", "we", "he", "she", "they", "who", "ich", "wir", "er", "je", "il", "elle", "ils":
+		return true
 	}
 	return false
 }
