@@ -43,7 +43,7 @@ func (d *Dispatcher) attempt(ctx context.Context, j *job) {
 	d.step("posted")
 	now := time.Now()
 	res.Refused = d.refuses(ep, &res)
-	spared := d.board.posted(j, &res, now)
+	spared := d.board.posted(j, &res, now) && !ep.Shadow // whose attempts are few
 	c := completion(j, &res)
 	c.Summary, c.Parsed = content.summary, content.counted
 	switch {
@@ -57,12 +57,20 @@ func (d *Dispatcher) attempt(ctx context.Context, j *job) {
 	default:
 		d.again(&c, j, ep, &res, spared, now)
 	}
+	asShadow(ep, &c)
 	d.report(j, ep, &res, &c)
 	if !c.RetryAt.IsZero() && ep.Ordered {
 		// In the store it keeps its place before all that was accepted later.
 		j.heldUntil, c.RetryAt = c.RetryAt, j.delivery.DueAt
 	}
 	d.record(j, c)
+}
+
+// asShadow makes what a shadow endpoint did not take count nowhere.
+func asShadow(ep *storage.Endpoint, c *storage.Completion) {
+	if ep.Shadow && c.State == storage.StateDead {
+		c.State = storage.StateMissed
+	}
 }
 
 // refuses says whether the answer asks for no further attempt at this mail, as the endpoint's format has it.
@@ -177,6 +185,7 @@ func (d *Dispatcher) unmade(ctx context.Context, j *job, ep *storage.Endpoint, c
 	c := completion(j, &res)
 	c.State, c.Reason = storage.StateDead, fmt.Sprintf("the mail could not be made ready within %s", maxAge)
 	d.board.posted(j, &res, now)
+	asShadow(ep, &c)
 	d.report(j, ep, &res, &c)
 	d.record(j, c)
 }

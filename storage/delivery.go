@@ -18,6 +18,7 @@ type Delivery struct {
 // The states of a finished delivery.
 const (
 	StateDelivered = "delivered" // the endpoint answered 2xx
+	StateMissed    = "missed"    // a shadow endpoint did not take it; that counts nowhere
 	StateDead      = "dead"      // the schedule is used up or the maximum age has passed; kept and replayable
 )
 

@@ -20,6 +20,10 @@ type Endpoint struct {
 	StrictStatus bool            // what the format's vendor takes for a refusal is one, see the formats
 	IncludeRaw   bool            // the format postmark has the raw mail too
 	Attachments  AttachmentMode  // how their content goes to the receiver
+	InlineSize   int             // octets up to which an attachment is put into the body; 0: 64 KiB
+	HeaderFields []string        // the fields of the mail that the event has; nil: all
+	Gzip         bool            // the body is compressed
+	Shadow       bool            // it gets mail beside others, and whether it takes it counts nowhere
 	AllowPrivate bool            // the operator's file lets it lie in a private network
 	Headers      map[string]string
 	Rate         Rate          // of attempts; zero: any

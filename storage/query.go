@@ -45,7 +45,7 @@ func (s *Store) Messages(ctx context.Context, f MessageFilter) ([]*Mail, error) 
 // DeliveryRow is a delivery as lists show it, finished or not.
 type DeliveryRow struct {
 	Delivery             // DueAt is zero when it is finished
-	State      string    // StatePending, StateDelivered or StateDead
+	State      string    // StatePending, StateDelivered, StateDead or StateMissed
 	Reason     string    // of the state; empty when pending
 	FinishedAt time.Time // zero when pending
 	ReplayedBy string    // id of the delivery that was made to replay this one; empty: none

@@ -250,6 +250,13 @@ type Endpoint struct {
 	Format        string `yaml:"format"`
 	FormatKey     string `yaml:"format_key"`      // what the format signs with, as its vendor shows it
 	FormatKeyFile string `yaml:"format_key_file"` // file that holds it instead
+	// Attachments is "url", "inline" or "none"; empty: as the format does it, natively by links.
+	Attachments string `yaml:"attachments"`
+	InlineSize  Size   `yaml:"inline_size"` // octets up to which an attachment is put into the event
+	// HeaderFields are the names of the fields that the event has; empty or "all": all of them, "none": none.
+	HeaderFields []string `yaml:"header_fields"`
+	Gzip         bool     `yaml:"gzip"`   // the event is compressed
+	Shadow       bool     `yaml:"shadow"` // what it does not take counts nowhere
 	// Events is "message", one event for all recipients, or "recipient", one for each; empty: as the format's vendor does it.
 	Events       string `yaml:"events"`
 	StrictStatus bool   `yaml:"strict_status"` // sendgrid: an answer of 4xx is final

@@ -27,6 +27,13 @@ func TestFormatFaults(t *testing.T) {
 		"format: raw\nstrict_status: true\n":             "strict_status: is for the formats sendgrid",
 		"format: raw\ninclude_raw: true\n":               "include_raw: is for the format postmark",
 		"format: raw\nevents: all\n":                     "events: ",
+		"format: raw\nattachments: inline\n":             "attachments: the format raw has its own way",
+		"format: cloudmailin\nattachments: none\n":       "attachments: the format cloudmailin has its own way",
+		"format: raw\ngzip: true\n":                      "gzip: clients of the format raw",
+		"format: raw\nheader_fields: [none]\n":           "header_fields: the format raw has them all",
+		"inline_size: 1KiB\n":                            "inline_size: is for attachments: inline",
+		"header_fields: [all, From]\n":                   "header_fields[0]: is all, none, or names",
+		"format: raw\nshadow: true\n":                    "shadow: the first endpoint of an account",
 		"format: mailgun\nformat_key_file: /nowhere/x\n": "/nowhere/x: no such file",
 	} {
 		if _, err := parseEndpoint(t, lines); err == nil || !strings.Contains(err.Error(), want) {
@@ -61,6 +68,15 @@ func TestURLWithPassword(t *testing.T) {
 	}
 	text = "endpoints: [{name: app, url: \"https://actionmailbox:hunter2@app.example/\", format: raw}]\n"
 	if _, err := parse("letterhook.yaml", []byte(text), nil, func(string) bool { return true }); strings.Contains(err.Error(), "url") && strings.Contains(err.Error(), "endpoints[0].url") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestShadowFaults(t *testing.T) {
+	text := "endpoints:\n- {name: app, url: https://app.example, format: raw}\n- {name: new, url: https://new.example, format: raw, shadow: true}\n" +
+		"domains: [{name: in.example, routes: [{match: a, endpoints: [new]}, {match: b, endpoints: [app, new]}]}]\n"
+	_, err := parse("letterhook.yaml", []byte(text), nil, func(key string) bool { return strings.Contains(key, "routes") })
+	if err == nil || !strings.Contains(err.Error(), "routes[0].endpoints: has shadow endpoints alone") || strings.Contains(err.Error(), "routes[1]") {
 		t.Errorf("%v", err)
 	}
 }

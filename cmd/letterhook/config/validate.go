@@ -36,6 +36,7 @@ func (c *Config) validate(f *faults) {
 	v.accounts()
 	v.endpoints()
 	v.domains()
+	v.shadows()
 	v.mtaSTS()
 	v.authentication()
 }
