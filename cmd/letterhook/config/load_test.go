@@ -238,10 +238,19 @@ func TestReloadOfTLS(t *testing.T) {
 		}
 		return c
 	}
+	acme := func(c *Config, names ...string) *Config {
+		c.TLS.ACME.Names = names
+		return c
+	}
 	for _, c := range []struct {
 		running, next, kept *Config
 		frozen              []string
 	}{
+		{acme(with(), "a"), acme(with(), "a", "b"), acme(with(), "a", "b"), nil},
+		{acme(with(), "a"), acme(with("new"), "a"), acme(with("new"), "a"), nil},
+		{acme(with("old"), "a"), with(), acme(with(), "a"), []string{"tls.acme.names"}},
+		{with("old"), acme(with(), "a"), with("old"), []string{"tls.acme.names", "tls.certificates"}},
+		{with(), acme(with(), "a"), with(), []string{"tls.acme.names"}},
 		{with("old"), with("new"), with("new"), nil},
 		{with("old"), with("old", "new"), with("old", "new"), nil},
 		{with(), with("new"), with(), []string{"tls.certificates"}},

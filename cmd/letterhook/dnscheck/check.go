@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/letterhook/letterhook/admin"
 	"github.com/letterhook/letterhook/inbound/resolver"
 )
@@ -31,6 +33,9 @@ type Domain struct {
 	Policy *admin.Policy // of MTA-STS; nil: none
 }
 
+// atOnce is how many names are looked at together.
+const atOnce = 16
+
 type checker struct{ Config }
 
 // Check looks at everything. It ends with ctx, and what it has not found out then is unknown.
@@ -39,10 +44,14 @@ func Check(ctx context.Context, c Config) Report {
 		c.Client = client(c.Resolver)
 	}
 	k := checker{c}
-	report := Report{k.host(ctx)}
-	for _, d := range c.Domains {
-		report = append(report, k.domain(ctx, d))
+	report := make(Report, 1+len(c.Domains))
+	var looking errgroup.Group
+	looking.SetLimit(atOnce)
+	looking.Go(func() error { report[0] = k.host(ctx); return nil })
+	for i, d := range c.Domains {
+		looking.Go(func() error { report[1+i] = k.domain(ctx, d); return nil })
 	}
+	_ = looking.Wait() // none of them fails: what goes wrong is a finding
 	return report
 }
 

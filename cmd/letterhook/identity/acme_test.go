@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"context"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"io/fs"
@@ -195,7 +196,7 @@ func TestRenewal(t *testing.T) {
 	s := newSite(t)
 	p := pebbletest.Start(t, pebbletest.Options{DNS: names(t).Addr, HTTPSPort: port(s.https), Validity: 9 * time.Second})
 	c := identity.ACMEConfig{
-		Directory: p.Directory, Roots: rootsOf(t, p), KeyType: identity.RSA2048, Folder: t.TempDir(),
+		Directory: p.Directory, Roots: rootsOf(t, p), KeyType: identity.RSA2048, ReuseKey: true, Folder: t.TempDir(),
 		HTTPS: s.https.Addr(), RenewalCheck: 500 * time.Millisecond,
 	}
 	s.open(t, c, "mx.example.com")
@@ -211,6 +212,13 @@ func TestRenewal(t *testing.T) {
 		got := s.serial(p.Roots, "mx.example.com")
 		return got != "" && got != first.SerialNumber.String()
 	})
+	if now := s.Find("mx.example.com").Leaf; !first.PublicKey.(*rsa.PublicKey).Equal(now.PublicKey) {
+		t.Error("the renewed certificate has another key, although the key is to be used again")
+	}
+	stored := identity.Stored(c.Folder, "mx.example.com")
+	if stored == nil || stored.SerialNumber.Cmp(first.SerialNumber) == 0 || identity.Stored(c.Folder, "mail.example.com") != nil {
+		t.Errorf("stored is %+v", stored)
+	}
 	if got := s.log.String(); !strings.Contains(got, "renewal=true") {
 		t.Errorf("the log does not tell of the renewal")
 	}
