@@ -18,7 +18,7 @@ KILLS    ?= 10
 # Fuzzing builds everything that a package imports once more, with counters in it; for SQLite and the S3 client that takes
 # longer than the whole rest of the tests. So `make test` fuzzes the rooms that read strangers' bytes first and import
 # neither, the seeds of all targets run with the unit tests, and `make soak` fuzzes everything.
-FUZZED := ./inbound ./inbound/mailauth ./inbound/scan ./parser ./parser/reply ./parser/tnef ./parser/calendar ./parser/report
+FUZZED := ./inbound ./inbound/clientlist ./inbound/guard ./inbound/mailauth ./inbound/scan ./parser ./parser/reply ./parser/tnef ./parser/calendar ./parser/report
 
 export CGO_ENABLED := 0
 

@@ -108,7 +108,7 @@ func (c *conn) mailFrom(arg string) *refusal {
 		return refuseTooLarge // RFC 1870 section 6.1
 	case c.srv.levers.Deferring():
 		return refuseDeferring
-	case c.srv.levers.BlocksSender(mail.path.String(), mail.path.Domain):
+	case c.srv.levers.BlocksSender(mail.path.LocalPart, mail.path.Domain):
 		return refuseSender
 	case c.srv.cfg.DiskFull():
 		return refuseFull

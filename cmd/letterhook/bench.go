@@ -47,6 +47,7 @@ server's CPU time and memory too. With --smtp it only sends to that address and 
 			return err
 		},
 	}
+	cmd.AddCommand(newAttackCommand())
 	f := cmd.Flags()
 	f.StringVar(&o.Addr, "smtp", "", "load the server at this `address` instead of starting one")
 	f.StringVar(&o.To, "to", "load@bench.example", "forward-`path` of every message")

@@ -21,13 +21,18 @@ func (l *List) Run(ctx context.Context) error {
 				l.cfg.Log.Error("the greylist could not be kept; it goes on in memory", "error", err)
 			}
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer cancel()
-			if err := l.keep(last); err != nil {
-				l.cfg.Log.Error("the greylist could not be kept; some senders wait once more", "error", err)
-			}
+			l.keepLast(context.WithoutCancel(ctx))
 			return nil
 		}
+	}
+}
+
+// keepLast is keep at the end, when there is no next time.
+func (l *List) keepLast(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := l.keep(ctx); err != nil {
+		l.cfg.Log.Error("the greylist could not be kept; some senders wait once more", "error", err)
 	}
 }
 

@@ -102,13 +102,14 @@ func (l *Levers) BlocksClient(client netip.Addr) bool {
 	return l.blocks(func(b Block) bool { return b.Network.IsValid() && b.Network.Contains(client) })
 }
 
-// BlocksSender says whether a reverse-path is blocked. The domain is compared in the form it has here.
-func (l *Levers) BlocksSender(address, domain string) bool {
+// BlocksSender says whether a reverse-path is blocked. Its parts are compared in the form they have here.
+func (l *Levers) BlocksSender(localPart, domain string) bool {
 	if domain == "" {
 		return false
 	}
 	return l.blocks(func(b Block) bool {
-		return b.Sender != "" && (strings.EqualFold(b.Sender, address) || strings.EqualFold(b.Sender, domain))
+		at := strings.LastIndexByte(b.Sender, '@')
+		return strings.EqualFold(b.Sender[at+1:], domain) && (at < 0 || strings.EqualFold(b.Sender[:at], localPart))
 	})
 }
 
