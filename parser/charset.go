@@ -258,8 +258,14 @@ func cleanText(s string) string {
 	}, validText(s))
 }
 
-// toText reads raw octets of a header: UTF-8 (RFC 6532), ISO-2022-JP by its escapes, or else windows-1252.
-func toText(s string) string {
+// toText reads raw octets of a header: UTF-8 (RFC 6532), the charset that is given if they fit, ISO-2022-JP by its escapes, or else
+// windows-1252.
+func toText(s, charset string) string {
+	if charset != "" && !utf8.ValidString(s) {
+		if d := decodeCharset(s, charset); d.defect == "" {
+			return cleanText(d.text)
+		}
+	}
 	if !utf8.ValidString(s) || strings.Contains(s, escapeSet) {
 		s = decodeCharset(s, "").text
 	}

@@ -16,7 +16,7 @@ const (
 	DefectMboxFrom        = "mbox-from"         // a "From " line of an mbox file before the header; skipped
 	DefectHeaderSeparator = "header-separator"  // the header ran into the body without an empty line
 	DefectHeaderUnindent  = "header-unindented" // a continuation line was not indented; joined to its field
-	DefectHeader8Bit      = "header-8bit"       // octets above 127 in a header that are no UTF-8; read as windows-1252
+	DefectHeader8Bit      = "header-8bit"       // octets above 127 in a header that are no UTF-8; read in the charset of the body, or as windows-1252
 	DefectHeaderDuplicate = "header-duplicate"  // a field that may stand once stands twice; the first counts
 	DefectEncodedWord     = "encoded-word"      // an encoded-word (RFC 2047) that cannot be decoded; left as sent
 	DefectAddress         = "address-malformed" // an address field with something that is no address

@@ -15,7 +15,7 @@ type Header struct {
 }
 
 // structured is the value to parse where a field has structure: as sent, since a decoded word can hold any delimiter. Octets
-// that are no UTF-8 were read as windows-1252 in Value only.
+// that are no UTF-8 were read in some other charset in Value only.
 func (h Header) structured() string {
 	if strings.ContainsRune(h.Raw, utf8.RuneError) {
 		return h.Value
@@ -27,7 +27,8 @@ func (h Header) structured() string {
 type headerBlock struct {
 	text      string // whole lines, without the empty one that ends it
 	defects   []string
-	truncated bool // longer than the limit: the rest was consumed unread
+	truncated bool   // longer than the limit: the rest was consumed unread
+	charset   string // of octets that are no UTF-8; empty where none is known
 }
 
 // What a line of a header can be.
@@ -200,7 +201,7 @@ func (h headerBlock) fields(limit int) (list []Header, more bool, broken headerD
 		if len(list) == limit {
 			return list, true, broken
 		}
-		list = append(list, newHeader(field[:colon], field[colon+1:], &broken))
+		list = append(list, newHeader(field[:colon], field[colon+1:], h.charset, &broken))
 	}
 	return list, false, broken
 }
@@ -232,12 +233,24 @@ func startsField(s string) bool {
 	return colon > 0 && fieldName([]byte(line[:colon+1])) > 0
 }
 
-func newHeader(name, value string, damage *headerDamage) Header {
+// ownCharset is the charset that the Content-Type among the fields names, where it can be that of raw octets in them: mail
+// programs that encode neither write both in one.
+func ownCharset(headers []Header) string {
+	field, _ := first(headers, "Content-Type")
+	_, params, _ := cutMediaType(field.Raw)
+	label, _ := lookParameter(params, "charset")
+	if _, name := findCharset(label); name == "" || name == charsetUTF8 || isUSASCII(label) || sevenBitShift(name) {
+		return ""
+	}
+	return label
+}
+
+func newHeader(name, value, charset string, damage *headerDamage) Header {
 	raw := unfold(value)
 	h := Header{Name: strings.TrimRight(name, " \t")}
 	sent := raw
 	if !plainASCII(raw) {
-		sent = toText(raw)
+		sent = toText(raw, charset)
 		damage.eightBit = damage.eightBit || !utf8.ValidString(raw)
 		if strings.Contains(raw, escapeSet) {
 			raw = sent // without its escapes it means nothing

@@ -48,6 +48,25 @@ func TestDecodedValue(t *testing.T) {
 	}
 }
 
+// TestRawOctets: a program that encodes neither header nor body writes both in one charset.
+func TestRawOctets(t *testing.T) {
+	for _, c := range []struct{ charset, subject, want string }{
+		{"gb2312", "\xc4\xe3\xba\xc3", "你好"},
+		{"windows-1251", "\xcf\xf0", "Пр"},
+		{"shift_jis", "\x93\xfa\x96{", "日本"},
+		{"windows-1251", "\u041f\u0440", "Пр"},
+		{"shift_jis", "\xff\xff", "ÿÿ"},
+		{"utf-8", "\xe9", "é"},
+		{"utf-16", "\xe9a", "éa"},
+		{"x-nobody", "\xe9", "é"},
+	} {
+		m := checkMessage(t, c.charset, []byte("Subject: "+c.subject+"\r\nFrom: \""+c.subject+"\" <a@x.example>\r\nContent-Type: text/plain; charset="+c.charset+"\r\n\r\n"))
+		if m.Subject != c.want || len(m.From) != 1 || m.From[0].Name != c.want || m.From[0].Address != "a@x.example" {
+			t.Errorf("%q in %s: %q, from %q", c.subject, c.charset, m.Subject, m.From)
+		}
+	}
+}
+
 // TestEncodedWordHead: what no encoded-word can begin with is known before anybody looks for its end.
 func TestEncodedWordHead(t *testing.T) {
 	for s, want := range map[string]int{

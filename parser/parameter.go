@@ -127,7 +127,7 @@ func lookParameter(params []parameter, name string) (value string, ok bool) {
 	if plainASCII(plain.value) && !strings.Contains(plain.value, "=?") {
 		return plain.value, true
 	}
-	text, _ := decodeWords(toText(plain.value))
+	text, _ := decodeWords(toText(plain.value, ""))
 	return text, true
 }
 

@@ -150,6 +150,11 @@ func (p *parsing) entity(s *scanner, e entity) delimiter {
 		p.headerBudget = 0
 	}
 	headers, more, damage := block.fields(p.lim.HeaderCount)
+	if damage.eightBit {
+		if block.charset = ownCharset(headers); block.charset != "" {
+			headers, more, damage = block.fields(p.lim.HeaderCount)
+		}
+	}
 	part.Headers = headers
 	part.Offset = s.pos()
 	boundary := p.typeOf(e)
