@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
 	"github.com/letterhook/letterhook/inbound"
 	"github.com/letterhook/letterhook/storage"
@@ -44,6 +46,8 @@ func endpoint(c *config.Config, e *config.Endpoint) storage.Endpoint {
 		Timeout:      e.Timeout.Std(),
 		Concurrency:  e.Concurrency,
 		MaxAge:       e.MaxAge.Std(),
+		DisableAfter: e.DisableAfter.Std(),
+		Ordered:      e.Ordered,
 		MaxBody:      int(e.MaxBody),
 		Format:       e.Format,
 		PerRecipient: e.Events == config.EventsPerRecipient,
@@ -57,6 +61,9 @@ func endpoint(c *config.Config, e *config.Endpoint) storage.Endpoint {
 		AllowPrivate: e.AllowPrivate,
 		Headers:      e.Headers,
 		Source:       e.Source,
+	}
+	if e.Rate.Count > 0 {
+		declared.Rate = storage.Rate{Every: e.Rate.Per / time.Duration(e.Rate.Count), Burst: e.Burst}
 	}
 	if e.FormatKey != "" {
 		declared.FormatKey = []byte(e.FormatKey)
@@ -75,6 +82,12 @@ func endpoint(c *config.Config, e *config.Endpoint) storage.Endpoint {
 	}
 	if declared.MaxAge == 0 {
 		declared.MaxAge = c.Delivery.MaxAge.Std()
+	}
+	if declared.DisableAfter == 0 {
+		declared.DisableAfter = c.Delivery.DisableAfter.Std()
+		if declared.DisableAfter == 0 {
+			declared.DisableAfter = -1
+		}
 	}
 	if declared.MaxBody == 0 {
 		declared.MaxBody = int(c.Delivery.MaxBody)

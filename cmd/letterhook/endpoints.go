@@ -56,6 +56,8 @@ func (e endpoints) reason(r *storage.DeliveryRow) string {
 	switch known, ok := e[r.Endpoint]; {
 	case r.State == storage.StatePending && ok && !known.Declared:
 		return notConfigured
+	case r.State == storage.StatePending && ok && known.Life.State != storage.EndpointEnabled:
+		return "endpoint is " + string(known.Life.State)
 	case r.ReplayedBy != "":
 		return strings.TrimSpace(r.Reason + " (replayed by " + r.ReplayedBy + ")")
 	default:

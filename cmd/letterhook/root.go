@@ -22,7 +22,7 @@ func newRoot() (root *cobra.Command, started *bool) {
 	root.AddCommand(
 		newServeCommand(), newDevCommand(), newCheckCommand(), newHealthCommand(),
 		newSendCommand(), newListenCommand(), newParseCommand(), newProbeCommand(),
-		newMessagesCommand(), newDeliveriesCommand(), newReplyAddressCommand(), newMigrateCommand(),
+		newMessagesCommand(), newDeliveriesCommand(), newEndpointsCommand(), newReplyAddressCommand(), newMigrateCommand(),
 		newFsckCommand(), newLeverCommand(), newBenchCommand(), newHashPasswordCommand(), newVersionCommand(),
 	)
 	noteStart(root, started)

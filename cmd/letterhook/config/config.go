@@ -195,7 +195,8 @@ type Delivery struct {
 	Schedule      []Duration `yaml:"schedule"`        // waits after the 1st, 2nd ... failed attempt
 	Timeout       Duration   `yaml:"timeout"`         // of one attempt
 	MaxAge        Duration   `yaml:"max_age"`         // a delivery older than this is dead
-	Concurrency   int        `yaml:"concurrency"`     // attempts in flight per endpoint
+	DisableAfter  Duration   `yaml:"disable_after"`   // an endpoint that fails for so long without a success is disabled; 0: never
+	Concurrency   int        `yaml:"concurrency"`     // attempts in flight per endpoint, at most
 	Workers       int        `yaml:"workers"`         // attempts in flight in all, hanging ones included
 	BytesInFlight Size       `yaml:"bytes_in_flight"` // memory of attempts in flight, by estimate
 	MemoryBudget  Size       `yaml:"memory_budget"`   // octets of accepted messages kept for the first attempt
@@ -241,7 +242,11 @@ type Endpoint struct {
 	Schedule     []Duration        `yaml:"schedule"`    // instead of the one of delivery
 	Timeout      Duration          `yaml:"timeout"`
 	MaxAge       Duration          `yaml:"max_age"`
+	DisableAfter Duration          `yaml:"disable_after"`
 	Concurrency  int               `yaml:"concurrency"`
+	Rate         Rate              `yaml:"rate"`    // of attempts; left out: any
+	Burst        int               `yaml:"burst"`   // attempts that the rate lets begin at once after a rest; 0: 1
+	Ordered      bool              `yaml:"ordered"` // strictly in the order of acceptance, one at a time
 	MaxBody      Size              `yaml:"max_body"`
 	AllowPrivate bool              `yaml:"allow_private"` // it may lie in a private network
 	Headers      map[string]string `yaml:"headers"`       // added to every request

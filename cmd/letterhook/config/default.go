@@ -51,6 +51,7 @@ func Default() *Config {
 			},
 			Timeout:       15 * Duration(time.Second),
 			MaxAge:        7 * day,
+			DisableAfter:  5 * day,
 			Concurrency:   32,
 			Workers:       2048,
 			BytesInFlight: 64 * mib,

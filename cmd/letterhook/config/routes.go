@@ -50,6 +50,12 @@ func (v *validator) endpoints() {
 		if e.Concurrency < 0 {
 			v.faultf(key+".concurrency", "must be at least 1")
 		}
+		if e.Burst != 0 {
+			v.between(key+".burst", int64(e.Burst), 1, 100_000)
+			if e.Rate.Count <= 0 {
+				v.faultf(key+".burst", "says nothing without a rate")
+			}
+		}
 		for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
 			v.header(key+".headers."+name, name, e.Headers[name])
 		}
