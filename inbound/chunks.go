@@ -55,7 +55,7 @@ func (c *conn) bdat(arg string) *refusal {
 // refuseChunk answers a chunk that is not taken and ends the transaction: what came later would be a message with a
 // hole in it. LMTP answers the last chunk once for each recipient (RFC 2033 section 4.3).
 func (c *conn) refuseChunk(r *refusal, cause error, last bool) *refusal {
-	line := c.judge(r, []error{cause}).appendTo(nil)
+	line := c.judge(r, []error{cause}).appendTo(nil, c.smtputf8())
 	if last && c.tx != nil && len(c.tx.commands) > 0 {
 		c.out = c.editVerdict(c.out, line)
 	} else {

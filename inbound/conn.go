@@ -79,7 +79,7 @@ func (c *conn) Read(p []byte) (n int, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			c.panicked("read", v)
-			c.out = refusePanic.appendTo(c.out)
+			c.out = refusePanic.appendTo(c.out, false)
 			c.flush()
 			n, err = 0, io.EOF
 		}

@@ -30,6 +30,15 @@ type Envelope struct {
 	AuthResults *AuthResults `json:"auth_results,omitempty"`
 }
 
+// Decider is the id of the endpoint whose answer decides whether the message is accepted; empty where none does. All
+// recipients of a transaction have the same.
+func (e *Envelope) Decider() string {
+	if len(e.Recipients) == 0 {
+		return ""
+	}
+	return e.Recipients[0].Decider()
+}
+
 // RemoteAddress is RemoteIP as text; empty where the message came through a unix socket.
 func (e *Envelope) RemoteAddress() string { return textOf(e.RemoteIP) }
 
@@ -68,6 +77,8 @@ type Decision struct {
 	Captures map[string]string `json:"captures,omitempty"`
 	// Token is the verdict on the signed token of a reply address; nil where the route looks for none.
 	Token *Token `json:"token,omitempty"`
+	// Sync says that the answer of the endpoint, of which there is one, decides whether the message is accepted.
+	Sync bool `json:"sync,omitempty"`
 	// MaxSize is the size in octets up to which the recipient takes a message; 0: whatever the server takes.
 	MaxSize int64 `json:"-"`
 	// RequireTLS refuses the recipient on a connection in clear, on listeners of the kind MX.
@@ -78,6 +89,14 @@ type Decision struct {
 	DMARC DMARCAction `json:"-"`
 	// Greylist says that the domain of the recipient wants greylisting.
 	Greylist bool `json:"-"`
+}
+
+// Decider is the id of the endpoint whose answer decides about a message for the recipient; empty where none does.
+func (d *Decision) Decider() string {
+	if !d.Sync || len(d.Endpoints) != 1 {
+		return ""
+	}
+	return d.Endpoints[0]
 }
 
 // Token is the verdict on the signed token of a reply address.

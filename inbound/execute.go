@@ -218,7 +218,7 @@ func (c *conn) editVerdict(out, line []byte) []byte {
 	}
 	for _, i := range c.tx.commands {
 		if verdict := c.tx.verdicts[c.tx.recipients[i].Account]; verdict != nil {
-			out = verdict.appendTo(out)
+			out = verdict.appendTo(out, c.smtputf8())
 		} else {
 			out = append(out, line...)
 		}
@@ -238,6 +238,9 @@ func (c *conn) editHello(out, line []byte) []byte {
 		}
 		if c.offersAuth() {
 			out = append(out, "250-AUTH PLAIN LOGIN\r\n"...)
+		}
+		if limits, ok := bytes.CutSuffix(line, []byte("\r\n")); ok && c.srv.cfg.MaxMessages > 0 && bytes.HasPrefix(line, []byte("250 LIMITS ")) {
+			return fmt.Appendf(out, "%s MAILMAX=%d\r\n", limits, c.srv.cfg.MaxMessages) // RFC 9422 section 4.1
 		}
 	}
 	return append(out, line...)

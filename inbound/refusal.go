@@ -58,6 +58,8 @@ const (
 	reasonListed      = "listed"       // by a list of clients
 	reasonGreylisted  = "greylisted"
 	reasonFlight      = "in_flight" // too many octets of messages are being received
+	reasonApplication = string(RejectApplication)
+	reasonUnanswered  = string(RejectUnanswered)
 )
 
 var reasons = []string{
@@ -66,6 +68,7 @@ var reasons = []string{
 	reasonConnections, reasonTLS, reasonShutdown, reasonPanic, reasonAborted, reasonProxy,
 	reasonAuth, reasonSpam, reasonVirus, reasonUnscanned, reasonDMARC,
 	reasonRate, reasonHarvest, reasonEarly, reasonBlocked, reasonDrain, reasonDefer, reasonListed, reasonGreylisted, reasonFlight,
+	reasonApplication, reasonUnanswered,
 }
 
 func refuse(code int, class, subject, detail int, text, reason string, b budget) *refusal {
@@ -120,6 +123,7 @@ var (
 	refuseTooLarge     = refuse(552, 5, 3, 4, "Message too large", reasonSize, budgetNone)
 	refuseTooLargeHere = refuse(552, 5, 2, 3, "Message too large for this recipient", reasonSize, budgetNone)
 	refuseOtherLimit   = refuse(452, 4, 5, 3, "Recipient with another size limit, say SIZE or use another transaction", reasonSize, budgetNone)
+	refuseOtherDecider = refuse(452, 4, 5, 3, "Recipient needs another transaction", reasonRecipients, budgetNone)
 	refuseLongLine     = refuse(554, 5, 6, 0, "Message has a line that is too long", reasonLine, budgetNone)
 	refuseLineEnds     = refuse(550, 5, 6, 0, "Message has a bare CR, a bare LF or a NUL", reasonLineEnds, budgetNone)
 	refuseLoop         = refuse(554, 5, 4, 6, "Too many Received fields, mail loop", reasonLoop, budgetNone)

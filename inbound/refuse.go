@@ -9,13 +9,16 @@ import (
 
 // refuse answers a command that does not reach go-smtp. cause is what the log shall know of it beyond the reply.
 func (c *conn) refuse(r *refusal, cause ...error) {
-	c.out = c.judge(r, cause).appendTo(c.out)
+	c.out = c.judge(r, cause).appendTo(c.out, c.smtputf8())
 }
 
 // answer is refuse for a command that go-smtp executes: the error makes it write the reply.
 func (c *conn) answer(r *refusal, cause error) error {
-	return c.judge(r, []error{cause}).smtpError()
+	return c.judge(r, []error{cause}).smtpError(c.smtputf8())
 }
+
+// smtputf8 says whether the peer reads UTF-8 in replies.
+func (c *conn) smtputf8() bool { return c.tx != nil && c.tx.mail.smtputf8 }
 
 // judge counts a refusal and says what the peer is to hear, which is something else when a budget is used up. A 421
 // ends the conversation.
@@ -45,7 +48,7 @@ func (c *conn) judge(r *refusal, cause []error) *refusal {
 func (c *conn) contain(where string, err *error) {
 	if v := recover(); v != nil {
 		c.panicked(where, v)
-		*err = error(refusePanic.smtpError())
+		*err = error(refusePanic.smtpError(false))
 	}
 }
 

@@ -13,8 +13,12 @@ type RejectReason string
 
 // The reasons.
 const (
-	RejectSpam      RejectReason = "spam"
-	RejectVirus     RejectReason = "virus"
+	RejectSpam  RejectReason = "spam"
+	RejectVirus RejectReason = "virus"
+	// RejectApplication and RejectUnanswered are about a message whose endpoint decides: it said no, or nothing usable.
+	RejectApplication RejectReason = "application"
+	RejectUnanswered  RejectReason = "unanswered"
+
 	RejectUnscanned RejectReason = "unscanned" // a scanner failed, and the operator wants no mail that was not scanned
 )
 

@@ -177,7 +177,7 @@ func (e *edge) Accept() (net.Conn, error) {
 		c.logRefused(refusal, nil)
 		if e.as.TLS != TLSImplicit && !c.behindProxy {
 			raw.SetWriteDeadline(time.Now().Add(time.Second)) // a fresh socket takes a line without waiting
-			_, _ = raw.Write(refusal.appendTo(nil))           // a peer that is gone needs no reply
+			_, _ = raw.Write(refusal.appendTo(nil, false))    // a peer that is gone needs no reply
 		}
 		raw.Close()
 	}

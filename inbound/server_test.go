@@ -63,6 +63,9 @@ func (s *spool) Accept(ctx context.Context, env *inbound.Envelope, body inbound.
 	if err != nil {
 		return nil, err
 	}
+	if err := judge(env, string(raw)); err != nil {
+		return nil, err
+	}
 	if sha256.Sum256(raw) != body.SHA256() {
 		return nil, fmt.Errorf("hash differs")
 	}
@@ -81,6 +84,21 @@ func (s *spool) Accept(ctx context.Context, env *inbound.Envelope, body inbound.
 	id := fmt.Sprintf("msg_%d", len(s.mails)+1)
 	s.mails = append(s.mails, stored{id, *env, string(raw), body.Bytes() == nil})
 	return []string{id}, nil
+}
+
+// judge is the endpoint that decides: "no" and "later" are what it hears in the content.
+func judge(env *inbound.Envelope, raw string) error {
+	switch {
+	case env.Decider() == "":
+		return nil
+	case strings.Contains(raw, "no"):
+		reply := &inbound.Reply{Code: 554, Status: [3]int{5, 7, 1}, Text: "Für immer\u202e geschlossen\r\n250 OK"}
+		return &inbound.Rejection{Reply: reply, Reason: inbound.RejectApplication}
+	case strings.Contains(raw, "later"):
+		reply := &inbound.Reply{Code: 451, Status: [3]int{4, 4, 1}, Text: "Not now"}
+		return fmt.Errorf("it sleeps: %w", &inbound.Rejection{Reply: reply, Reason: inbound.RejectUnanswered})
+	}
+	return nil
 }
 
 func (s *spool) Acknowledged(ids []string) {
@@ -111,7 +129,8 @@ func accountOf(p inbound.Path) string {
 	}[strings.ToLower(p.Domain)]
 }
 
-// decide is the routes of the tests: three domains are ours, in them every local part but those that begin with "no".
+// decide is the routes of the tests: three domains are ours, in them every local part but those that begin with "no". Of
+// "sync1-a" and "sync1-b" one endpoint decides, see judge.
 func decide(p inbound.Path) inbound.Decision {
 	switch {
 	case accountOf(p) == "":
@@ -124,6 +143,9 @@ func decide(p inbound.Path) inbound.Decision {
 		return inbound.Decision{Refuse: &inbound.Reply{Code: 421, Status: [3]int{4, 7, 0}, Text: "Go away"}}
 	case p.LocalPart == "panic":
 		panic("a route panicked")
+	case strings.HasPrefix(p.LocalPart, "sync"):
+		name, _, _ := strings.Cut(p.LocalPart, "-")
+		return inbound.Decision{Account: accountOf(p), Endpoints: []string{"ep_" + name}, Sync: true}
 	}
 	return inbound.Decision{
 		Account: accountOf(p), Route: "rt_1", Endpoints: []string{"ep_1"}, LocalPart: p.LocalPart, RequireTLS: p.LocalPart == "private",

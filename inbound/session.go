@@ -30,6 +30,12 @@ func (t *transaction) index(path Path) int {
 	return slices.IndexFunc(t.recipients, func(r Recipient) bool { return r.Path.same(path) })
 }
 
+// suits says whether a recipient may join the transaction: those of one transaction have the same [Envelope.Decider], so that
+// one answer, and one reply, is about all of them.
+func (t *transaction) suits(d *Decision) bool {
+	return len(t.recipients) == 0 || t.recipients[0].Decider() == d.Decider()
+}
+
 func (t *transaction) release() {
 	if t.content != nil {
 		t.content.release()
@@ -63,6 +69,9 @@ func (s session) Rcpt(string, *smtp.RcptOptions) (err error) {
 		return s.answer(refusal, nil)
 	}
 	limit, refusal := s.limit(decision.MaxSize)
+	if refusal == nil && !s.tx.suits(&decision) {
+		refusal = refuseOtherDecider
+	}
 	if refusal == nil && decision.Check != "" {
 		refusal = s.check(decision)
 	}
@@ -147,7 +156,7 @@ func (s session) accept(message *content) error {
 		return s.answer(refusal, err)
 	}
 	s.accepted()
-	return reply.smtpError()
+	return reply.smtpError(false)
 }
 
 // acceptEach is accept for LMTP, where the recipients of each account fare as their account does: what is stored for one is
@@ -172,7 +181,7 @@ func (s session) acceptEach(env *Envelope, message *content) error {
 	if stored {
 		s.accepted()
 	}
-	return verdict.smtpError() // each recipient has a verdict of its own, see editVerdict
+	return verdict.smtpError(false) // each recipient has a verdict of its own, see editVerdict
 }
 
 // accepted counts a message whose 250 is about to be said.
@@ -235,6 +244,10 @@ func listIDs(ids []string) string {
 
 // refusalOf turns an error of the Spool into what the peer hears.
 func refusalOf(err error) *refusal {
+	var rejection *Rejection
+	if errors.As(err, &rejection) {
+		return &refusal{Reply: rejection.Reply, reason: string(rejection.Reason)}
+	}
 	var reply *Reply
 	if !errors.As(err, &reply) {
 		return refuseTrouble

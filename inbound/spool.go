@@ -11,8 +11,8 @@ type Spool interface {
 	// Accept makes the body, the envelope and every delivery job durable, bytes first, then one transaction with all
 	// rows. When it returns without an error the message survives a power cut. It returns the ids of the messages
 	// made, one for each account among the recipients, in the order of the accounts' first recipients. A resend of a
-	// mail whose 250 was lost returns the ids of the first time. A [*Reply] as error is told to the peer as it is; any
-	// other error means that nothing was accepted and the peer hears 451 4.3.0. Safe for concurrent use.
+	// mail whose 250 was lost returns the ids of the first time. A [*Rejection] or [*Reply] as error is told to the peer as
+	// it is, and the message will not be delivered; any other error means that nothing was accepted and the peer hears 451 4.3.0. Safe for concurrent use.
 	//
 	// The caller must not change the body afterwards; Accept may keep the bytes of a body that lies in memory.
 	Accept(ctx context.Context, env *Envelope, body Body) (ids []string, err error)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/letterhook/letterhook/inbound"
+	"github.com/letterhook/letterhook/inbound/breaker"
 )
 
 // stub is a scanner whose engine is a function.
@@ -48,7 +49,7 @@ func TestDeadScannerIsLeftAlone(t *testing.T) {
 			return nil
 		})
 		m := &message{size: 1}
-		for range breakAfter {
+		for range breaker.After {
 			if _, err := s.scan(t.Context(), m); !errors.Is(err, errDead) {
 				t.Fatalf("got %v", err)
 			}
@@ -58,17 +59,17 @@ func TestDeadScannerIsLeftAlone(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 		}
-		if asked != breakAfter {
+		if asked != breaker.After {
 			t.Fatalf("asked %d times", asked)
 		}
-		time.Sleep(restFor)
+		time.Sleep(breaker.Rest)
 		if _, err := s.scan(t.Context(), m); !errors.Is(err, errDead) {
 			t.Fatalf("the probe: %v", err)
 		}
 		if _, err := s.scan(t.Context(), m); !errors.Is(err, errResting) {
 			t.Fatalf("after a probe that failed: %v", err)
 		}
-		time.Sleep(restFor)
+		time.Sleep(breaker.Rest)
 		dead = false
 		for range 3 {
 			if _, err := s.scan(t.Context(), m); err != nil {
@@ -76,7 +77,7 @@ func TestDeadScannerIsLeftAlone(t *testing.T) {
 			}
 		}
 		dead = true
-		for range breakAfter - 1 {
+		for range breaker.After - 1 {
 			_, _ = s.scan(t.Context(), m)
 		}
 		dead = false
@@ -96,13 +97,13 @@ func TestOneProbe(t *testing.T) {
 			return ctx.Err()
 		})
 		m := &message{size: 1}
-		for range breakAfter {
+		for range breaker.After {
 			if _, err := s.scan(t.Context(), m); reason(err) != inbound.UnscannedTimeout {
 				t.Fatalf("got %v", err)
 			}
 		}
 		hanging.Store(0)
-		time.Sleep(restFor)
+		time.Sleep(breaker.Rest)
 		began := time.Now()
 		for range 50 {
 			go func() { _, _ = s.scan(t.Context(), m) }()
@@ -166,7 +167,7 @@ func TestShutdownIsNoFailure(t *testing.T) {
 			<-ctx.Done()
 			return ctx.Err()
 		})
-		for range 3 * breakAfter {
+		for range 3 * breaker.After {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			_, err := s.scan(ctx, &message{size: 1})
 			cancel()
@@ -174,7 +175,10 @@ func TestShutdownIsNoFailure(t *testing.T) {
 				t.Fatal("cancelled scans count as failures")
 			}
 		}
-		s.breaker.failures = breakAfter
+		for range breaker.After {
+			s.breaker.Leave(time.Now(), false, breaker.Failed)
+		}
+		time.Sleep(breaker.Rest)
 		for range 3 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			_, err := s.scan(ctx, &message{size: 1})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/letterhook/letterhook/inbound"
+	"github.com/letterhook/letterhook/inbound/breaker"
 )
 
 // The names of the engines, in events, log lines and metrics.
@@ -35,7 +36,7 @@ type scanner struct {
 	options Options
 	ask     func(context.Context, *message) (*finding, error)
 	turns   chan struct{}
-	breaker breaker
+	breaker breaker.Breaker
 	metrics *metrics
 	log     *slog.Logger
 }
@@ -60,7 +61,7 @@ func (s *scanner) attempt(ctx context.Context, m *message) (f *finding, err erro
 	if m.size > s.options.MaxSize {
 		return nil, errTooLarge
 	}
-	if s.breaker.resting(time.Now()) {
+	if s.breaker.Resting(time.Now()) {
 		return nil, errResting
 	}
 	asking, cancel := context.WithTimeout(ctx, s.options.Timeout)
@@ -73,7 +74,7 @@ func (s *scanner) attempt(ctx context.Context, m *message) (f *finding, err erro
 	if asking.Err() != nil { // both may have come
 		return nil, errBusy
 	}
-	probe, ok := s.breaker.enter(time.Now())
+	probe, ok := s.breaker.Enter(time.Now())
 	if !ok {
 		return nil, errResting
 	}
@@ -88,14 +89,14 @@ func (s *scanner) attempt(ctx context.Context, m *message) (f *finding, err erro
 
 // note keeps the breaker and the log up to date after an attempt.
 func (s *scanner) note(ctx context.Context, probe bool, err error) {
-	r := failed
+	r := breaker.Failed
 	switch {
 	case err == nil, errors.Is(err, errTooLarge):
-		r = answered
+		r = breaker.Answered
 	case ctx.Err() != nil, isOurs(err):
-		r = unknown
+		r = breaker.Unknown
 	}
-	rests, back := s.breaker.leave(time.Now(), probe, r)
+	rests, back := s.breaker.Leave(time.Now(), probe, r)
 	switch {
 	case rests:
 		s.log.Error("a scanner fails and is not asked for a while", "scanner", s.name, "error", err)
@@ -103,7 +104,7 @@ func (s *scanner) note(ctx context.Context, probe bool, err error) {
 	case back:
 		s.log.Info("a scanner is back", "scanner", s.name)
 		s.metrics.paused.WithLabelValues(s.name).Set(0)
-	case r == failed:
+	case r == breaker.Failed:
 		s.log.Warn("a scan failed", "scanner", s.name, "error", err)
 	}
 }
