@@ -31,9 +31,13 @@ func (t *transaction) index(path Path) int {
 }
 
 // suits says whether a recipient may join the transaction: those of one transaction have the same [Envelope.Decider], so that
-// one answer, and one reply, is about all of them.
+// one answer, and one reply, is about all of them. An endpoint that wants an event for each recipient has one recipient.
 func (t *transaction) suits(d *Decision) bool {
-	return len(t.recipients) == 0 || t.recipients[0].Decider() == d.Decider()
+	if len(t.recipients) == 0 {
+		return true
+	}
+	endpoint := d.Decider()
+	return t.recipients[0].Decider() == endpoint && (endpoint == "" || !slices.Contains(d.Apart, endpoint))
 }
 
 func (t *transaction) release() {

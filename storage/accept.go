@@ -28,7 +28,8 @@ type incoming struct {
 	sealed     []byte   // what goes into a pack; nil once it lies in one, and when the bytes lie in a blob of their own
 	raw        []byte
 	deliveries []Delivery
-	id         string // the answer: the message's own id, or that of the first time when this is a resend
+	hold       *Delivery // in the place of deliveries, where the message is held
+	id         string    // the answer: the message's own id, or that of the first time when this is a resend
 }
 
 func (m *incoming) appendRow(args []driver.Value) []driver.Value {
@@ -178,7 +179,8 @@ func owed(message string, recipients []inbound.Recipient, now time.Time) (ds []D
 }
 
 // dedupeKey tells whether a mail is the resend of another: SHA-256 over account, content, reverse-path and sorted
-// forward-paths, each behind its length.
+// forward-paths, each behind its length. A mail that is held is never the resend of one that is owed, nor the other way round:
+// should the routes change in between, the one of which nobody was told 250 must not stand in for the other.
 func dedupeKey(account string, content [32]byte, env *inbound.Envelope) (key [32]byte) {
 	paths := make([]string, 0, len(env.Recipients))
 	for i := range env.Recipients {
@@ -191,6 +193,9 @@ func dedupeKey(account string, content [32]byte, env *inbound.Envelope) (key [32
 	writeText(h, pathText(env.ReversePath))
 	for _, p := range paths {
 		writeText(h, p)
+	}
+	if endpoint := env.Decider(); endpoint != "" {
+		writeText(h, "held for "+endpoint)
 	}
 	h.Sum(key[:0])
 	return key

@@ -150,6 +150,7 @@ func (a *applying) readRoutes(d *Declaration) error {
 			return fmt.Errorf("route %q of %q: %w", declared.Match, declared.Domain, err)
 		}
 		r.refuse, r.token, r.maxSize = declared.Refuse, declared.Token, declared.MaxSize
+		r.sync = declared.Sync
 		for _, e := range declared.Endpoints {
 			if id := a.endpoints[[2]string{dom.account, e}]; !slices.Contains(r.endpoints, id) {
 				r.endpoints = append(r.endpoints, id)

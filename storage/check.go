@@ -18,6 +18,7 @@ const (
 	FaultAttachment = "attachment" // a stored attachment is absent or does not match its hash
 	FaultRow        = "row"        // a message cannot be decoded
 	FaultReference  = "reference"  // a row names a message that is not there
+	FaultHeld       = "held"       // a message that was not accepted is owed or finished
 	FaultPack       = "pack"       // a pack has no row, is doomed, or counts its messages wrongly
 )
 
@@ -37,7 +38,7 @@ func (f Fault) String() string {
 // checkRows is the number of messages checked on one snapshot of the database.
 const checkRows = 200
 
-// Check proves what the store promises: every endpoint of every message has a delivery or a result, every message's bytes
+// Check proves what the store promises: every endpoint of every message has a delivery or a result, or the message is held for it, every message's bytes
 // are there and match their hash, so do those of its stored attachments, and no row points at nothing. It reads everything, beside a running server too, and
 // changes nothing. Every fault is reported; the error says only why the check could not go on.
 func (s *Store) Check(ctx context.Context, report func(Fault)) error {
@@ -155,7 +156,8 @@ func (c *checking) page(ctx context.Context, after string) (p *checkPage, err er
 	}
 	first, last := p.ids[0], p.ids[len(p.ids)-1]
 	rows, err = tx.QueryContext(ctx, `SELECT message, endpoint, part FROM delivery WHERE message BETWEEN ? AND ?
-		UNION SELECT message, endpoint, part FROM delivery_result WHERE message BETWEEN ? AND ?`, first, last, first, last)
+		UNION SELECT message, endpoint, part FROM delivery_result WHERE message BETWEEN ? AND ?
+		UNION SELECT message, endpoint, part FROM held WHERE message BETWEEN ? AND ?`, first, last, first, last, first, last)
 	if err != nil {
 		return nil, err
 	}
@@ -238,7 +240,7 @@ func (c *checking) hashBlob(ctx context.Context, a AttachmentBlob) (err error) {
 
 // references finds rows whose message is not there. Results and attempts may outlive it.
 func (c *checking) references(ctx context.Context) error {
-	for _, table := range []string{"delivery", "summary", "parsing"} {
+	for _, table := range []string{"delivery", "held", "summary", "parsing"} {
 		err := c.texts(ctx, func(id string) {
 			c.report(Fault{Kind: FaultReference, Message: id, Subject: table, Detail: "there is no such message"})
 		}, "SELECT message FROM "+table+" AS t WHERE NOT EXISTS (SELECT 1 FROM message WHERE id = t.message)")
@@ -246,7 +248,10 @@ func (c *checking) references(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return c.texts(ctx, func(id string) {
+		c.report(Fault{Kind: FaultHeld, Message: id, Detail: "it is held, but has a delivery or a result"})
+	}, `SELECT message FROM held AS h WHERE EXISTS (SELECT 1 FROM delivery WHERE message = h.message)
+		OR EXISTS (SELECT 1 FROM delivery_result WHERE message = h.message)`)
 }
 
 // packs compares the packs with the messages in them.

@@ -61,6 +61,9 @@ type DeclaredRoute struct {
 	Token TokenPolicy
 	// MaxSize stands in the place of the domain's; 0: the domain's.
 	MaxSize int64
+	// Sync has the sender of a mail wait for the answer of the endpoint, of which there is exactly one, and hear it. It does
+	// not hold for postmaster and abuse.
+	Sync bool
 }
 
 // TokenPolicy says what a route does about the signed token of a reply address (see package replyaddr).
@@ -183,6 +186,9 @@ func (v *validation) readRoutes(routes []DeclaredRoute) {
 			v.faultf("route %q of %q is declared twice", r.Match, r.Domain)
 		} else {
 			seen[key] = true
+		}
+		if r.Sync && len(r.Endpoints) != 1 {
+			v.faultf("route %q of %q is synchronous and has %d endpoints, not one", r.Match, r.Domain, len(r.Endpoints))
 		}
 		if r.Refuse != nil && len(r.Endpoints) > 0 {
 			v.faultf("route %q of %q refuses and has endpoints", r.Match, r.Domain)

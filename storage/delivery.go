@@ -20,6 +20,10 @@ const (
 	StateDelivered = "delivered" // the endpoint answered 2xx
 	StateMissed    = "missed"    // a shadow endpoint did not take it; that counts nowhere
 	StateDead      = "dead"      // the schedule is used up or the maximum age has passed; kept and replayable
+
+	// Of a message that its endpoint decided about: it was never accepted, and cannot be replayed.
+	StateWithdrawn = "withdrawn" // its sender was told to come again, and did not
+	StateRefused   = "refused"   // its sender was told so
 )
 
 // Attempt is one POST that was made. Attempts are only ever appended.

@@ -50,6 +50,7 @@ type route struct {
 	refuse    *inbound.Reply
 	token     TokenPolicy
 	maxSize   int64 // octets; 0: the domain's
+	sync      bool
 }
 
 // Recipients decides about a forward-path at RCPT (RFC 5321 section 4.1.1.3). It only reads memory, so it never blocks.
@@ -84,6 +85,7 @@ func (d *Directory) Recipients(p inbound.Path) inbound.Decision {
 	decision.Route = r.id
 	decision.Endpoints, decision.Apart = r.endpoints, d.apart(r.endpoints)
 	decision.Captures = captures
+	decision.Sync = r.sync && !isRole(normal) // they always exist, whatever an endpoint thinks of it
 	if r.maxSize > 0 {
 		decision.MaxSize = r.maxSize
 	}

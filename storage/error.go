@@ -14,6 +14,10 @@ var (
 	ErrLocked = errors.New("another server uses this data folder")
 	// ErrSweeping says that attachments of the message are being removed; when that is done the call will do.
 	ErrSweeping = errors.New("attachments of the message are being removed; try again later")
+	// ErrHolding says that another session has the same mail and waits for the answer of its endpoint.
+	ErrHolding = errors.New("the same mail is being held")
+	// ErrNotAccepted says that a mail was never accepted, so that only its sender can have it delivered.
+	ErrNotAccepted = errors.New("the mail was not accepted: only its sender can send it again")
 	// ErrForeign says that the blobs belong to another store.
 	ErrForeign = errors.New("the blobs belong to another store")
 	// ErrSchema says that the database was written by a newer version of the program, or not yet brought to this one.

@@ -47,6 +47,7 @@ func newMetrics(r prometheus.Registerer, s *Store) (*metrics, error) {
 	for _, c := range []prometheus.Collector{
 		m.accepts, m.duplicates, m.completions, m.failed, m.batchAccepts, m.commitSeconds, m.acceptSeconds,
 		gauge("pending_deliveries", "Deliveries that are not finished.", s.countPending),
+		gauge("held_messages", "Messages that are not accepted: their endpoint decides, or their sender was told to come again.", s.countHeld),
 		gauge("accepts_waiting", "Mails that wait for the disk.", func() float64 { return float64(s.AcceptsWaiting()) }),
 		gauge("free_bytes", "Free space of the data folder.", func() float64 { n, _ := s.FreeSpace(); return float64(n) }),
 	} {
@@ -59,9 +60,13 @@ func newMetrics(r prometheus.Registerer, s *Store) (*metrics, error) {
 
 // countPending asks the database, for a command beside the server adds deliveries too. A gauge can tell no error: it is
 // NaN then.
-func (s *Store) countPending() float64 {
+func (s *Store) countPending() float64 { return s.count("SELECT count(*) FROM delivery") }
+
+func (s *Store) countHeld() float64 { return s.count("SELECT count(*) FROM held") }
+
+func (s *Store) count(query string) float64 {
 	var n int64
-	if err := s.read.QueryRow("SELECT count(*) FROM delivery").Scan(&n); err != nil {
+	if err := s.read.QueryRow(query).Scan(&n); err != nil {
 		return math.NaN()
 	}
 	return float64(n)

@@ -11,8 +11,11 @@ import (
 // defaultLimit is the number of rows of a list when the filter names none.
 const defaultLimit = 100
 
-// StatePending is the state of a delivery that is not finished.
-const StatePending = "pending"
+// The states of a delivery that is not finished.
+const (
+	StatePending = "pending"
+	StateHeld    = "held" // the message is not accepted: a session waits for the answer, or ended without one
+)
 
 // MessageFilter selects messages; zero fields select all.
 type MessageFilter struct {
@@ -45,10 +48,15 @@ func (s *Store) Messages(ctx context.Context, f MessageFilter) ([]*Mail, error) 
 // DeliveryRow is a delivery as lists show it, finished or not.
 type DeliveryRow struct {
 	Delivery             // DueAt is zero when it is finished
-	State      string    // StatePending, StateDelivered, StateDead or StateMissed
-	Reason     string    // of the state; empty when pending
-	FinishedAt time.Time // zero when pending
+	State      string    // StatePending, StateDelivered, StateDead, StateMissed; StateHeld, StateWithdrawn or StateRefused
+	Reason     string    // of the state; empty when pending or held
+	FinishedAt time.Time // zero when pending, and while the message of one that was not accepted is still there
 	ReplayedBy string    // id of the delivery that was made to replay this one; empty: none
+}
+
+// NotAccepted says that nobody was told 250 for the message, so that there is nothing to retry.
+func (d *DeliveryRow) NotAccepted() bool {
+	return d.State == StateHeld || d.State == StateWithdrawn || d.State == StateRefused
 }
 
 // DeliveryFilter selects deliveries; zero fields select all.
@@ -66,10 +74,11 @@ const (
 	selectPending = `SELECT message, id, endpoint, part, 'pending', '', attempts, replay, created_at, due_at, 0, '' FROM delivery`
 	selectResults = `SELECT message, id, endpoint, part, state, reason, attempts, replay, created_at, 0, finished_at, coalesce(replayed_by, '')
 		FROM delivery_result`
+	selectHeld       = `SELECT message, id, endpoint, part, state, reason, attempts, 0, created_at, 0, 0, '' FROM held`
 	newestDeliveries = " ORDER BY message DESC, id DESC LIMIT ?"
 )
 
-// query gives the statement for a filter. Both tables are read in the order of the list and merged, so a page costs its
+// query gives the statement for a filter. The tables are read in the order of the list and merged, so a page costs its
 // rows and not the table.
 func (f *DeliveryFilter) query() (text string, args []any) {
 	var parts []string
@@ -78,7 +87,13 @@ func (f *DeliveryFilter) query() (text string, args []any) {
 		f.narrow(&q)
 		parts, args = append(parts, q.text), append(args, q.args...)
 	}
-	if f.State != StatePending {
+	if f.State == "" || f.State == StateHeld || f.State == StateWithdrawn || f.State == StateRefused {
+		q := selection{text: selectHeld}
+		f.narrow(&q)
+		q.where(f.State != "", "state = ?", f.State)
+		parts, args = append(parts, q.text), append(args, q.args...)
+	}
+	if f.State != StatePending && f.State != StateHeld {
 		q := selection{text: selectResults}
 		f.narrow(&q)
 		// A literal, because an index over the dead alone answers no parameter.
@@ -114,9 +129,10 @@ func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter) ([]DeliveryRow
 		var created, due, finished int64
 		err := rows.Scan(&d.Message, &d.ID, &d.Endpoint, &d.Part, &d.State, &d.Reason, &d.Attempts, &d.Replay, &created, &due, &finished, &d.ReplayedBy)
 		d.CreatedAt = time.UnixMilli(created)
-		if d.State == StatePending {
+		switch {
+		case d.State == StatePending:
 			d.DueAt = time.UnixMilli(due)
-		} else {
+		case finished > 0:
 			d.FinishedAt = time.UnixMilli(finished)
 		}
 		ds = append(ds, d)

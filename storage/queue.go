@@ -73,8 +73,14 @@ type completing struct {
 	summary driver.Value // JSON or nil
 	// attachments is 0 when the message certainly has none in Blobs.
 	attachments int64
+	settles     bool // the message is held
 	done        func(error)
 	err         error // ErrStale
+}
+
+// finishes says whether the completion is a terminal result of its message.
+func (c *completing) finishes() bool {
+	return c.RetryAt.IsZero() && (!c.settles || c.State == StateDelivered)
 }
 
 // beginning is a parse whose begin is to be counted.

@@ -12,8 +12,8 @@ const advance = "UPDATE delivery SET due_at = CASE WHEN due_at > ? THEN ? ELSE d
 // Retry makes a delivery due now. A finished one stays in the log and gets a new, pending delivery of the same message to
 // the same endpoint for the same recipients, marked as a replay, whose attempts and age count from now; it has the same
 // webhook-id because that is made of the message's id. When the endpoint is owed the message already, that delivery becomes due instead of a second one. An
-// unknown id, or one whose message is no longer kept, gives an error that Is [ErrNotFound], and one that the sweeper is at
-// work on an error that Is [ErrSweeping].
+// unknown id, or one whose message is no longer kept, gives an error that Is [ErrNotFound], one that the sweeper is at
+// work on an error that Is [ErrSweeping], and one whose message is held one that Is [ErrNotAccepted].
 func (s *Store) Retry(ctx context.Context, deliveryID string) error {
 	low, high, ok := messageRange(deliveryID)
 	if !ok {
@@ -62,8 +62,15 @@ func finishedDelivery(w *writer, low, high, id string) (message, endpoint string
 		return nil
 	}, `SELECT r.message, r.endpoint, r.part FROM delivery_result AS r JOIN message AS m ON m.id = r.message
 		WHERE r.message > ? AND r.message < ? AND r.id = ?`, low, high, id)
-	if err == nil && message == "" {
+	if err != nil || message != "" {
+		return message, endpoint, part, err
+	}
+	held, err := w.queryInt("SELECT count(*) FROM held WHERE message > ? AND message < ? AND id = ?", low, high, id)
+	if err == nil && held > 0 {
+		err = ErrNotAccepted
+	}
+	if err == nil {
 		err = ErrNotFound
 	}
-	return message, endpoint, part, err
+	return "", "", 0, err
 }

@@ -73,6 +73,7 @@ type Store struct {
 	reader    segmentReader
 	metrics   *metrics
 	unacked   unacknowledged
+	holding   holding
 	buffers   buffers
 	disk      disk
 	trouble   trouble

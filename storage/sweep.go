@@ -31,11 +31,15 @@ const sweepRows = 200
 // those of the mail, and may be stopped anywhere: the next sweep goes on.
 func (s *Store) Sweep(ctx context.Context, r Retention) (swept Swept, err error) {
 	now := s.cfg.Now()
-	if swept.Attachments, err = s.sweepAttachments(ctx, now, r.Attachments); err != nil {
+	if err := s.sweepHeld(ctx, now, &swept); err != nil {
+		return swept, fmt.Errorf("sweep held messages: %w", err)
+	}
+	n, err := s.sweepAttachments(ctx, now, r.Attachments)
+	if swept.Attachments += n; err != nil {
 		return swept, fmt.Errorf("sweep attachments: %w", err)
 	}
-	n, err := s.sweepMessages(ctx, now, r.Messages, &swept)
-	if swept.Messages = n; err != nil {
+	n, err = s.sweepMessages(ctx, now, r.Messages, &swept)
+	if swept.Messages += n; err != nil {
 		return swept, fmt.Errorf("sweep messages: %w", err)
 	}
 	if swept.Attempts, err = s.sweepAttempts(ctx, now, r.Attempts); err != nil {
@@ -162,7 +166,8 @@ func (s *Store) sweepMessages(ctx context.Context, now time.Time, age time.Durat
 	end := now.Add(-age)
 	// Ids begin with the time of arrival, and nothing is finished before it has come: what is younger is not looked at.
 	const old = `FROM message AS m LEFT JOIN summary AS s ON s.message = m.id WHERE m.id > ? AND m.id < ?
-		AND coalesce(s.finished_at, m.received_at) < ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = m.id)`
+		AND coalesce(s.finished_at, m.received_at) < ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = m.id)
+		AND NOT EXISTS (SELECT 1 FROM held WHERE message = m.id)`
 	for after := ""; ; {
 		args := []any{after, firstID(messagePrefix, end), end.UnixMilli(), sweepRows}
 		list, err := s.storedList(ctx, "SELECT m.id, m.account "+old+" ORDER BY m.id LIMIT ?", args...)
@@ -188,7 +193,7 @@ func (s *Store) sweepMessages(ctx context.Context, now time.Time, age time.Durat
 	}
 }
 
-// removeMessages deletes the rows of those messages that no delivery names, and counts them out of their packs. A message
+// removeMessages deletes the rows of those messages that no delivery names and that are not held, and counts them out of their packs. A message
 // with attachments was replayed since they were removed. The results stay in the log.
 func removeMessages(w *writer, list []driver.Value) (removed int, err error) {
 	var gone []driver.Value
@@ -199,6 +204,7 @@ func removeMessages(w *writer, list []driver.Value) (removed int, err error) {
 		return nil
 	}, "DELETE FROM message WHERE id IN ("+placeholders(len(list))+`)
 		AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.message = message.id)
+		AND NOT EXISTS (SELECT 1 FROM held WHERE held.message = message.id)
 		AND NOT EXISTS (SELECT 1 FROM summary WHERE summary.message = message.id AND attachments <> 0) RETURNING id, pack`, list...)
 	if err != nil || len(gone) == 0 {
 		return 0, err

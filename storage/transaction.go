@@ -149,7 +149,17 @@ func (t *transaction) accepts(as []*acceptance) error {
 		for _, m := range a.messages {
 			if m.id != m.mail.ID {
 				t.duplicates++
+				if m.hold != nil {
+					if err := t.takeUp(m); err != nil {
+						return err
+					}
+				}
 				continue
+			}
+			if m.hold != nil {
+				if err := t.hold(m.hold); err != nil {
+					return err
+				}
 			}
 			v.messages = m.appendRow(v.messages)
 			t.messages++
@@ -224,8 +234,15 @@ func (t *transaction) packs(as []*acceptance) error {
 // many rows; whatever is not so is undone and goes one by one.
 func (t *transaction) completions(cs []*completing) error {
 	for start := 0; start < len(cs); {
+		if cs[start].settles {
+			if err := t.settle(cs[start]); err != nil {
+				return err
+			}
+			start++
+			continue
+		}
 		end := start
-		for end < len(cs) && cs[end].RetryAt.IsZero() {
+		for end < len(cs) && cs[end].RetryAt.IsZero() && !cs[end].settles {
 			end++
 		}
 		if run := cs[start:end]; len(run) > 0 {
@@ -329,7 +346,7 @@ func (t *transaction) record(cs []*completing) error {
 		v.attempts = append(v.attempts, a.Message, a.Delivery, int64(a.N), a.Endpoint, a.At.UnixMilli(), a.Duration.Microseconds(),
 			a.Outcome, int64(a.Status), c.detail)
 		var finished driver.Value
-		if c.RetryAt.IsZero() {
+		if c.finishes() {
 			finished = t.now.UnixMilli()
 		}
 		v.summaries = append(v.summaries, a.Message, finished, c.summary, c.attachments)
