@@ -127,7 +127,7 @@ func (d *Dispatcher) compose(ctx context.Context, j *job, ep *storage.Endpoint, 
 		return nil, nil, err
 	}
 	return &Post{
-		Endpoint: ep, ID: c.ID, Attempt: j.delivery.Attempts + 1, Replay: j.delivery.Replay, Form: form,
+		Endpoint: ep, ID: c.ID, Attempt: j.delivery.Attempts + 1, Replay: j.delivery.Replay, Smallest: smallest, Form: form,
 	}, content, nil
 }
 
@@ -208,6 +208,10 @@ func (d *Dispatcher) report(j *job, ep *storage.Endpoint, res *Result, c *storag
 	case c.State == storage.StateDead:
 		level = slog.LevelError
 		attrs = append(attrs, slog.String("reason", c.Reason))
+	}
+	switch c.State {
+	case storage.StateWithdrawn, storage.StateRefused:
+		attrs = append(attrs, slog.String("state", c.State))
 	}
 	if j.delivery.Replay {
 		attrs = append(attrs, slog.Bool("replay", true))

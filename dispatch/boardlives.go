@@ -17,6 +17,14 @@ func (b *board) life(endpoint string) *life {
 	return l
 }
 
+// isStopped says whether the endpoint is paused or disabled, so that no attempts are made.
+func (b *board) isStopped(endpoint string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := b.lives[endpoint]
+	return l != nil && !l.runs()
+}
+
 // note keeps changes until somebody is told, and has the life saved, at once if that is urgent.
 func (b *board) note(l *life, changes []EndpointChange, urgent bool) {
 	b.changes = append(b.changes, changes...)

@@ -33,7 +33,8 @@ type Config struct {
 	// what it holds in memory, which BytesInFlight bounds.
 	Workers int
 	// BytesInFlight bounds the memory of attempts, by estimate, in octets; 0: 64 MiB. An eighth is for mails that are
-	// made ready, a quarter for attempts at endpoints that hang or fail, the rest for the others.
+	// made ready, an eighth for those whose senders wait for the answer, a quarter for attempts at endpoints that hang or
+	// fail, the rest for the others.
 	BytesInFlight int64
 	// MemoryBudget bounds the mails that are kept in memory between their acceptance and their first attempt, with their
 	// envelopes, by estimate, in octets; 0: 8 MiB. The others are read from the store.

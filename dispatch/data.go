@@ -149,22 +149,27 @@ func recipients(all []inbound.Recipient, endpoint string) ([]Recipient, []string
 		if !slices.Contains(r.Endpoints, endpoint) {
 			continue
 		}
-		captures := r.Captures
-		if captures == nil {
-			captures = map[string]string{}
-		}
-		var route *string
-		if r.Route != "" {
-			route = &r.Route
-		}
-		path := r.Path.String()
-		paths = append(paths, path)
-		chosen = append(chosen, Recipient{
-			Address: path, LocalPart: r.LocalPart, Detail: r.Detail, Domain: r.Path.Domain, Route: route, Captures: captures,
-			Token: TokenOf(r.Token),
-		})
+		one := recipientOf(r)
+		paths = append(paths, one.Address)
+		chosen = append(chosen, one)
 	}
 	return chosen, paths
+}
+
+// recipientOf is a recipient as it stands in events.
+func recipientOf(r *inbound.Recipient) Recipient {
+	captures := r.Captures
+	if captures == nil {
+		captures = map[string]string{}
+	}
+	var route *string
+	if r.Route != "" {
+		route = &r.Route
+	}
+	return Recipient{
+		Address: r.Path.String(), LocalPart: r.LocalPart, Detail: r.Detail, Domain: r.Path.Domain, Route: route, Captures: captures,
+		Token: TokenOf(r.Token),
+	}
 }
 
 // TokenOf is the verdict as it stands in events; nil gives nil.

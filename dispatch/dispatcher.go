@@ -53,6 +53,7 @@ type Dispatcher struct {
 	desk     *allowance          // octets of mails that are parsed and rendered
 	healthy  *allowance          // octets in flight
 	suspects *allowance          // octets in flight of suspect lanes
+	asked    *allowance          // octets in flight of mails whose senders wait
 	look     chan struct{}       // capacity 1: look at the store's lanes now
 
 	mu         sync.Mutex
@@ -79,8 +80,9 @@ func New(cfg Config) (*Dispatcher, error) {
 		uploads:  semaphore.NewWeighted(maxUploads),
 		waiting:  semaphore.NewWeighted(int64(max(cfg.Workers/4, 1))),
 		desk:     newAllowance(cfg.BytesInFlight / 8),
-		healthy:  newAllowance(cfg.BytesInFlight * 5 / 8),
+		healthy:  newAllowance(cfg.BytesInFlight / 2),
 		suspects: newAllowance(cfg.BytesInFlight / 4),
+		asked:    newAllowance(cfg.BytesInFlight / 8),
 		look:     make(chan struct{}, 1),
 		testing:  map[string]struct{}{},
 	}
@@ -91,6 +93,9 @@ func New(cfg Config) (*Dispatcher, error) {
 	}
 	return d, nil
 }
+
+// Sender is what the dispatcher makes its requests with. It serves others too, until the end of Run closes its idle connections.
+func (d *Dispatcher) Sender() *Sender { return d.sender }
 
 func (d *Dispatcher) lookUp(endpoint string) terms {
 	return termsOf(d.cfg.Directory().Endpoints[endpoint])

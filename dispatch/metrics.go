@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/letterhook/letterhook/storage"
 )
 
 // metrics have no label for endpoints: there may be as many as customers.
@@ -16,6 +18,7 @@ type metrics struct {
 	unrecorded prometheus.Counter
 	panics     prometheus.Counter
 	changes    *prometheus.CounterVec
+	sync       *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer, b *board) (*metrics, error) {
@@ -36,6 +39,9 @@ func newMetrics(r prometheus.Registerer, b *board) (*metrics, error) {
 		handed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "letterhook_handed_over_total", Help: "Deliveries handed over in memory: kept, or dropped to be read from the store.",
 		}, []string{"fate"}),
+		sync: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "letterhook_sync_total", Help: "Mails whose senders waited for the answer of an endpoint, by what became of them.",
+		}, []string{"outcome"}),
 		troubles:   counter("letterhook_attempts_put_off_total", "Attempts that trouble of our own kept from being made."),
 		unrecorded: counter("letterhook_attempts_unrecorded_total", "Records of attempts that the store refused."),
 		panics:     counter("letterhook_parser_panics_total", "Mails that the parser panicked on."),
@@ -43,11 +49,14 @@ func newMetrics(r prometheus.Registerer, b *board) (*metrics, error) {
 			Name: "letterhook_endpoint_changes_total", Help: "Changes of state of endpoints, by the new state; and warnings that one will be disabled.",
 		}, []string{"to"}),
 	}
+	for _, outcome := range []string{storage.StateDelivered, storage.StateRefused, storage.StateWithdrawn, "busy", "resting", "trouble"} {
+		m.sync.WithLabelValues(outcome) // present from the start, so that a rate can be taken
+	}
 	if r == nil {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.attempts, m.seconds, m.handed, m.troubles, m.unrecorded, m.panics, m.changes, endpointStates{b},
+		m.attempts, m.seconds, m.handed, m.troubles, m.unrecorded, m.panics, m.changes, m.sync, endpointStates{b},
 		gauge("letterhook_attempts_in_flight", "Attempts in flight.", func() float64 { return float64(b.counts().inFlight) }),
 		gauge("letterhook_attempts_in_flight_suspect", "Attempts in flight to endpoints that hang or fail.",
 			func() float64 { return float64(b.counts().suspects) }),

@@ -44,6 +44,8 @@ type Post struct {
 	ID       string // the webhook-id
 	Attempt  int    // counted from 1
 	Replay   bool
+	Sync     bool // a peer waits for the answer
+	Smallest bool // Form is the smallest
 	Form     *Form
 }
 
@@ -109,10 +111,7 @@ func (s *Sender) Close() {
 // last case the outcome must not be recorded. The status line decides: an answer of 2xx whose body does not end in time
 // is a delivery all the same.
 func (s *Sender) Send(ctx context.Context, p *Post) Result {
-	timeout := p.Endpoint.Timeout
-	if timeout <= 0 {
-		timeout = defaultTimeout
-	}
+	timeout := timeoutOf(p.Endpoint)
 	body, err := p.seal(ctx, time.Now())
 	if err != nil {
 		return Result{At: time.Now(), Outcome: outcomeUnready, Err: err}
@@ -217,6 +216,10 @@ func (s *Sender) setHeader(req *http.Request, p *Post, body *sealed) {
 	req.Header.Del("letterhook-replay")
 	if p.Replay {
 		req.Header.Set("letterhook-replay", "true")
+	}
+	req.Header.Del("letterhook-sync")
+	if p.Sync {
+		req.Header.Set("letterhook-sync", "true")
 	}
 	setOrDelete(req.Header, "letterhook-omitted", p.Form.Omitted)
 	sign(req.Header, p, body)

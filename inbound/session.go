@@ -248,8 +248,7 @@ func listIDs(ids []string) string {
 
 // refusalOf turns an error of the Spool into what the peer hears.
 func refusalOf(err error) *refusal {
-	var rejection *Rejection
-	if errors.As(err, &rejection) {
+	if rejection, ok := errors.AsType[*Rejection](err); ok {
 		return &refusal{Reply: rejection.Reply, reason: string(rejection.Reason)}
 	}
 	var reply *Reply

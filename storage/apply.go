@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"fmt"
@@ -130,6 +131,7 @@ func (a *applying) readDomains(d *Declaration) error {
 		dom := a.domain(account)
 		dom.replyKeys, dom.maxSize = declared.ReplyKeys, declared.MaxSize
 		dom.dmarc, dom.requireTLS, dom.greylist = declared.DMARC, declared.RequireTLS, declared.Greylist
+		dom.check = declared.Check
 		a.directory.domains[name] = dom
 		if a.directory.postmaster == nil {
 			a.directory.postmaster = dom
@@ -150,7 +152,7 @@ func (a *applying) readRoutes(d *Declaration) error {
 			return fmt.Errorf("route %q of %q: %w", declared.Match, declared.Domain, err)
 		}
 		r.refuse, r.token, r.maxSize = declared.Refuse, declared.Token, declared.MaxSize
-		r.sync = declared.Sync
+		r.sync, r.check = declared.Sync, cmp.Or(declared.Check, dom.check)
 		for _, e := range declared.Endpoints {
 			if id := a.endpoints[[2]string{dom.account, e}]; !slices.Contains(r.endpoints, id) {
 				r.endpoints = append(r.endpoints, id)

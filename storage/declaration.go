@@ -32,6 +32,8 @@ type DeclaredDomain struct {
 	ReplyKeys []replyaddr.Key
 	// MaxSize is the size in octets up to which its recipients take a message; 0: whatever the server takes.
 	MaxSize int64
+	// Check is what is asked about recipients at RCPT, as in [inbound.Decision.Check]; empty: nothing.
+	Check string
 	// DMARC is what is done with mail for the domain that fails DMARC.
 	DMARC inbound.DMARCAction
 	// Greylist puts off senders that were never seen.
@@ -61,10 +63,15 @@ type DeclaredRoute struct {
 	Token TokenPolicy
 	// MaxSize stands in the place of the domain's; 0: the domain's.
 	MaxSize int64
+	// Check stands in the place of the domain's; empty: the domain's; CheckNone: nothing is asked.
+	Check string
 	// Sync has the sender of a mail wait for the answer of the endpoint, of which there is exactly one, and hear it. It does
 	// not hold for postmaster and abuse.
 	Sync bool
 }
+
+// CheckNone is the Check of a route whose recipients nobody is asked about.
+const CheckNone = "none"
 
 // TokenPolicy says what a route does about the signed token of a reply address (see package replyaddr).
 type TokenPolicy string

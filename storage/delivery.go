@@ -20,9 +20,12 @@ const (
 	StateDelivered = "delivered" // the endpoint answered 2xx
 	StateMissed    = "missed"    // a shadow endpoint did not take it; that counts nowhere
 	StateDead      = "dead"      // the schedule is used up or the maximum age has passed; kept and replayable
+)
 
-	// Of a message that its endpoint decided about: it was never accepted, and cannot be replayed.
-	StateWithdrawn = "withdrawn" // its sender was told to come again, and did not
+// The states of a delivery whose message its endpoint decided about and did not take: it was never accepted, and cannot be
+// replayed.
+const (
+	StateWithdrawn = "withdrawn" // its sender was told to come again, and has not done so yet
 	StateRefused   = "refused"   // its sender was told so
 )
 

@@ -41,6 +41,7 @@ type domain struct {
 
 	replyKeys []replyaddr.Key
 	maxSize   int64 // octets; 0: whatever the server takes
+	check     string
 }
 
 type route struct {
@@ -51,6 +52,7 @@ type route struct {
 	token     TokenPolicy
 	maxSize   int64 // octets; 0: the domain's
 	sync      bool
+	check     string // CheckNone or empty: none
 }
 
 // Recipients decides about a forward-path at RCPT (RFC 5321 section 4.1.1.3). It only reads memory, so it never blocks.
@@ -85,7 +87,12 @@ func (d *Directory) Recipients(p inbound.Path) inbound.Decision {
 	decision.Route = r.id
 	decision.Endpoints, decision.Apart = r.endpoints, d.apart(r.endpoints)
 	decision.Captures = captures
-	decision.Sync = r.sync && !isRole(normal) // they always exist, whatever an endpoint thinks of it
+	if !isRole(normal) { // those exist whatever an application thinks of it
+		decision.Sync = r.sync
+		if r.check != CheckNone {
+			decision.Check = r.check
+		}
+	}
 	if r.maxSize > 0 {
 		decision.MaxSize = r.maxSize
 	}

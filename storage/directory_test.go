@@ -252,3 +252,47 @@ func FuzzRecipients(f *testing.F) {
 		}
 	})
 }
+
+// TestDecisionsOfApplications: who decides about a mail and who is asked about a recipient follow the route, then the domain; never for
+// postmaster and abuse, which exist whatever an application thinks.
+func TestDecisionsOfApplications(t *testing.T) {
+	d := apply(t, open(t, newConfig(t, layouts()[0])), storage.Declaration{
+		Accounts:  []string{"acme"},
+		Endpoints: []storage.Endpoint{{Account: "acme", Name: "first", URL: "https://a.example/1"}},
+		Domains:   []storage.DeclaredDomain{{Name: "example.com", Account: "acme", Check: "people"}, {Name: "example.org", Account: "acme"}},
+		Routes: []storage.DeclaredRoute{
+			{Domain: "example.com", Match: "*", Endpoints: []string{"first"}, Sync: true},
+			{Domain: "example.com", Match: "later", Endpoints: []string{"first"}, Check: "others"},
+			{Domain: "example.com", Match: "open", Check: storage.CheckNone},
+			{Domain: "example.com", Match: "gone", Refuse: &inbound.Reply{Code: 550, Status: [3]int{5, 1, 1}, Text: "Gone"}},
+			{Domain: "example.com", Match: "abuse", Endpoints: []string{"first"}, Sync: true, Check: "others"},
+			{Domain: "example.org", Match: "ask", Endpoints: []string{"first"}, Check: "people"},
+			{Domain: "example.org", Match: "*", Endpoints: []string{"first"}},
+		},
+	})
+	for address, want := range map[string]string{
+		"anyone@example.com": "sync people", "later@example.com": " others", "open@example.com": " ", "gone@example.com": " ",
+		"postmaster@example.com": " ", "ABUSE@example.com": " ", "ask@example.org": " people", "anyone@example.org": " ",
+	} {
+		local, domain, _ := strings.Cut(address, "@")
+		got := d.Recipients(inbound.Path{LocalPart: local, Domain: domain})
+		word := " "
+		if got.Decider() != "" {
+			word = "sync "
+		}
+		if word += got.Check; word != want {
+			t.Errorf("%s: %q, want %q", address, word, want)
+		}
+	}
+}
+
+// TestSyncNeedsOneEndpoint: with none or two there would be nobody to decide, or two.
+func TestSyncNeedsOneEndpoint(t *testing.T) {
+	for n, names := range [][]string{nil, {"first"}, {"first", "second"}} {
+		d := declaration()
+		d.Routes = append(d.Routes, storage.DeclaredRoute{Domain: "example.com", Match: "sync", Endpoints: names, Sync: true})
+		if err := d.Validate(); (err == nil) != (n == 1) {
+			t.Errorf("%d endpoints: %v", n, err)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
+	"github.com/letterhook/letterhook/dispatch"
 	"github.com/letterhook/letterhook/inbound"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -20,12 +21,12 @@ func declare(c *config.Config) storage.Declaration {
 	for _, domain := range c.Domains {
 		d.Domains = append(d.Domains, storage.DeclaredDomain{
 			Name: domain.Name, Account: domain.Account, ReplyKeys: c.ReplyKeysOf(&domain), MaxSize: int64(domain.MaxMessageSize),
-			DMARC: inbound.DMARCAction(domain.DMARC), RequireTLS: domain.RequireTLS, Greylist: domain.Greylist,
+			DMARC: inbound.DMARCAction(domain.DMARC), RequireTLS: domain.RequireTLS, Greylist: domain.Greylist, Check: domain.RecipientCheck,
 		})
 		for _, r := range domain.Routes {
 			route := storage.DeclaredRoute{
 				Domain: domain.Name, Match: r.Match, Endpoints: r.Endpoints,
-				Token: storage.TokenPolicy(r.Token), MaxSize: int64(r.MaxMessageSize),
+				Token: storage.TokenPolicy(r.Token), MaxSize: int64(r.MaxMessageSize), Sync: r.Sync, Check: r.RecipientCheck,
 			}
 			if r.Refuse != "" {
 				route.Refuse = &inbound.Reply{Code: 550, Status: [3]int{5, 7, 1}, Text: r.Refuse}
@@ -93,4 +94,23 @@ func endpoint(c *config.Config, e *config.Endpoint) storage.Endpoint {
 		declared.MaxBody = int(c.Delivery.MaxBody)
 	}
 	return declared
+}
+
+// recipientChecks turns the applications that are asked at RCPT into those of the dispatcher.
+func recipientChecks(c *config.Config) []dispatch.RecipientCheck {
+	checks := make([]dispatch.RecipientCheck, len(c.RecipientChecks))
+	for i, check := range c.RecipientChecks {
+		checks[i] = dispatch.RecipientCheck{
+			Name: check.Name,
+			Endpoint: storage.Endpoint{
+				ID: check.Name, Name: check.Name, URL: check.URL, Timeout: check.Timeout.Std(), Concurrency: check.Concurrency,
+				AllowPrivate: check.AllowPrivate, Headers: check.Headers, Source: check.Source,
+			},
+			FailOpen: check.OnError == config.OnErrorAccept, KeepAccepted: check.KeepAccepted.Std(), KeepRefused: check.KeepRefused.Std(),
+		}
+		for _, secret := range check.Secrets {
+			checks[i].Endpoint.Secrets = append(checks[i].Endpoint.Secrets, secret)
+		}
+	}
+	return checks
 }

@@ -35,9 +35,9 @@ func newDeliveriesList(at *place) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch filter.State {
-			case "", storage.StatePending, storage.StateDelivered, storage.StateDead, storage.StateMissed:
+			case "", storage.StatePending, storage.StateDelivered, storage.StateDead, storage.StateMissed, storage.StateHeld, storage.StateWithdrawn, storage.StateRefused:
 			default:
-				return &exitError{exitUsage, fmt.Errorf("--state is pending, delivered, dead or missed, not %q", filter.State)}
+				return &exitError{exitUsage, fmt.Errorf("--state is pending, delivered, dead, missed, held, withdrawn or refused, not %q", filter.State)}
 			}
 			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
 				known, err := readEndpoints(cmd.Context(), store)
@@ -57,7 +57,7 @@ func newDeliveriesList(at *place) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&filter.State, "state", "", "only pending, delivered, dead or missed ones")
+	cmd.Flags().StringVar(&filter.State, "state", "", "only pending, delivered, dead, missed, held, withdrawn or refused ones")
 	cmd.Flags().StringVar(&filter.Message, "message", "", "only of the message with this `id`")
 	cmd.Flags().StringVar(&filter.Endpoint, "endpoint", "", "only to the endpoint with this `name` or id")
 	cmd.Flags().IntVarP(&filter.Limit, "limit", "n", 50, "at most so many")

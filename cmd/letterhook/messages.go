@@ -224,7 +224,7 @@ func retryMessage(ctx context.Context, store *storage.Store, id string, all bool
 	}
 	retried := false
 	for _, d := range deliveries {
-		if (d.State == storage.StateDelivered || d.State == storage.StateMissed) && !all || d.ReplayedBy != "" {
+		if (d.State == storage.StateDelivered || d.State == storage.StateMissed) && !all || d.ReplayedBy != "" || d.NotAccepted() {
 			continue
 		}
 		if err := retryDelivery(ctx, store, d.ID, w); err != nil {

@@ -47,6 +47,7 @@ type server struct {
 	checker    *mailauth.Checker
 	lists      *clientlist.Lists
 	greylist   *greylist.List
+	recipients *dispatch.RecipientChecker
 	scanners   *scan.Scanners
 	identity   *identity.Certificates
 	acme       *identity.ACME // nil: not used
@@ -164,6 +165,9 @@ func (s *server) apply(ctx context.Context, c *config.Config, d storage.Declarat
 	s.identity.SetFiles(certificates)
 	policies := c.Policies()
 	s.policies.Store(&policies)
+	if s.recipients != nil { // nil at the start
+		s.recipients.Declare(recipientChecks(c))
+	}
 	s.users.Store(newUsers(c.Users))
 	s.directory.Store(directory)
 	s.retention.Store(retention(c))
@@ -202,6 +206,10 @@ func (s *server) wireDelivery() error {
 	}
 	s.dispatcher = d
 	s.store.SetHandOver(d.HandOver)
+	if s.recipients, err = dispatch.NewRecipientChecker(d.Sender(), s.log, s.registry); err != nil {
+		return fmt.Errorf("preparing the checks of recipients: %w", err)
+	}
+	s.recipients.Declare(recipientChecks(s.cfg))
 	return nil
 }
 
@@ -214,7 +222,8 @@ func (s *server) wireSMTP(ctx context.Context) error {
 	smtp, err := inbound.NewServer(inbound.Config{
 		Hostname:             s.cfg.Hostname,
 		Recipients:           func(p inbound.Path) inbound.Decision { return s.directory.Load().Recipients(p) },
-		Spool:                s.store,
+		CheckRecipient:       s.recipients.Check,
+		Spool:                dispatch.NewGate(s.dispatcher),
 		Authenticate:         s.authenticate,
 		TLS:                  s.tlsConfig(),
 		TLSReady:             s.identity.Ready,

@@ -34,6 +34,8 @@ type Config struct {
 	Endpoints []Endpoint `yaml:"endpoints"`
 	Domains   []Domain   `yaml:"domains"`
 
+	RecipientChecks []RecipientCheck `yaml:"recipient_checks"`
+
 	// Warnings name what is allowed but probably not meant. They are for people and may be logged.
 	Warnings []string `yaml:"-"`
 
@@ -286,6 +288,8 @@ type Domain struct {
 	MaxMessageSize Size            `yaml:"max_message_size"` // octets; 0: that of smtp
 	Routes         []Route         `yaml:"routes"`
 
+	// RecipientCheck names the one of RecipientChecks that is asked about its recipients; empty: none.
+	RecipientCheck string `yaml:"recipient_check"`
 	// DMARC is what happens to mail that fails DMARC where its author's domain asks for more than nothing: "annotate"
 	// (empty means it), "quarantine" or "reject".
 	DMARC string `yaml:"dmarc"`
@@ -311,6 +315,10 @@ type Route struct {
 	// an address without a valid one, "marked" accepts it and says so in the event, "" looks for none.
 	Token          string `yaml:"token"`
 	MaxMessageSize Size   `yaml:"max_message_size"` // octets; 0: that of the domain
+	// RecipientCheck stands in the place of the domain's; "none": nobody is asked.
+	RecipientCheck string `yaml:"recipient_check"`
+	// Sync has the sender wait for the answer of the endpoint, of which there must be one, and hear it.
+	Sync bool `yaml:"sync"`
 }
 
 // DefaultAccount owns everything where no account is declared.

@@ -159,6 +159,14 @@ func (c *Config) complete(f *faults) {
 		completeFormat(e)
 		formatKeyFile(c, f, key+".format_key_file", e)
 	}
+	for i := range c.RecipientChecks {
+		check := &c.RecipientChecks[i]
+		key := fmt.Sprintf("recipient_checks[%d]", i)
+		at := c.at(f, key)
+		check.Source = fmt.Sprintf("%s:%d", filepath.Base(at.file), at.line)
+		check.complete(func(name string) bool { _, set := c.positions[key+"."+name]; return set })
+		keyFile(c, f, key+".secret_file", check.SecretFile, &check.Secrets, parseSecret)
+	}
 	for i := range c.Accounts {
 		a := &c.Accounts[i]
 		keyFile(c, f, fmt.Sprintf("accounts[%d].reply_key_file", i), a.ReplyKeyFile, &a.ReplyKeys, replyaddr.ParseKey)

@@ -73,9 +73,10 @@ func loadExample(t *testing.T) *Config {
 		"/etc/letterhook/archive.secret", writeFile(t, "archive.secret", []byte("# newest first\n"+testSecret+"\n")),
 		"/etc/letterhook/blocked.txt", writeFile(t, "blocked.txt", []byte("192.0.2.0/24\n")),
 		"/etc/letterhook/reply.key", writeFile(t, "reply.key", []byte(testReplyKey+"\n")),
+		"/etc/letterhook/others.secret", writeFile(t, "others.secret", []byte(testSecret+"\n")),
 	).Replace(string(text)))
 	c, err := Load(writeFile(t, "letterhook.yaml", text), []string{"APP_SECRET=" + testSecret, "APP_TOKEN=t0ken", "REPLY_KEY=" + testReplyKey,
-		"RAILS_PASSWORD=secret", "MAILGUN_SIGNING_KEY=key"})
+		"CHECK_SECRET=" + testSecret, "RAILS_PASSWORD=secret", "MAILGUN_SIGNING_KEY=key"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 
 // liveKeys can change while the server runs; every other key needs a restart. The first certificate is no change of one:
 // listeners begin to speak TLS, or cease to, at a start alone. So does ACME.
-var liveKeys = []string{"users", "accounts", "endpoints", "domains", "tls.certificates", "tls.acme.names", "storage.retention", "defence.lists", "log.level"}
+var liveKeys = []string{"users", "accounts", "endpoints", "domains", "recipient_checks", "tls.certificates", "tls.acme.names", "storage.retention", "defence.lists", "log.level"}
 
 // Frozen names the keys that differ between two configurations and that a running server cannot change, sorted.
 func Frozen(running, next *Config) []string {
@@ -56,6 +56,7 @@ func Keep(running, next *Config) *Config {
 	kept := *running
 	kept.Users = next.Users
 	kept.Accounts, kept.Endpoints, kept.Domains = next.Accounts, next.Endpoints, next.Domains
+	kept.RecipientChecks = next.RecipientChecks
 	if !startsTLS(running, next) {
 		kept.TLS.Certificates = next.TLS.Certificates
 	}

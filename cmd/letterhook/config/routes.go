@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -115,6 +116,7 @@ func (v *validator) domains() {
 		if d.RequireTLS {
 			v.requireTLS(key + ".require_tls")
 		}
+		v.recipientCheck(key, d.RecipientCheck)
 		matches := map[string]bool{}
 		for n, r := range d.Routes {
 			at := fmt.Sprintf("%s.routes[%d]", key, n)
@@ -186,10 +188,38 @@ func (v *validator) route(key string, d Domain, r Route) {
 			v.faultf(at, "account %q has no endpoint %q", d.Account, name)
 		}
 	}
+	v.sync(key, d, r)
+	v.recipientCheck(key, r.RecipientCheck)
 	v.token(key, d, r)
 	v.maxMessageSize(key, r.MaxMessageSize)
 	if strings.ContainsFunc(r.Refuse, func(c rune) bool { return c < ' ' || c > '~' }) {
 		v.faultf(key+".refuse", "must be one line of plain ASCII: it is said to the peer")
+	}
+}
+
+// maxSyncTimeout is the longest timeout of an endpoint that a sender may wait for. It may pass twice, before and after the
+// endpoint is asked, and RFC 5321 section 4.5.3.2.6 has a sender wait ten minutes in all.
+const maxSyncTimeout = 2 * minute
+
+func (v *validator) sync(key string, d Domain, r Route) {
+	if !r.Sync {
+		return
+	}
+	key += ".sync"
+	if len(r.Endpoints) != 1 {
+		v.faultf(key, "needs exactly one endpoint, whose answer the sender hears")
+		return
+	}
+	for _, e := range v.Endpoints {
+		if e.Account != d.Account || e.Name != r.Endpoints[0] {
+			continue
+		}
+		if cmp.Or(e.Timeout, v.Delivery.Timeout) > maxSyncTimeout {
+			v.faultf(key, "the timeout of endpoint %q is longer than %s, and the sender waits for it", e.Name, maxSyncTimeout)
+		}
+		if e.Shadow {
+			v.faultf(key, "endpoint %q is a shadow, whose answers count nowhere", e.Name)
+		}
 	}
 }
 

@@ -35,6 +35,7 @@ func (c *Config) validate(f *faults) {
 	v.scanners()
 	v.accounts()
 	v.endpoints()
+	v.recipientChecks()
 	v.domains()
 	v.shadows()
 	v.mtaSTS()
