@@ -66,13 +66,6 @@ func (d *Dispatcher) attempt(ctx context.Context, j *job) {
 	d.record(j, c)
 }
 
-// asShadow makes what a shadow endpoint did not take count nowhere.
-func asShadow(ep *storage.Endpoint, c *storage.Completion) {
-	if ep.Shadow && c.State == storage.StateDead {
-		c.State = storage.StateMissed
-	}
-}
-
 // refuses says whether the answer asks for no further attempt at this mail, as the endpoint's format has it.
 func (d *Dispatcher) refuses(ep *storage.Endpoint, res *Result) bool {
 	f, err := d.format(ep)

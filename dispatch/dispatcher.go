@@ -250,7 +250,7 @@ func (d *Dispatcher) sweep(ctx context.Context, probe bool) error {
 		return err
 	}
 	d.board.sweep(heads, probe, time.Now())
-	return nil
+	return d.missShadows(ctx, heads)
 }
 
 // drain waits for what is in flight, cuts it when that takes too long, and waits for the records.

@@ -38,6 +38,9 @@ func fitted(t *testing.T, e storage.Endpoint, raw string) (*EventData, int) {
 	hits := make(chan got, 10)
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
 		if r.Header.Get("Content-Encoding") == "gzip" {
 			z, err := gzip.NewReader(bytes.NewReader(b))
 			if err != nil {
@@ -155,5 +158,25 @@ func TestShadow(t *testing.T) {
 	}
 	if err := h.store.Check(t.Context(), func(f storage.Fault) { t.Errorf("%v", f) }); err != nil {
 		t.Error(err)
+	}
+}
+
+// A shadow endpoint that nothing is sent to, because it is paused, holds no mail for longer than its maximum age.
+func TestPausedShadowHoldsNothing(t *testing.T) {
+	h := build(t, storage.Endpoint{Name: "one", URL: "http://127.0.0.1:1"},
+		storage.Endpoint{Name: "two", URL: "http://127.0.0.1:1", Shadow: true, MaxAge: time.Millisecond})
+	defer h.close()
+	h.accept(mail("old"), "all")
+	waitFor(t, func() bool { return time.Since(h.owed("two")[0].DueAt) > 10*time.Millisecond })
+	d := h.dispatcher(nil)
+	heads, err := h.store.Lanes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.missShadows(t.Context(), heads); err != nil {
+		t.Fatal(err)
+	}
+	if len(h.owed("two")) != 0 || len(h.owed("one")) != 1 {
+		t.Errorf("owed %v and %v", h.owed("two"), h.owed("one"))
 	}
 }

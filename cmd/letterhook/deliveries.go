@@ -71,6 +71,7 @@ type deliveryLine struct {
 	Message    string     `json:"message_id"`
 	Endpoint   string     `json:"endpoint_id"`
 	Name       string     `json:"endpoint"` // its name
+	Part       int        `json:"part"`     // the number of the recipient in the envelope that it is for alone; 0: for all
 	State      string     `json:"state"`
 	Reason     string     `json:"reason"` // of a finished one, or why it waits
 	Attempts   int        `json:"attempts"`
@@ -89,7 +90,7 @@ func deliveryLines(rows []storage.DeliveryRow, known endpoints) []deliveryLine {
 			reason = known.reason(&r)
 		}
 		lines[i] = deliveryLine{
-			r.ID, r.Message, r.Endpoint, known.name(r.Endpoint), r.State, reason, r.Attempts, r.Replay, r.CreatedAt,
+			r.ID, r.Message, r.Endpoint, known.name(r.Endpoint), r.Part, r.State, reason, r.Attempts, r.Replay, r.CreatedAt,
 			optionalTime(r.DueAt), optionalTime(r.FinishedAt), r.ReplayedBy,
 		}
 	}
