@@ -16,7 +16,7 @@ func (s *Server) admit(c *conn) *refusal {
 		return refuseShutdown
 	case s.levers.Draining():
 		return refuseDraining
-	case over(len(s.conns)-s.delayed+1, s.cfg.MaxConnections):
+	case over(len(s.conns)-s.delayed-s.leaving+1, s.cfg.MaxConnections) && !s.makeRoom():
 		return refuseConnections
 	}
 	if !c.behindProxy {
@@ -69,6 +69,9 @@ func (s *Server) forget(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
+	if c.leaving {
+		s.leaving--
+	}
 	for _, scope := range c.counted {
 		if s.sources[scope.Network]--; s.sources[scope.Network] <= 0 {
 			delete(s.sources, scope.Network)

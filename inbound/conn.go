@@ -70,8 +70,13 @@ type conn struct {
 	closed bool
 
 	mu       sync.Mutex
-	stopping bool // the server shuts down: no new transaction
-	busy     bool // a transaction is under way
+	stopping bool      // the server shuts down: no new transaction
+	busy     bool      // a transaction is under way
+	awaiting bool      // a command is awaited
+	evicted  bool      // the place was given to another
+	progress time.Time // when the connection began or had a message accepted
+
+	leaving bool // it was evicted and does not count any more; under the mutex of the Server
 }
 
 // Read gives go-smtp its next command line.
@@ -227,6 +232,8 @@ func (c *conn) client() netip.Addr {
 // farewell says why the connection is to end.
 func (c *conn) farewell() *refusal {
 	switch {
+	case c.isEvicted():
+		return refuseEvicted
 	case c.srv.levers.BlocksClient(c.remote):
 		return refuseBlocked
 	case c.srv.levers.Draining():
@@ -244,7 +251,7 @@ func (c *conn) newContent() *content {
 func (c *conn) isStopping() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.stopping && !c.busy
+	return c.stopping && !c.busy || c.evicted
 }
 
 // stop asks the connection to end: now if it is idle, else after its transaction.

@@ -27,7 +27,7 @@ func (s *Server) takeBack() *refusal {
 	defer s.mu.Unlock()
 	s.delayed--
 	s.metrics.delayed.Set(float64(s.delayed))
-	if over(len(s.conns)-s.delayed, s.cfg.MaxConnections) {
+	if over(len(s.conns)-s.delayed-s.leaving, s.cfg.MaxConnections) {
 		return refuseConnections
 	}
 	return nil

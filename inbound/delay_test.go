@@ -16,7 +16,9 @@ func lateGreeting(c *inbound.Config) { c.Defence.GreetDelay = 6 * time.Second }
 func TestGreetDelay(t *testing.T) {
 	virtually(t, func(c *inbound.Config) { lateGreeting(c); c.MaxConnections = 1 }, func(t *testing.T, e *edge) {
 		began := time.Now()
-		patient, early := e.arrive(t, "192.0.2.1"), e.arrive(t, "192.0.2.2")
+		patient := e.arrive(t, "192.0.2.1")
+		synctest.Wait() // it is held back
+		early := e.arrive(t, "192.0.2.2")
 		early.send("EHLO bot.example\r\n")
 		early.expect("421 4.7.0 You spoke before the greeting")
 		early.closed()
@@ -111,9 +113,48 @@ func TestTarpitHoldsNoSlot(t *testing.T) {
 				t.Errorf("a normal sender heard %s", reply)
 			}
 		}
-		stuck[0].expect("421 4.7.0 Too many connections") // its place was taken
+		for _, p := range stuck[:2] { // their places were taken
+			p.expect("421 4.7.0 Too many connections")
+			p.closed()
+		}
 		normal[0].quit()
 		normal[1].quit()
 		e.meet(t, "192.0.2.8").quit()
+	})
+}
+
+// TestIdleMakeRoom: at the cap the stranger that has got nowhere for longest makes room, a NOOP now and then or an open transaction
+// does not help, and one that delivers, is fresh or is inside a message stays.
+func TestIdleMakeRoom(t *testing.T) {
+	virtually(t, func(c *inbound.Config) { c.MaxConnections = 4 }, func(t *testing.T, e *edge) {
+		idle := e.meet(t, "192.0.2.1")
+		time.Sleep(time.Second)
+		inside := e.meet(t, "192.0.2.2")
+		inside.do("RCPT TO:<"+known+">", "250")
+		inside.do("DATA", "354")
+		good := e.meet(t, "192.0.2.3")
+		noop := e.meet(t, "192.0.2.4")
+		e.arrive(t, "192.0.2.9").expect("421 4.7.0 Too many connections") // all of them are fresh
+		time.Sleep(25 * time.Second)
+		noop.do("NOOP", "250")
+		if reply := good.mail(known); reply[:3] != "250" {
+			t.Fatalf("reply %s", reply)
+		}
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		for i, gone := range []*peer{idle, noop} {
+			done := make(chan *peer)
+			go func() { done <- e.arrive(t, "192.0.2.8") }()
+			gone.expect("421 4.7.0 Others wait for your place")
+			gone.closed()
+			(<-done).expect("220")
+			if i == 0 {
+				synctest.Wait()
+			}
+		}
+		e.arrive(t, "192.0.2.9").expect("421 4.7.0 Too many connections")
+		inside.send("x\r\n.\r\n")
+		inside.expect("250")
+		good.do("NOOP", "250")
 	})
 }

@@ -147,6 +147,7 @@ var (
 	refuseDeferring    = refuse(451, 4, 3, 2, "Taking no mail at the moment, please try again later", reasonDefer, budgetNone)
 	refuseFlight       = refuse(452, 4, 3, 1, "Too much mail is under way, please try again later", reasonFlight, budgetNone)
 	refuseGreylisted   = refuse(451, 4, 7, 1, "Greylisted, please try again in a few minutes", reasonGreylisted, budgetNone)
+	refuseEvicted      = refuse(421, 4, 7, 0, "Others wait for your place, please come again with mail", reasonConnections, budgetNone)
 	refuseShutdown     = refuse(421, 4, 3, 2, "Shutting down, please try again later", reasonShutdown, budgetNone)
 	refuseAborted      = refuse(421, 4, 4, 2, "Connection lost", reasonAborted, budgetNone)
 	refusePanic        = refuse(421, 4, 3, 0, "Local trouble, please try again later", reasonPanic, budgetNone)

@@ -36,14 +36,16 @@ type Server struct {
 	ctx    context.Context // ends when the last connections are cut
 	cancel context.CancelFunc
 
-	mu        sync.Mutex
-	stopping  bool
-	listeners map[net.Listener]struct{}
-	conns     map[*conn]struct{}
-	sources   map[netip.Prefix]int // open connections by where they come from
-	delayed   int                  // connections that are held back
-	quit      chan struct{}        // closed when stopping: nobody is held back any more
-	drained   chan struct{}        // closed when stopping and conns is empty
+	mu          sync.Mutex
+	stopping    bool
+	listeners   map[net.Listener]struct{}
+	conns       map[*conn]struct{}
+	sources     map[netip.Prefix]int // open connections by where they come from
+	delayed     int                  // connections that are held back
+	leaving     int                  // connections whose place was given to another
+	noRoomUntil time.Time            // when to look for such a place again
+	quit        chan struct{}        // closed when stopping: nobody is held back any more
+	drained     chan struct{}        // closed when stopping and conns is empty
 }
 
 // NewServer checks the configuration, reporting all its faults, and makes a Server. Nothing runs until Serve.
@@ -167,7 +169,7 @@ func (e *edge) Accept() (net.Conn, error) {
 		}
 		c := &conn{
 			srv: e.srv, listener: e.as, raw: raw, implicit: e.as.TLS == TLSImplicit, behindProxy: len(e.as.Proxies) > 0,
-			addr: raw.RemoteAddr(), remote: addrOf(raw.RemoteAddr()), opened: time.Now(), ctx: e.srv.ctx,
+			addr: raw.RemoteAddr(), remote: addrOf(raw.RemoteAddr()), opened: time.Now(), progress: time.Now(), ctx: e.srv.ctx,
 		}
 		c.wire = metered{raw, &c.read}
 		refusal := e.srv.admit(c)

@@ -193,6 +193,7 @@ func (s session) accepted() {
 	s.srv.cfg.Step("accepted")
 	s.messages++
 	s.commands = 0
+	s.gotOn()
 	if s.stranger { // an honest relay of much mail is wrong now and then
 		s.srv.budgets.Give(s.remote, guard.Unknown)
 		s.srv.budgets.Give(s.remote, guard.Errors)

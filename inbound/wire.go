@@ -73,7 +73,7 @@ func (c *conn) arm() error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stopping && !c.busy {
+	if c.stopping && !c.busy || c.evicted {
 		return errStopping
 	}
 	return c.raw.SetReadDeadline(due)
@@ -107,6 +107,8 @@ func (c *conn) flush() error {
 // readCommand reads a line and gives it without its line end. A refusal is about the line alone.
 func (c *conn) readCommand() (string, *refusal, error) {
 	c.due = time.Now().Add(c.srv.cfg.CommandTimeout) // for the whole line: trickling does not prolong it
+	c.setAwaiting(true)
+	defer c.setAwaiting(false)
 	if err := c.await(); err != nil {
 		return "", nil, err
 	}
