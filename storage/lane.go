@@ -49,6 +49,7 @@ func (s *Store) Lanes(ctx context.Context) ([]LaneHead, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read lanes: %w", err)
 	}
+	s.metrics.read("lanes", len(heads))
 	return heads, nil
 }
 
@@ -77,6 +78,7 @@ func (s *Store) Fetch(ctx context.Context, endpoint string, after Cursor, dueBy 
 	if err != nil {
 		return nil, fmt.Errorf("fetch deliveries of %s: %w", endpoint, err)
 	}
+	s.metrics.read("due", len(ds))
 	return ds, nil
 }
 

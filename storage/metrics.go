@@ -17,6 +17,14 @@ type metrics struct {
 	batchAccepts  prometheus.Histogram
 	commitSeconds prometheus.Histogram
 	acceptSeconds prometheus.Histogram
+	reads         *prometheus.CounterVec
+	readRows      *prometheus.CounterVec
+}
+
+// read counts a query of the dispatcher and the rows that it gave.
+func (m *metrics) read(query string, rows int) {
+	m.reads.WithLabelValues(query).Inc()
+	m.readRows.WithLabelValues(query).Add(float64(rows))
 }
 
 func newMetrics(r prometheus.Registerer, s *Store) (*metrics, error) {
@@ -38,6 +46,11 @@ func newMetrics(r prometheus.Registerer, s *Store) (*metrics, error) {
 		commitSeconds: histogram("commit_seconds", "Duration of a transaction with its sync.", seconds),
 		acceptSeconds: histogram("accept_seconds", "Time from the last octet of a mail until it was durable.", seconds),
 	}
+	perQuery := func(name, help string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "letterhook", Subsystem: "storage", Name: name, Help: help}, []string{"query"})
+	}
+	m.reads = perQuery("reads_total", "Queries for what is to be delivered: lanes, due deliveries, mails.")
+	m.readRows = perQuery("read_rows_total", "Rows that these queries gave.")
 	if r == nil {
 		return m, nil
 	}
@@ -45,6 +58,10 @@ func newMetrics(r prometheus.Registerer, s *Store) (*metrics, error) {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "letterhook", Subsystem: "storage", Name: name, Help: help}, value)
 	}
 	for _, c := range []prometheus.Collector{
+		m.reads, m.readRows,
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: "letterhook", Subsystem: "storage", Name: "written_statements_total", Help: "Statements run by the connection that writes.",
+		}, func() float64 { return float64(s.committer.writer.statements.Load()) }),
 		m.accepts, m.duplicates, m.completions, m.failed, m.batchAccepts, m.commitSeconds, m.acceptSeconds,
 		gauge("pending_deliveries", "Deliveries that are not finished.", s.countPending),
 		gauge("held_messages", "Messages that are not accepted: their endpoint decides, or their sender was told to come again.", s.countHeld),

@@ -32,6 +32,7 @@ func (s *Store) Mails(ctx context.Context, ids []string) ([]*Mail, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %d messages: %w", len(ids), err)
 	}
+	s.metrics.read("mails", len(mails))
 	return mails, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/bits"
 	"strings"
+	"sync/atomic"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -42,6 +43,7 @@ type writer struct {
 	single     map[string]driver.Stmt
 	rows       map[*rowStatement]*[7]driver.Stmt // by the logarithm of the number of rows
 	args       []driver.NamedValue
+	statements atomic.Int64 // run so far; for the metrics
 }
 
 func newWriter(dsn string) (*writer, error) {
@@ -148,6 +150,7 @@ func (w *writer) query(each func(row []driver.Value) error, text string, args ..
 	if err != nil {
 		return err
 	}
+	w.statements.Add(1)
 	rows, err := s.(driver.StmtQueryContext).QueryContext(context.Background(), w.named(args))
 	if err != nil {
 		return err
@@ -185,6 +188,7 @@ func (w *writer) queryText(text string, args ...driver.Value) (found string, err
 }
 
 func (w *writer) run(s driver.Stmt, args []driver.Value) (int64, error) {
+	w.statements.Add(1)
 	// The context is never cancelled: with a cancellable one the driver starts a goroutine for every statement.
 	result, err := s.(driver.StmtExecContext).ExecContext(context.Background(), w.named(args))
 	if err != nil {
