@@ -104,7 +104,7 @@ func needModules(t *testing.T) {
 func post(t *testing.T, name, url string, raw []byte, into any) {
 	t.Helper()
 	c := copyOf(t, raw)
-	c.Endpoint.URL, c.Endpoint.FormatKey, c.Endpoint.Timeout = url, keyOf(name), 20*time.Second
+	c.Endpoint.URL, c.Endpoint.FormatKey, c.Endpoint.Timeout = url, keyOf(name), time.Minute
 	c.Endpoint.Secrets = [][]byte{webhookSecret}
 	form, err := All()[name].Form(t.Context(), c)
 	if err != nil {

@@ -55,6 +55,7 @@ data_dir: %[2]s
 smtp: {listeners: [{name: mx, address: "%[3]s", tls: none}]}
 http: {public: {address: "%[1]s"}, private: {address: "%[1]s"}}
 storage: {min_free: 0}
+delivery: {timeout: 1m}
 endpoints:
   - {name: mailgun, allow_private: true, url: "%[4]s/mailgun", format: mailgun, format_key: key}
   - {name: mandrill, allow_private: true, url: "%[4]s/mandrill?a=%%20b", format: mandrill, format_key: key}
@@ -82,7 +83,7 @@ func TestFormats(t *testing.T) {
 	})
 	data := t.TempDir()
 	s, o := startFormats(ctx, t, data, base)
-	content := bytes.Repeat([]byte("0123456789abcdef"), 256<<10) // 4 MiB
+	content := bytes.Repeat([]byte("0123456789abcdef"), 128<<10) // 2 MiB
 	letter := []byte(header + "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello.\r\n--b\r\n" +
 		"Content-Type: application/octet-stream; name=big.bin\r\nContent-Transfer-Encoding: base64\r\n\r\n" + lines76(content) + "--b--\r\n")
 	if r := deliver(ctx, t, s.SMTP, letter, "a@one.example", "b@one.example"); !r.is(250, "") {
