@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -163,6 +164,7 @@ func BenchmarkHanging(b *testing.B) {
 			case r.URL.Path == "/well":
 				healthy.Add(1)
 			case hang.Load():
+				io.Copy(io.Discard, r.Body) // else the server does not see that the client has gone
 				<-r.Context().Done()
 			}
 		}))

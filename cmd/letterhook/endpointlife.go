@@ -255,8 +255,8 @@ func printTest(w io.Writer, t *storage.EndpointTest, asJSON bool) error {
 			return err
 		}
 	} else {
-		fmt.Fprintln(w, strings.TrimSpace(fmt.Sprintf("%s %s %s in %s", t.Outcome, status(t.Status), printable(t.Detail.Error, false),
-			t.Duration.Round(time.Millisecond))))
+		words := strings.Fields(fmt.Sprintf("%s %s in %s: %s", t.Outcome, status(t.Status), t.Duration.Round(time.Millisecond), printable(t.Detail.Error, false)))
+		fmt.Fprintln(w, strings.TrimSuffix(strings.Join(words, " "), ":"))
 	}
 	if t.Outcome != dispatch.OutcomeDelivered {
 		return errors.New("the test event was not delivered")
