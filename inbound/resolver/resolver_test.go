@@ -178,3 +178,21 @@ func TestServers(t *testing.T) {
 		t.Error("no server of the system")
 	}
 }
+
+// TestExpired asks again for what must not be remembered, and for what does not exist too.
+func TestExpired(t *testing.T) {
+	server := dnstest.New(t, "a.example. A 192.0.2.1")
+	server.Expire()
+	r := newResolver(t, server.Addr)
+	for range 3 {
+		if _, err := r.LookupTXT(context.Background(), "a.example"); kind(err) != "not found" {
+			t.Errorf("%v", err)
+		}
+		if _, err := r.LookupIPAddr(context.Background(), "a.example"); err != nil {
+			t.Error(err)
+		}
+	}
+	if a, txt := server.Asked("a.example", "A"), server.Asked("a.example", "TXT"); a != 3 || txt != 3 {
+		t.Errorf("asked %d times for A and %d times for TXT, want 3 each", a, txt)
+	}
+}
