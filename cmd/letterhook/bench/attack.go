@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -104,12 +103,8 @@ func (r *AttackReport) underAttack(ctx context.Context, o AttackOptions) {
 
 // startTarget starts the server that is attacked.
 func startTarget(ctx context.Context, o AttackOptions, data, url string) (*Server, error) {
-	options := ServerOptions{Program: o.Program, Config: filepath.Join(data, "letterhook.yaml")}
-	var err error
-	if options.SMTP, err = FreeAddr(); err != nil {
-		return nil, err
-	}
-	if options.HTTP, err = FreeAddr(); err != nil {
+	options := ServerOptions{Program: o.Program}
+	if err := options.freeAddrs(); err != nil {
 		return nil, err
 	}
 	text := fmt.Sprintf(`hostname: mx.bench.example
@@ -129,8 +124,8 @@ domains:
   - name: bench.example
     routes: [{match: load, endpoints: [sink]}]
 `, options.HTTP, data, options.SMTP, 2000+o.Idle+o.Slow+o.Flood, url, ownSecret)
-	if err := os.WriteFile(options.Config, []byte(text), 0o600); err != nil {
-		return nil, fmt.Errorf("writing the configuration: %w", err)
+	if err := options.writeConfig(data, text); err != nil {
+		return nil, err
 	}
 	return StartServer(ctx, options)
 }

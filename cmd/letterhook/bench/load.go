@@ -25,7 +25,16 @@ type Load struct {
 	// Endpoints spreads the messages over so many recipients, e0 to eN-1 of the domain bench.example, each with an
 	// endpoint of its own, of which the first Hanging never answer. 0: every message goes to To.
 	Endpoints, Hanging int
-	Resend             bool // a message that got no 250 is sent again, byte for byte, until it gets one
+	Resend             bool     // a message that got no 250 is sent again, byte for byte, until it gets one
+	Authors            *Authors // who sign the messages; nil: nobody does
+}
+
+// from is the reverse-path of the n-th message.
+func (l *Load) from(n int64) string {
+	if l.Authors != nil {
+		return l.Authors.of(n).reversePath()
+	}
+	return cmp.Or(l.From, "load@sender.example")
 }
 
 // to is the forward-path of the n-th message.
@@ -55,6 +64,7 @@ type Sent struct {
 // Send sends the load until everything was tried, or ctx ends.
 func Send(ctx context.Context, load Load) *Sent {
 	maker := NewMaker(load.Run, load.Size, load.Attachment)
+	maker.authors = load.Authors
 	result := newSent()
 	var next atomic.Int64
 	var mu sync.Mutex
@@ -122,7 +132,7 @@ func (w *worker) deliver(ctx context.Context, n int64) {
 	token := w.maker.Token(n)
 	for pause := time.Millisecond; ctx.Err() == nil; pause = min(2*pause, 200*time.Millisecond) {
 		start := time.Now()
-		err := w.try(ctx, w.load.to(n))
+		err := w.try(ctx, w.load.from(n), w.load.to(n))
 		if err == nil {
 			now := time.Now()
 			w.sent.Started[token] = start
@@ -140,7 +150,7 @@ func (w *worker) deliver(ctx context.Context, n int64) {
 	}
 }
 
-func (w *worker) try(ctx context.Context, to string) error {
+func (w *worker) try(ctx context.Context, from, to string) error {
 	if w.session == nil {
 		s, err := Dial(ctx, w.load.Addr)
 		if err != nil {
@@ -148,7 +158,7 @@ func (w *worker) try(ctx context.Context, to string) error {
 		}
 		w.session = s
 	}
-	return w.session.Send(ctx, cmp.Or(w.load.From, "load@sender.example"), to, w.buf)
+	return w.session.Send(ctx, from, to, w.buf)
 }
 
 func (w *worker) failed(err error) {

@@ -11,9 +11,10 @@ const tokenPrefix = "bench-"
 // A Maker makes the messages of one run: multipart/alternative with a text and an html part, every one with a token of
 // its own. Safe for concurrent use.
 type Maker struct {
-	run  string
-	head string // up to the token
-	tail string // from behind the token to the end
+	run     string
+	head    string   // from behind the From field to the token
+	tail    string   // from behind the token to the end
+	authors *Authors // nil: one who signs nothing
 }
 
 // NewMaker returns a Maker for messages of about size octets (at least 1,000), and an attachment of so many octets more
@@ -25,7 +26,7 @@ func NewMaker(run string, size, attachment int) *Maker {
 	if attachment > 0 {
 		kind = "mixed"
 	}
-	head := "From: Load <load@sender.example>\r\nTo: <load@bench.example>\r\n" +
+	head := "To: <load@bench.example>\r\n" +
 		"Date: Sat, 21 Nov 2026 18:30:00 +0000\r\nMIME-Version: 1.0\r\n" +
 		"Content-Type: multipart/" + kind + "; boundary=\"" + boundary + "\"\r\nSubject: "
 	var b strings.Builder
@@ -56,6 +57,18 @@ func (m *Maker) Token(n int64) string { return fmt.Sprintf("%s%s-%010d", tokenPr
 
 // Append appends the n-th message to buf. Nothing in it needs dot-stuffing.
 func (m *Maker) Append(buf []byte, n int64) []byte {
+	if m.authors == nil {
+		return m.appendRest(append(buf, unsignedFrom...), n)
+	}
+	a := m.authors.of(n)
+	return m.appendRest(append(append(buf, a.signatures...), a.fromField()...), n)
+}
+
+// unsignedFrom is the From field of those who sign nothing.
+const unsignedFrom = "From: Load <load@sender.example>\r\n"
+
+// appendRest appends what stands behind the From field.
+func (m *Maker) appendRest(buf []byte, n int64) []byte {
 	token := m.Token(n)
 	buf = append(buf, m.head...)
 	buf = append(buf, token...)

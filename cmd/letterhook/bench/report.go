@@ -32,6 +32,9 @@ type Report struct {
 	CPUPer1000 time.Duration `json:"cpu_per_1000"`
 	PeakRSS    int64         `json:"peak_rss"`
 	IdleRSS    int64         `json:"idle_rss"`
+
+	// Verdicts is nil when nobody's mail was checked.
+	Verdicts *VerdictReport `json:"verdicts,omitempty"`
 }
 
 // Await waits until every acknowledged token has arrived, save for those of hanging endpoints, or ctx ends.
@@ -117,6 +120,12 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 	}
 	k, err := fmt.Fprintf(w, "server     %.2f CPU s per 1,000, peak memory %d MB, idle before %d MB\n",
 		r.CPUPer1000.Seconds(), r.PeakRSS>>20, r.IdleRSS>>20)
+	if v := r.Verdicts; v != nil && err == nil {
+		var l int
+		l, err = fmt.Fprintf(w, "verdicts   in %d events: dmarc=pass %d, spf=pass %d, dkim=pass %d, arc=pass %d, iprev=pass %d, unchecked %d; %d questions to DNS\n",
+			v.Events, v.DMARC, v.SPF, v.DKIM, v.ARC, v.IPRev, v.Unchecked, v.DNSQuestions)
+		k += l
+	}
 	return int64(n + m + k), err
 }
 

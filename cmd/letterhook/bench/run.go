@@ -21,6 +21,12 @@ type Options struct {
 	Secret  string        // signing secret; empty: signatures are not looked at
 	Wait    time.Duration // for the last webhooks after the last acknowledgement
 	Started func(url string)
+
+	// Verdicts has the server that is started check every mail by SPF, DKIM, DMARC, ARC and iprev, although it comes from
+	// this machine, against a DNS server within this process, and has every mail signed.
+	Verdicts bool
+	Unseen   float64 // with Verdicts, the share of mails from domains that were not seen before, 0 to 1
+	Cold     bool    // with Verdicts, no answer of DNS may be remembered
 }
 
 // Secret of a server that a run starts itself. It guards nothing: both ends live on loopback for one run.
@@ -44,17 +50,31 @@ func Run(ctx context.Context, o Options) (rep *Report, err error) {
 	if o.Program == "" {
 		return measure(ctx, o, receiver), nil
 	}
+	return runOwn(ctx, o, receiver)
+}
+
+// runOwn starts a server, loads it and stops it.
+func runOwn(ctx context.Context, o Options, receiver *Receiver) (rep *Report, err error) {
 	data, err := os.MkdirTemp("", "letterhook-bench-")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
 	options := ServerOptions{Program: o.Program, Data: data, Forward: receiver.URL, Secret: o.Secret}
-	if o.Endpoints > 0 {
-		receiver.Hang(o.Hanging)
-		if err := manyEndpoints(o, data, receiver.URL, &options); err != nil {
+	var senders *senders
+	switch {
+	case o.Verdicts:
+		if senders, err = startSenders(&o, receiver); err != nil {
 			return nil, err
 		}
+		defer func() { err = errors.Join(err, senders.dns.Close()) }()
+		err = senders.configure(&o, data, receiver.URL, &options)
+	case o.Endpoints > 0:
+		receiver.Hang(o.Hanging)
+		err = manyEndpoints(o, data, receiver.URL, &options)
+	}
+	if err != nil {
+		return nil, err
 	}
 	server, err := StartServer(ctx, options)
 	if err != nil {
@@ -75,6 +95,9 @@ func Run(ctx context.Context, o Options) (rep *Report, err error) {
 	if rep.Acked > 0 {
 		rep.CPUPer1000 = (used.CPU - idle.CPU) * 1000 / time.Duration(rep.Acked)
 	}
+	if senders != nil {
+		rep.Verdicts = senders.report()
+	}
 	return rep, nil
 }
 
@@ -89,11 +112,8 @@ func measure(ctx context.Context, o Options, receiver *Receiver) *Report {
 }
 
 // manyEndpoints makes the options start a server with an endpoint of its own for each of many recipients.
-func manyEndpoints(o Options, data, url string, options *ServerOptions) (err error) {
-	if options.SMTP, err = FreeAddr(); err != nil {
-		return err
-	}
-	if options.HTTP, err = FreeAddr(); err != nil {
+func manyEndpoints(o Options, data, url string, options *ServerOptions) error {
+	if err := options.freeAddrs(); err != nil {
 		return err
 	}
 	var endpoints, routes strings.Builder
@@ -120,8 +140,22 @@ endpoints:
   - name: bench.example
     routes:
 %[5]s`, options.HTTP, data, options.SMTP, endpoints.String(), routes.String())
-	options.Config = filepath.Join(data, "letterhook.yaml")
-	if err := os.WriteFile(options.Config, []byte(text), 0o600); err != nil {
+	return options.writeConfig(data, text)
+}
+
+// freeAddrs finds addresses that a configuration can name.
+func (o *ServerOptions) freeAddrs() (err error) {
+	if o.SMTP, err = FreeAddr(); err != nil {
+		return err
+	}
+	o.HTTP, err = FreeAddr()
+	return err
+}
+
+// writeConfig has the server run with a configuration, which is written into its data folder.
+func (o *ServerOptions) writeConfig(data, text string) error {
+	o.Config = filepath.Join(data, "letterhook.yaml")
+	if err := os.WriteFile(o.Config, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("writing the configuration: %w", err)
 	}
 	return nil

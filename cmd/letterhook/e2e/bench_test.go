@@ -32,3 +32,52 @@ func TestBenchTellsWhy(t *testing.T) {
 		t.Errorf("the error is %v, want one that names the configuration", err)
 	}
 }
+
+// TestBenchVerdicts wants the server of a bench to check who sent each mail, and DNS to be asked more often where nothing may be
+// remembered.
+func TestBenchVerdicts(t *testing.T) {
+	questions := map[bool]int{}
+	for _, cold := range []bool{false, true} {
+		report, err := bench.Run(t.Context(), bench.Options{
+			Load: bench.Load{
+				To: "load@bench.example", Run: "verdicts", Connections: 2, Messages: 40, Size: 1000,
+			},
+			Program: program(t), Verdicts: true, Unseen: 0.25, Cold: cold, Wait: time.Minute,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := report.Verdicts
+		if v == nil {
+			t.Fatal("no verdicts in the report")
+		}
+		if v.Events != 40 || v.Unchecked != 0 || v.DMARC != 40 || v.SPF != 40 || v.DKIM != 40 || v.IPRev != 40 {
+			t.Errorf("of 40 mails these passed: %+v", *v)
+		}
+		// The mails 0, 10, 20 and 30, which come from known domains, are sealed, and the first of the ten from fresh ones.
+		if v.ARC != 5 {
+			t.Errorf("%d mails have a chain that passes, want 5", v.ARC)
+		}
+		if v.DNSQuestions == 0 {
+			t.Error("DNS was not asked")
+		}
+		questions[cold] = v.DNSQuestions
+	}
+	if questions[true] <= questions[false] {
+		t.Errorf("%d questions where nothing may be remembered, %d where all is", questions[true], questions[false])
+	}
+}
+
+// TestBenchUnchecked wants no word of verdicts where nobody checks who sent the mails.
+func TestBenchUnchecked(t *testing.T) {
+	report, err := bench.Run(t.Context(), bench.Options{
+		Load:    bench.Load{Run: "unchecked", Connections: 1, Messages: 2, Size: 1000},
+		Program: program(t), Wait: time.Minute,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Delivered != 2 || report.Verdicts != nil {
+		t.Errorf("%d delivered, verdicts %+v", report.Delivered, report.Verdicts)
+	}
+}
