@@ -132,7 +132,11 @@ func (s *Store) open(ctx context.Context) (err error) {
 	s.committer = &committer{
 		queue: s.queue, writer: w, step: s.cfg.Step, now: s.cfg.Now, log: s.cfg.Log, stopped: make(chan struct{}),
 	}
-	if err := migrate(w, s.cfg.Now(), s.cfg.Beside); err != nil {
+	steps, err := schemaSteps(schemaFiles)
+	if err != nil {
+		return err
+	}
+	if err := migrate(w, steps, s.cfg.Now(), s.cfg.Beside); err != nil {
 		return err
 	}
 	if err := s.begin(ctx, w); err != nil {
