@@ -2,7 +2,6 @@ package storage
 
 import (
 	"sync"
-	"time"
 )
 
 // maxUnacknowledged bounds the keys kept in memory; a peer that closes without another command leaves one behind.
@@ -66,5 +65,5 @@ func (s *Store) Acknowledged(ids []string) {
 	if len(ids) == 0 {
 		return
 	}
-	s.queue.putAcks(s.unacked.take(ids), time.Now())
+	s.queue.putAcks(s.unacked.take(ids))
 }

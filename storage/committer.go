@@ -126,9 +126,8 @@ func (c *committer) keepQuiet(b *batch, err error) {
 	switch {
 	case b.acks.len() == 0 && len(b.ends) == 0:
 	case isStorageTrouble(err):
-		now := time.Now()
-		c.queue.putAcks(b.acks, now)
-		c.queue.putEnds(b.ends, now)
+		c.queue.putAcks(b.acks)
+		c.queue.putEnds(b.ends)
 	default:
 		// A key that stands too long only means that a second identical mail is taken for a resend; a count that stands,
 		// that its mail is parsed with more care.

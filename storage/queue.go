@@ -108,8 +108,9 @@ type queue struct {
 	since       time.Time // when the first of completions came
 	begins      []*beginning
 	acks        retired
-	ends        []string  // ids of messages whose parse came back
-	quietSince  time.Time // when the first of acks and ends came
+	ends        []string    // ids of messages whose parse came back
+	quiet       *time.Timer // wakes the committer when acks and ends have waited long enough; nil: not yet needed
+	quietDue    bool        // that was so
 	tasks       []*task
 	closed      bool
 	wake        chan struct{} // capacity 1
@@ -165,30 +166,41 @@ func (q *queue) putTask(t *task) bool {
 }
 
 // putAcks queues dedupe keys that retire.
-func (q *queue) putAcks(r retired, now time.Time) {
+func (q *queue) putAcks(r retired) {
 	q.put(func() bool {
-		first := q.beginQuiet(now)
+		q.beginQuiet()
 		q.acks.add(r)
-		return first
+		return false
 	})
 }
 
 // putEnds queues the ends of parses.
-func (q *queue) putEnds(messages []string, now time.Time) {
+func (q *queue) putEnds(messages []string) {
 	q.put(func() bool {
-		first := q.beginQuiet(now)
+		q.beginQuiet()
 		q.ends = append(q.ends, messages...)
-		return first
+		return false
 	})
 }
 
-// beginQuiet starts the clock of what nobody waits for, unless it runs. Called under the lock.
-func (q *queue) beginQuiet(now time.Time) bool {
-	if q.acks.len() > 0 || len(q.ends) > 0 {
-		return false
+// beginQuiet starts the clock of what nobody waits for, unless it runs. A timer does not have to wake the committer now, as
+// asking it to wait would: this runs within the sessions. Called under the lock.
+func (q *queue) beginQuiet() {
+	switch {
+	case q.acks.len() > 0 || len(q.ends) > 0:
+	case q.quiet == nil:
+		q.quiet = time.AfterFunc(quietWait, q.endQuiet)
+	default:
+		q.quiet.Reset(quietWait)
 	}
-	q.quietSince = now
-	return true
+}
+
+// endQuiet is called by the clock.
+func (q *queue) endQuiet() {
+	q.mu.Lock()
+	q.quietDue = true
+	q.mu.Unlock()
+	q.signal()
 }
 
 func (q *queue) signal() {
@@ -226,15 +238,12 @@ func (q *queue) take() (b *batch, wait time.Duration, last bool) {
 			}
 		}
 	}
-	if q.acks.len() > 0 || len(q.ends) > 0 {
-		left := quietWait - time.Since(q.quietSince)
-		if going || left <= 0 {
-			b.acks, q.acks = q.acks, retired{}
-			b.ends, q.ends = q.ends, nil
-		} else if wait == 0 || left < wait {
-			wait = left
-		}
+	if (going || q.quietDue) && (q.acks.len() > 0 || len(q.ends) > 0) {
+		b.acks, q.acks = q.acks, retired{}
+		b.ends, q.ends = q.ends, nil
+		q.quiet.Stop()
 	}
+	q.quietDue = false
 	return b, wait, q.closed && b.empty()
 }
 

@@ -96,7 +96,7 @@ func (s *Store) BeginParse(ctx context.Context, messageID string) (count int, er
 
 // EndParse takes one count of [Store.BeginParse] back. It does not wait: the count is taken back durably with one of the
 // next transactions, within a second, and before any later BeginParse of the message counts.
-func (s *Store) EndParse(messageID string) { s.queue.putEnds([]string{messageID}, time.Now()) }
+func (s *Store) EndParse(messageID string) { s.queue.putEnds([]string{messageID}) }
 
 // Raw is the content of a message as it was received. Close it after use.
 type Raw struct {
