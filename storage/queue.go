@@ -17,7 +17,7 @@ const (
 	quietWait        = time.Second // for what nobody waits for
 	// crowd is how many mails in one batch tell that more come than can be taken at once, and lull how long after such a
 	// batch the next mails are on their way, nowhere to be seen: their peers read the answer and send again.
-	crowd = 8
+	crowd = 4
 	lull  = 3 * time.Millisecond
 )
 
