@@ -49,8 +49,12 @@ type segments struct {
 // packSync is a sync of a segment that is under way or has ended.
 type packSync struct {
 	ended chan struct{}
-	err   error // set before ended is closed
+	err   error         // set before ended is closed, like took
+	took  time.Duration // how long it ran
 }
+
+// wakeUp is what it costs to have another thread run a sync.
+const wakeUp = 100 * time.Microsecond
 
 // wait waits for the end of the sync. With an error the bytes may or may not be on the disk. A nil packSync has ended well.
 func (p *packSync) wait() error {
@@ -118,14 +122,23 @@ func (s *segments) append(as []*acceptance) (*packSync, error) {
 	return s.syncing, nil
 }
 
-// sync begins to sync the file.
+// sync begins to sync the file. Where the last sync was over before another thread would have woken up, it is over when
+// sync returns.
 func (s *segments) sync() {
+	quick := s.syncing != nil && s.syncing.took < wakeUp
 	p, file := &packSync{ended: make(chan struct{})}, s.file
 	s.syncing = p
-	go func() {
+	run := func() {
 		defer close(p.ended)
+		began := time.Now()
 		p.err = file.Sync()
-	}()
+		p.took = time.Since(began)
+	}
+	if quick {
+		run()
+		return
+	}
+	go run()
 }
 
 // roll makes sure that there is a file that may be written.
