@@ -134,13 +134,13 @@ func (c *conn) rcptTo(arg string) *refusal {
 		c.out = append(c.out, replyRecipientOK...)
 		return nil
 	}
+	c.rcpt = path
 	if len(c.tx.recipients) >= c.srv.cfg.MaxRecipients {
 		return refuseRecipients
 	}
 	if c.harvests(path) {
 		return refuseHarvest
 	}
-	c.rcpt = path
 	c.pass("RCPT", standInForward)
 	return nil
 }
@@ -193,6 +193,7 @@ func (c *conn) edit(out, line []byte) []byte {
 	case c.verb == "MAIL" && success:
 		return append(out, "250 2.1.0 Sender OK\r\n"...)
 	case c.verb == "RCPT" && success:
+		c.rcpt = Path{}
 		return append(out, replyRecipientOK...)
 	case c.verb == "BDAT" && bytes.HasPrefix(line, []byte("354")):
 		return out // go-smtp was given DATA in place of the last chunk

@@ -67,7 +67,7 @@ func (c *conn) logRefused(r *refusal, cause []error) {
 	attrs := []slog.Attr{slog.String("reason", r.reason), slog.Int("code", r.Code), slog.String("reply", r.Error())}
 	attrs = append(attrs, r.found...)
 	for _, err := range cause {
-		if err != nil {
+		if err != nil && err.Error() != r.Error() {
 			attrs = append(attrs, slog.Any("error", err))
 			if r.reason == reasonStorage || r.reason == reasonPanic || r.reason == reasonDiskFull {
 				level = slog.LevelError
@@ -86,7 +86,7 @@ func (c *conn) logRefused(r *refusal, cause []error) {
 	}
 	if c.srv.cfg.LogAddresses && c.tx != nil {
 		attrs = append(attrs, slog.String("reverse_path", c.tx.mail.path.String()))
-		if r.reason == reasonRecipient {
+		if c.rcpt != (Path{}) {
 			attrs = append(attrs, slog.String("forward_path", c.rcpt.String()))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -83,6 +84,32 @@ func TestLog(t *testing.T) {
 		if strings.Contains(text, "ann@") != addresses || strings.Contains(text, "bob@") != addresses || strings.Contains(text, "nobody@") != addresses {
 			t.Errorf("addresses %v, log %s", addresses, text)
 		}
+	}
+}
+
+// TestLogForwardPath: whatever a recipient is refused for, the line says which one, and no later line does.
+func TestLogForwardPath(t *testing.T) {
+	log := &logged{}
+	e := serve(t, func(c *inbound.Config) {
+		c.Log = slog.New(slog.NewJSONHandler(log, nil))
+		c.LogAddresses, c.MaxRecipients = true, 1
+	})
+	p := ways[0].connect(t, e)
+	p.do("MAIL FROM:<ann@sender.example>", "250")
+	p.do("RCPT TO:<nobody@in.example.com>", "550")
+	p.do("DATA", "554")
+	p.do("RCPT TO:<bob@in.example.com>", "250")
+	p.do("DATA now", "501")
+	p.do("RCPT TO:<carol@in.example.com>", "452")
+	p.do("BOGUS", "500")
+	p.do("RSET", "250")
+	e.drain(t)
+	var paths []any
+	for _, line := range log.lines(t) {
+		paths = append(paths, line["forward_path"])
+	}
+	if want := []any{"nobody@in.example.com", nil, nil, "carol@in.example.com", nil}; !slices.Equal(paths, want) {
+		t.Errorf("forward paths %v, want %v", paths, want)
 	}
 }
 
