@@ -61,7 +61,7 @@ func start(t *testing.T, args []string) (url string, lines *bufio.Scanner) {
 	t.Helper()
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "LISTEN=127.0.0.1:0",
-		"LETTERHOOK_SECRET="+dispatch.FormatSecret(current)+" "+dispatch.FormatSecret(next))
+		"WEBHOOK_SECRET="+dispatch.FormatSecret(current)+" "+dispatch.FormatSecret(next))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
@@ -181,9 +181,9 @@ func TestReceiversNeedASecret(t *testing.T) {
 			continue
 		}
 		cmd := exec.Command(args[0], args[1:]...)
-		cmd.Env = append(os.Environ(), "LISTEN=127.0.0.1:0", "LETTERHOOK_SECRET=")
+		cmd.Env = append(os.Environ(), "LISTEN=127.0.0.1:0", "WEBHOOK_SECRET=")
 		out, err := cmd.CombinedOutput()
-		if err == nil || !strings.Contains(string(out), "LETTERHOOK_SECRET is not set") {
+		if err == nil || !strings.Contains(string(out), "WEBHOOK_SECRET is not set") {
 			t.Errorf("%s: %v, %s", runtime, err, out)
 		}
 	}

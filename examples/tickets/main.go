@@ -28,9 +28,9 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	webhook, err := standardwebhooks.NewWebhook(os.Getenv("LETTERHOOK_SECRET"))
-	if err != nil || os.Getenv("LETTERHOOK_SECRET") == "" {
-		return errors.New("LETTERHOOK_SECRET is not set, or not whsec_ and base64")
+	webhook, err := standardwebhooks.NewWebhook(os.Getenv("WEBHOOK_SECRET"))
+	if err != nil || os.Getenv("WEBHOOK_SECRET") == "" {
+		return errors.New("WEBHOOK_SECRET is not set, or not whsec_ and base64")
 	}
 	policy := setting("IDENTITY", identityOptional)
 	if policy != identityOptional && policy != identityRequired {

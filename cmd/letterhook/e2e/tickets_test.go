@@ -87,7 +87,7 @@ func startTickets(ctx context.Context, t *testing.T, relay string) string {
 		t.Fatalf("building examples/tickets: %v\n%s", err, out)
 	}
 	cmd := exec.CommandContext(ctx, binary)
-	cmd.Env = append(os.Environ(), "LISTEN=127.0.0.1:0", "SMTP_RELAY="+relay, "REPLY_KEY="+replyKey, "LETTERHOOK_SECRET="+secret)
+	cmd.Env = append(os.Environ(), "LISTEN=127.0.0.1:0", "SMTP_RELAY="+relay, "REPLY_KEY="+replyKey, "WEBHOOK_SECRET="+secret)
 	cmd.Stderr = logFile(t)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -31,7 +31,7 @@ func main() {
 }
 
 func run() error {
-	secrets, err := parseSecrets(os.Getenv("LETTERHOOK_SECRET"))
+	secrets, err := parseSecrets(os.Getenv("WEBHOOK_SECRET"))
 	if err != nil {
 		return err
 	}
@@ -53,12 +53,12 @@ func parseSecrets(text string) ([][]byte, error) {
 	for field := range strings.FieldsSeq(text) {
 		secret, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(field, "whsec_"))
 		if err != nil {
-			return nil, errors.New("LETTERHOOK_SECRET is not whsec_ and base64")
+			return nil, errors.New("WEBHOOK_SECRET is not whsec_ and base64")
 		}
 		secrets = append(secrets, secret)
 	}
 	if len(secrets) == 0 {
-		return nil, errors.New("LETTERHOOK_SECRET is not set")
+		return nil, errors.New("WEBHOOK_SECRET is not set")
 	}
 	return secrets, nil
 }

@@ -5,12 +5,12 @@ import { createServer } from 'node:http';
 const TOLERANCE = 5 * 60; // seconds
 const MAX_BODY = 10 << 20; // octets
 
-const secrets = (process.env.LETTERHOOK_SECRET ?? '')
+const secrets = (process.env.WEBHOOK_SECRET ?? '')
   .split(/\s+/)
   .filter(Boolean)
   .map((secret) => Buffer.from(secret.replace(/^whsec_/, ''), 'base64'));
 if (secrets.length === 0) {
-  console.error('LETTERHOOK_SECRET is not set');
+  console.error('WEBHOOK_SECRET is not set');
   process.exit(1);
 }
 

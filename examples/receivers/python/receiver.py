@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 TOLERANCE = 5 * 60  # seconds
 MAX_BODY = 10 << 20  # octets
 
-secrets = [base64.b64decode(s.removeprefix("whsec_")) for s in os.environ.get("LETTERHOOK_SECRET", "").split()]
+secrets = [base64.b64decode(s.removeprefix("whsec_")) for s in os.environ.get("WEBHOOK_SECRET", "").split()]
 seen = set()  # ids that were handled; your database in real life
 lock = threading.Lock()
 
@@ -81,7 +81,7 @@ class Receiver(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     if not secrets:
-        sys.exit("LETTERHOOK_SECRET is not set")
+        sys.exit("WEBHOOK_SECRET is not set")
     host, _, port = os.environ.get("LISTEN", "127.0.0.1:8090").rpartition(":")
     server = ThreadingHTTPServer((host, int(port)), Receiver)
     print(f"listening on http://{host}:{server.server_address[1]}", flush=True)
