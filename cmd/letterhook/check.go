@@ -100,8 +100,12 @@ func (r *checkResult) print(out io.Writer, path string) {
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(out, "warning: %s\n", warning)
 	}
-	if len(r.Faults) > 0 {
-		fmt.Fprintf(out, "%d faults\n", len(r.Faults))
+	switch n := len(r.Faults); {
+	case n == 1:
+		fmt.Fprintln(out, "1 fault")
+		return
+	case n > 1:
+		fmt.Fprintf(out, "%d faults\n", n)
 		return
 	}
 	fmt.Fprintf(out, "%s is valid\n", path)

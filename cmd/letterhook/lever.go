@@ -179,6 +179,8 @@ func printLevers(out io.Writer, state guard.State) {
 		}
 		if !b.Until.IsZero() {
 			notes = append(notes, "until "+b.Until.Format(time.RFC3339))
+		} else {
+			notes = append(notes, "until lifted")
 		}
 		if b.Keep {
 			notes = append(notes, "over a restart too")

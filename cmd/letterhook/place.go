@@ -22,8 +22,8 @@ type place struct {
 }
 
 func (p *place) flags(cmd *cobra.Command) {
-	cmd.PersistentFlags().StringVarP(&p.config, "config", "c", "", "configuration `file` of the server")
-	cmd.PersistentFlags().StringVar(&p.data, "data", "", "data `folder` of letterhook dev")
+	cmd.PersistentFlags().StringVarP(&p.config, "config", "c", "", "configuration `file` of the server (default letterhook.yaml, where there is one)")
+	cmd.PersistentFlags().StringVar(&p.data, "data", "", "data `folder` of letterhook dev (default where there is no letterhook.yaml: "+devData+")")
 	cmd.MarkFlagsMutuallyExclusive("config", "data")
 }
 
