@@ -12,10 +12,12 @@ import (
 	"github.com/letterhook/letterhook/storage"
 )
 
-// Public serves what signed links name, with range requests and HEAD:
+// Public serves what signed links name, with range requests and HEAD, and the schemas of events, which everybody may read:
 //
 //	GET /v1/raw/{message}    the raw bytes of a message, as message/rfc822
 //	GET /v1/blobs/{key...}   an attachment
+//	GET /v1/schema           the names of the schemas
+//	GET /v1/schema/{name}    the schema of an event, for example email.received.v1.json
 //
 // The paths may be preceded by that of the public URL. Errors are application/problem+json (RFC 9457): 403 for a link that
 // we did not sign, 410 for one that has expired, 404 for content that is no longer kept, 503 for trouble of ours.
@@ -33,6 +35,8 @@ func Public(store *storage.Store, blobs storage.Blobs, links *storage.Links, log
 	for _, prefix := range prefixes {
 		mux.HandleFunc(prefix+"/v1/raw/{message}", p.serve(p.openRaw))
 		mux.HandleFunc(prefix+"/v1/blobs/{key...}", p.serve(p.openBlob))
+		mux.HandleFunc("GET "+prefix+"/v1/schema", serveSchemas)
+		mux.HandleFunc("GET "+prefix+"/v1/schema/{name}", serveSchema)
 	}
 	return mux
 }

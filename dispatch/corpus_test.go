@@ -13,6 +13,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/letterhook/letterhook/docs/schema/schematest"
 	"github.com/letterhook/letterhook/parser"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -106,6 +107,9 @@ func checkContract(t *testing.T, path string, body []byte, arrays []string) {
 	var tree map[string]any
 	if err := json.Unmarshal(body, &tree); err != nil || !utf8.Valid(body) {
 		t.Fatalf("%s: not JSON in UTF-8: %v", path, err)
+	}
+	if err := schematest.Check(body); err != nil {
+		t.Errorf("%s: %v", path, err)
 	}
 	if bytes.Contains(body, []byte(`\u0000`)) {
 		t.Errorf("%s: a string holds NUL", path)

@@ -118,6 +118,7 @@ func TestEventGolden(t *testing.T) {
 		t.Error("< and & are escaped")
 	}
 	golden(t, "event.json", indent(t, body))
+	checkSchema(t, body)
 	summary, err := json.Marshal(c.summary)
 	if err != nil {
 		t.Fatal(err)
@@ -164,6 +165,7 @@ func TestEventOfNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "empty.json", indent(t, body))
+	checkSchema(t, body)
 }
 
 func TestDataOfHasNoEnvelope(t *testing.T) {

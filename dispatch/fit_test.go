@@ -52,6 +52,7 @@ func fitted(t *testing.T, e storage.Endpoint, raw string) (*EventData, int) {
 				t.Error(err)
 			}
 		}
+		checkSchema(t, b)
 		wh, _ := standardwebhooks.NewWebhookRaw(testSecret)
 		if err := wh.Verify(b, r.Header); err != nil {
 			t.Errorf("what the receiver reads does not verify: %v", err)

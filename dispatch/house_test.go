@@ -17,6 +17,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"github.com/letterhook/letterhook/docs/schema/schematest"
 	"github.com/letterhook/letterhook/inbound"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -180,6 +181,14 @@ type hit struct {
 	event  Event
 }
 
+// checkSchema holds what a receiver got against the schema of its type.
+func checkSchema(t testing.TB, body []byte) {
+	t.Helper()
+	if err := schematest.Check(body); err != nil {
+		t.Error(err)
+	}
+}
+
 // receiver verifies and records. answer, when not nil, says what it answers to the n-th request.
 func receiver(t testing.TB, answer func(n int, w http.ResponseWriter)) (url string, hits chan hit) {
 	t.Helper()
@@ -202,6 +211,7 @@ func receiver(t testing.TB, answer func(n int, w http.ResponseWriter)) (url stri
 		if err := json.Unmarshal(b, &got.event); err != nil {
 			t.Errorf("the body is no event: %v", err)
 		}
+		checkSchema(t, b)
 		mu.Lock()
 		n++
 		k := n

@@ -163,6 +163,7 @@ func TestRecipientQuestion(t *testing.T) {
 		if err := wh.Verify(b, r.Header); err != nil {
 			t.Error(err)
 		}
+		checkSchema(t, b)
 		if id := r.Header.Get("webhook-id"); !strings.HasPrefix(id, "evt_") || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s, header %v", r.Method, r.Header)
 		}

@@ -109,6 +109,7 @@ func TestSymbolsGiveWay(t *testing.T) {
 	if err != nil || len(body) > limit || len(ev.Data.Spam.Symbols) != 0 || len(spam.Symbols) != 100 {
 		t.Errorf("%d octets with %d symbols, %v", len(body), len(ev.Data.Spam.Symbols), err)
 	}
+	checkSchema(t, body)
 	if !strings.Contains(strings.Join(ev.Data.Parse.Truncated, " "), "spam.symbols") {
 		t.Errorf("truncated: %q", ev.Data.Parse.Truncated)
 	}

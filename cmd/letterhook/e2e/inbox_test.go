@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/letterhook/letterhook/cmd/letterhook/bench"
+	"github.com/letterhook/letterhook/docs/schema/schematest"
 )
 
 // event is what a receiver reads, written down from the documentation of the contract and not from the program's types.
@@ -118,7 +119,7 @@ func (b *inbox) keep(header http.Header, body []byte) {
 	err := json.Unmarshal(body, &e)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err != nil {
+	if err = errors.Join(err, schematest.Check(body)); err != nil {
 		b.broken = append(b.broken, fmt.Errorf("a body that is not the contract's JSON: %w", err))
 	}
 	same := func(o event) bool { return o.WebhookID == e.WebhookID && o.Data.EndpointID == e.Data.EndpointID }
