@@ -130,6 +130,7 @@ func address(data *EventData, mail *storage.Mail, endpoint string) {
 	data.Reputation = reputation(env.Reputation)
 	data.Spam, data.Virus, data.Unscanned = scanned(env.ScanResults)
 	data.Authentication, data.Identity = verdicts(env.AuthResults, env.Recipients, endpoint)
+	data.Identity.doubt(data.From)
 	data.Bounce = withVERP(data.Bounce, env.Recipients, endpoint)
 }
 

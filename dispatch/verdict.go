@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/letterhook/letterhook/inbound"
 )
@@ -37,4 +38,29 @@ func verdicts(r *inbound.AuthResults, recipients []inbound.Recipient, endpoint s
 		Address: r.Identity.Address, Domain: r.Identity.Domain, DomainVerified: r.Identity.Verified,
 		Method: string(r.Identity.Method), Reason: r.Identity.Reason,
 	}
+}
+
+// doubt takes back that the domain is verified where the event's own From is another address. The checks read the field strictly
+// and the parser tolerantly, and no sender may find a field in which one reads what is proven and the other what is shown.
+func (i *Identity) doubt(from []Address) {
+	if i == nil || !i.DomainVerified {
+		return
+	}
+	for _, a := range from {
+		if !sameMailbox(a.Address, i.Address) {
+			i.DomainVerified, i.Method = false, string(inbound.IdentityNone)
+			i.Reason = "the From field can be read as another address"
+			return
+		}
+	}
+}
+
+// sameMailbox compares addresses without regard to case and needless quotes.
+func sameMailbox(a, b string) bool {
+	if strings.EqualFold(a, b) {
+		return true
+	}
+	p, errP := inbound.ParsePath(a, true)
+	q, errQ := inbound.ParsePath(b, true)
+	return errP == nil && errQ == nil && strings.EqualFold(p.String(), q.String())
 }

@@ -1,13 +1,18 @@
 package mailauth
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
 
 // vouchedBy is the trusted sealer that saw DMARC pass for the domain before it forwarded the message, or "". A sealer is
-// believed as long as every sealer after it is trusted too: an untrusted one could have changed the message.
+// believed as long as every sealer after it is trusted too: an untrusted one could have changed the message. A chain may be valid
+// without a signature of the From field (RFC 8617 asks for less than RFC 6376 section 5.4), but says nothing of it then.
 func (c *chain) vouchedBy(domain string, trusted []string) string {
+	if !slices.Contains(c.newest().message.names, "from") {
+		return ""
+	}
 	for _, set := range slices.Backward(c.sets) {
 		sealer := set.seal.domain
 		if !slices.Contains(trusted, sealer) {
@@ -44,6 +49,9 @@ func sawDMARCPass(body []byte, domain string) bool {
 	return false
 }
 
+// blankEquals is an equals sign with white space around it.
+var blankEquals = regexp.MustCompile(`[ \t]*=[ \t]*`)
+
 // withoutComments drops comments (RFC 5322 section 3.2.2), which nest, and quoted strings, and joins "a = b" to "a=b".
 func withoutComments(body []byte) string {
 	var out strings.Builder
@@ -66,11 +74,5 @@ func withoutComments(body []byte) string {
 			out.WriteByte(c)
 		}
 	}
-	s := out.String()
-	for _, spaced := range []string{" =", "\t=", "= ", "=\t"} {
-		for strings.Contains(s, spaced) {
-			s = strings.ReplaceAll(s, spaced, "=")
-		}
-	}
-	return s
+	return blankEquals.ReplaceAllString(out.String(), "=")
 }

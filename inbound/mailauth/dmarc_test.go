@@ -131,6 +131,11 @@ func TestAuthor(t *testing.T) {
 		{"From: ann@sender.example\r\nFrom: eve@evil.example", ""},
 		{"From: ann@sender.example\nFrom: eve@evil.example", ""},
 		{"From: ann@sender.example\rFrom: eve@evil.example", ""},
+		{"From: eve@evil.example\r\n<ann@sender.example>", ""}, // a continuation that lost its indent, to tolerant readers
+		{"From: eve@evil.example\r\n:<ann@sender.example>", ""},
+		{"From: eve@evil.example\r\nodd name: <ann@sender.example>", ""},
+		{"From: eve@evil.example\r\n<ann@sender.example>\r\n x: y", ""},
+		{"From: ann@sender.example\r\n\r\r\nFrom: eve@evil.example", ""}, // no empty line: the header goes on
 		{"From: a@b@sender.example", ""},
 		{"From: <a@b@sender.example>", ""},
 		{"From: <@relay.example:ann@sender.example>", ""},

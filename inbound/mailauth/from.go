@@ -13,7 +13,8 @@ type author struct{ address, domain string }
 const maxFrom = 16 << 10 // octets of a From field that is looked into
 
 // readAuthor takes the address out of the From field. It reads strictly: where two readers could see two addresses there is
-// none. A mailing list's group, several authors, or a phrase with unquoted separators in it is an error.
+// none. A mailing list's group, several authors, a phrase with unquoted separators in it, or a line behind it that a tolerant
+// reader takes for its continuation is an error.
 func readAuthor(h *header) (author, error) {
 	fields := h.all("from")
 	switch {
@@ -23,6 +24,8 @@ func readAuthor(h *header) (author, error) {
 		return author{}, errors.New("there is more than one From field")
 	case len(fields[0].raw) > maxFrom:
 		return author{}, errors.New("the From field is too long")
+	case h.strays(h.byName["from"][0] + 1):
+		return author{}, errors.New("a line that is no field stands behind the From field")
 	}
 	spec, err := addrSpec(fields[0].body)
 	if err != nil {

@@ -69,7 +69,7 @@ func parseHeader(block []byte) (*header, error) {
 	for len(block) > 0 {
 		raw := block[:fieldEnd(block)]
 		block = block[len(raw):]
-		if line := bytes.TrimRight(raw, "\r\n"); len(line) == 0 {
+		if string(raw) == "\r\n" || string(raw) == "\n" { // more CRs make a line of it that does not end the header
 			break
 		}
 		if len(h.fields) == maxFields {
@@ -102,6 +102,15 @@ func (h *header) add(raw []byte) {
 		h.byName[f.name] = append(h.byName[f.name], len(h.fields))
 	}
 	h.fields = append(h.fields, f)
+}
+
+// strays says whether the line at an index is there and is no field (RFC 5322 section 2.2).
+func (h *header) strays(i int) bool {
+	if i >= len(h.fields) {
+		return false
+	}
+	name := h.fields[i].name
+	return name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
 // all are the fields of a name, from the top.

@@ -1,6 +1,7 @@
 package mailauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -24,6 +25,7 @@ import (
 type sealer struct {
 	domain string
 	key    ed25519.PrivateKey
+	signs  string // the field that its message signature covers; empty: From
 }
 
 func newSealer(t *testing.T, server *dnstest.Server, domain string) *sealer {
@@ -33,7 +35,7 @@ func newSealer(t *testing.T, server *dnstest.Server, domain string) *sealer {
 		t.Fatal(err)
 	}
 	server.AddTXT("arc._domainkey."+domain, "v=DKIM1; k=ed25519; p="+base64.StdEncoding.EncodeToString(public))
-	return &sealer{domain, private}
+	return &sealer{domain: domain, key: private}
 }
 
 // seal puts an ARC set on a message: instance i, with what the sealer saw.
@@ -43,13 +45,14 @@ func (s *sealer) seal(t *testing.T, i int, saw, message string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	signs := cmp.Or(s.signs, "from")
 	body := newBodyHash(relaxed, sha256.New())
 	_, _ = io.WriteString(body, message[h.size:])
 	results := fmt.Sprintf("ARC-Authentication-Results: i=%d; %s; %s\r\n", i, s.domain, saw)
-	ams := fmt.Sprintf("ARC-Message-Signature: i=%d; a=ed25519-sha256; c=relaxed/relaxed; d=%s; s=arc; h=from; bh=%s; b=", i,
-		s.domain, base64.StdEncoding.EncodeToString(body.sum()))
-	from := relaxed.appendField(nil, h.all("from")[0])
-	ams += s.sign(string(from)+canonicalLine(ams)) + "\r\n"
+	ams := fmt.Sprintf("ARC-Message-Signature: i=%d; a=ed25519-sha256; c=relaxed/relaxed; d=%s; s=arc; h=%s; bh=%s; b=", i,
+		s.domain, signs, base64.StdEncoding.EncodeToString(body.sum()))
+	signed := relaxed.appendField(nil, h.all(signs)[0])
+	ams += s.sign(string(signed)+canonicalLine(ams)) + "\r\n"
 	cv := "none"
 	if i > 1 {
 		cv = "pass"
@@ -86,7 +89,8 @@ func TestIdentity(t *testing.T) {
 	server.AddTXT("sender.example", "v=spf1 ip4:192.0.2.1 -all")
 	server.AddTXT("plain.example", "v=spf1 ip4:192.0.2.1 -all")
 	trusted, second, stranger := newSealer(t, server, "list.example"), newSealer(t, server, "relay.example"), newSealer(t, server, "evil.example")
-	author := newSealer(t, server, "plain.example")
+	author, careless := newSealer(t, server, "plain.example"), *trusted
+	careless.signs = "subject"
 	plainLetter := strings.ReplaceAll(list, "sender.example", "plain.example")
 	for _, test := range []struct {
 		name, from, message string
@@ -102,6 +106,7 @@ func TestIdentity(t *testing.T) {
 		{"trusted, but it saw another domain", "x@other.example", trusted.seal(t, 1, "dmarc=pass header.from=other.example", list), inbound.IdentityNone, inbound.ResultPass},
 		{"trusted, quoting a stranger", "x@other.example", trusted.seal(t, 1, `spf=fail (a; dmarc=pass header.from=sender.example;) smtp.mailfrom="; dmarc=pass header.from=sender.example;"`, list), inbound.IdentityNone, inbound.ResultPass},
 		{"trusted, changed behind the seal", "x@other.example", trusted.seal(t, 1, sawPass, list) + "more\r\n", inbound.IdentityNone, inbound.ResultFail},
+		{"trusted, but From is anybody's", "x@other.example", careless.seal(t, 1, sawPass, list), inbound.IdentityNone, inbound.ResultPass},
 		{"untrusted", "x@other.example", stranger.seal(t, 1, sawPass, list), inbound.IdentityNone, inbound.ResultPass},
 		{"two trusted", "x@other.example", second.seal(t, 2, "arc=pass; dmarc=fail header.from=sender.example", trusted.seal(t, 1, sawPass, list)), inbound.IdentityARC, inbound.ResultPass},
 		{"a stranger between", "x@other.example", second.seal(t, 2, "arc=pass; dmarc=fail header.from=sender.example", stranger.seal(t, 1, sawPass, list)), inbound.IdentityNone, inbound.ResultPass},
@@ -117,6 +122,14 @@ func TestIdentity(t *testing.T) {
 				t.Errorf("arc=%s (%s), want %s", got.ARC.Result, got.ARC.Error, test.arc)
 			}
 		})
+	}
+}
+
+// TestResultsOfBlanks reads what a sealer says in time that grows with its length alone.
+func TestResultsOfBlanks(t *testing.T) {
+	blanks := strings.Repeat(" ", maxHeader-100)
+	if !sawDMARCPass([]byte(" i=1; list.example; dmarc"+blanks+"= pass header.from\t=\tsender.example"), "sender.example") {
+		t.Error("not read")
 	}
 }
 
