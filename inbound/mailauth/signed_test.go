@@ -147,12 +147,19 @@ func TestManySignatures(t *testing.T) {
 	}
 }
 
-// TestTempErrorIsNotFail takes DNS away: nothing may fail then, and nothing pass.
+// TestTempErrorIsNotFail takes DNS away: nothing may fail then, and nothing pass. A server that refuses to answer says as little
+// as one that is broken (RFC 7208 section 4.4).
 func TestTempErrorIsNotFail(t *testing.T) {
+	for _, code := range []int{dns.RcodeServerFailure, dns.RcodeRefused, dns.RcodeNotImplemented} {
+		t.Run(dns.RcodeToString[code], func(t *testing.T) { tempErrorIsNotFail(t, code) })
+	}
+}
+
+func tempErrorIsNotFail(t *testing.T, code int) {
 	s := newEd25519(t)
 	server := dnstest.New(t)
 	for _, name := range []string{"sender.example", "s._domainkey.sender.example", "_dmarc.sender.example", "1.2.0.192.in-addr.arpa"} {
-		server.Fail(name, dns.RcodeServerFailure)
+		server.Fail(name, code)
 	}
 	message := s.sign(t, letter, dkim.SignOptions{Domain: "sender.example"})
 	got := check(t, newChecker(t, server), "192.0.2.1", "h.example", "ann@sender.example", message)

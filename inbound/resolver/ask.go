@@ -30,11 +30,8 @@ func (r *Resolver) ask(ctx context.Context, qname string, qtype uint16) (*answer
 				last = &net.DNSError{Err: err.Error(), Server: server, IsTemporary: true}
 			case reply.Rcode == dns.RcodeSuccess, reply.Rcode == dns.RcodeNameError:
 				return read(reply, qname, qtype), nil
-			default:
-				last = &net.DNSError{
-					Err: "the server answered " + dns.RcodeToString[reply.Rcode], Server: server,
-					IsTemporary: reply.Rcode == dns.RcodeServerFailure,
-				}
+			default: // nothing is known then, whatever the reason (RFC 7208 section 4.4)
+				last = &net.DNSError{Err: "the server answered " + dns.RcodeToString[reply.Rcode], Server: server, IsTemporary: true}
 			}
 		}
 	}

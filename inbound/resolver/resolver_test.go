@@ -83,7 +83,7 @@ func TestLookups(t *testing.T) {
 		{"no such name", address("no.example"), nil, "not found"},
 		{"no such records", text("below.example"), nil, "not found"},
 		{"server failure", address("broken.example"), nil, "temporary"},
-		{"refused", text("refused.example"), nil, "permanent"},
+		{"refused", text("refused.example"), nil, "temporary"},
 		{"long text, odd octets", text("t.example"), []string{strings.Repeat("x", 300) + "\\\"\x00\xff"}, "ok"},
 		{"over TCP", text("large.example"), []string{strings.Repeat("y", 4000)}, "ok"},
 		{"odd name", text("a b.example"), []string{"blank"}, "ok"},
