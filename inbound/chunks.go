@@ -29,7 +29,7 @@ func (c *conn) bdat(arg string) *refusal {
 		refusal = c.ready()
 	}
 	if refusal != nil {
-		if failure := c.readChunk(nil, chunk.size); failure != nil {
+		if failure := c.dropChunk(chunk.size); failure != nil {
 			return failure
 		}
 		return c.refuseChunk(refusal, nil, chunk.last)
@@ -73,6 +73,18 @@ func (c *conn) doubtChunk(line string) {
 	if len(line) >= 4 && strings.EqualFold(line[:4], "BDAT") {
 		c.dead, c.linger = true, true
 	}
+}
+
+// dropChunk reads a chunk that was refused. Who stalls in it gets nowhere, and outside of a transaction nothing ends it that the
+// next octets could belong to.
+func (c *conn) dropChunk(size int64) *refusal {
+	c.setAwaiting(true)
+	defer c.setAwaiting(false)
+	failure := c.readChunk(nil, size)
+	if c.tx == nil {
+		c.pace.end()
+	}
+	return failure
 }
 
 // readChunk reads size octets into content, or drops them if that is nil.

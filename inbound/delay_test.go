@@ -158,3 +158,44 @@ func TestIdleMakeRoom(t *testing.T) {
 		good.do("NOOP", "250")
 	})
 }
+
+// TestStalledHandshakeMakesRoom: who falls silent inside the TLS handshake holds no place either.
+func TestStalledHandshakeMakesRoom(t *testing.T) {
+	virtually(t, func(c *inbound.Config) { c.MaxConnections = 1 }, func(t *testing.T, e *edge) {
+		stalled := e.arrive(t, "192.0.2.1")
+		stalled.expect("220")
+		stalled.do("EHLO client.example", "250-")
+		stalled.do("STARTTLS", "220")
+		time.Sleep(31 * time.Second)
+		next := e.arrive(t, "192.0.2.2")
+		stalled.closed()
+		next.expect("220")
+		next.do("EHLO client.example", "250-")
+		next.quit()
+	})
+}
+
+// TestRefusedChunk: a chunk that is not wanted holds no place, and once it is over the time that it took counts for nothing.
+func TestRefusedChunk(t *testing.T) {
+	virtually(t, func(c *inbound.Config) { c.MaxConnections = 1 }, func(t *testing.T, e *edge) {
+		stalled := e.arrive(t, "192.0.2.1")
+		stalled.expect("220")
+		stalled.do("EHLO client.example", "250-")
+		stalled.send("BDAT 100000\r\nx")
+		time.Sleep(31 * time.Second)
+		done := make(chan *peer)
+		go func() { done <- e.arrive(t, "192.0.2.2") }()
+		stalled.expect("421 4.7.0 Others wait for your place")
+		stalled.closed()
+		next := <-done
+		next.expect("220")
+		next.do("EHLO client.example", "250-")
+		next.send("BDAT 5 LAST\r\nhello") // its MAIL was put off, in a pipeline
+		next.expect("503 5.5.1")
+		for range 3 {
+			time.Sleep(4 * time.Minute)
+			next.do("NOOP", "250")
+		}
+		next.quit()
+	})
+}

@@ -133,6 +133,9 @@ func (c *conn) readData(message *content) *refusal {
 // contentFailed names what ends a connection that stalled or broke inside a message. It is a 421 in any case: nothing
 // that comes later can be told from content.
 func (c *conn) contentFailed(err error) *refusal {
+	if c.isEvicted() {
+		return refuseEvicted
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return refuseIdle
 	}

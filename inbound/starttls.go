@@ -43,7 +43,10 @@ func (c *conn) startTLSCommand(arg string) *refusal {
 	// Section 4.2: forget all that was said in clear. The budgets stay.
 	c.releaseReader()
 	c.greeted, c.helo = false, ""
-	if c.startTLS() != nil {
+	c.setAwaiting(true) // who stalls here gets nowhere either
+	err := c.startTLS()
+	c.setAwaiting(false)
+	if err != nil {
 		return nil
 	}
 	c.passMuted("RSET")
