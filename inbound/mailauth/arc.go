@@ -65,7 +65,7 @@ func (c *chain) collect(h *header) error {
 		c.sets[i-1].results = f
 	}
 	for _, f := range slices.Concat(messages, seals) {
-		tags, err := parseTags(f.body)
+		tags, err := signatureTags(f)
 		if err != nil {
 			return failure("a field of the chain is malformed")
 		}

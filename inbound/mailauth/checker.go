@@ -134,8 +134,8 @@ func (m *examination) ask(ctx context.Context, message io.ReaderAt, size int64) 
 		if s.err == nil {
 			all.start(func() {
 				turn <- struct{}{}
+				defer func() { <-turn }()
 				s.key, s.err = lookupKey(ctx, m.resolver, s)
-				<-turn
 			})
 		}
 	}

@@ -30,14 +30,27 @@ type signature struct {
 	err error      // why there is no key, or no signature to check
 }
 
-// mayBeExpired is the skew of clocks that an expiry is given.
-const mayBeExpired = 5 * time.Minute
+const (
+	// mayBeExpired is the skew of clocks that an expiry is given.
+	mayBeExpired = 5 * time.Minute
+	// maxSignature is the longest field that is taken apart, in octets: what it is taken apart into costs many times as much
+	// memory, and is held while DNS is asked. A signature has less than 2 KB.
+	maxSignature = 32 << 10
+)
+
+// signatureTags reads the tags of a field.
+func signatureTags(f *field) (tagList, error) {
+	if len(f.raw) > maxSignature {
+		return nil, errors.New("the field is too long")
+	}
+	return parseTags(f.body)
+}
 
 // parseCommon reads what every signature has.
 func parseCommon(f *field) (*signature, error) {
 	s := &signature{field: f}
 	var err error
-	if s.tags, err = parseTags(f.body); err != nil {
+	if s.tags, err = signatureTags(f); err != nil {
 		return s, permanent(err.Error())
 	}
 	if s.domain, err = domainName(s.tags.get("d")); err != nil {

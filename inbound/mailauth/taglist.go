@@ -14,6 +14,9 @@ type tag struct {
 
 type tagList []tag
 
+// maxTags is how many tags a list may have. Twenty are registered.
+const maxTags = 64
+
 // parseTags reads a tag-list. Names differ by case and may stand once. An octet outside of printable ASCII is an error.
 func parseTags(text []byte) (tagList, error) {
 	var tags tagList
@@ -35,8 +38,11 @@ func parseTags(text []byte) (tagList, error) {
 		if !isTagName(t.name) || !isTagValue(t.value) {
 			return nil, errors.New("a tag is malformed")
 		}
-		if seen[t.name] {
+		switch {
+		case seen[t.name]:
 			return nil, errors.New("a tag stands twice")
+		case len(tags) == maxTags:
+			return nil, errors.New("there are too many tags")
 		}
 		seen[t.name] = true
 		tags = append(tags, t)
