@@ -9,7 +9,8 @@ import (
 // domain asks for quarantine or rejection. A message that a trusted sealer vouches for is treated as if it had passed.
 type DMARCAction string
 
-// The actions. What the author's domain asks for is never exceeded.
+// The actions. What the author's domain asks for is never exceeded; where there is no such domain, for want of a From field with
+// one address, no more is done than to mark.
 const (
 	DMARCAnnotate   DMARCAction = "annotate"   // the results stand in the event, nothing else; "" means the same
 	DMARCQuarantine DMARCAction = "quarantine" // the recipient is marked as quarantined
@@ -34,10 +35,13 @@ func (s session) verifySender(env *Envelope, message *content) (*refusal, error)
 }
 
 // applyDMARC marks the recipients whose domains quarantine the message. It is refused when all of them reject it; where only
-// some do, there is one reply for all, and theirs are marked.
+// some do, there is one reply for all, and theirs are marked. A From field that names nobody, or several, is marked like a failure
+// too: it must not be a way around the domains that ask for more.
 func (e *Envelope) applyDMARC() *refusal {
 	d := &e.AuthResults.DMARC
-	if d.Result != ResultFail || d.Policy != "quarantine" && d.Policy != "reject" || e.AuthResults.Identity.Verified {
+	failed := d.Result == ResultFail && (d.Policy == "quarantine" || d.Policy == "reject")
+	nobody := d.Result == ResultPermError && d.Domain == ""
+	if !failed && !nobody || e.AuthResults.Identity.Verified {
 		return nil
 	}
 	rejecting := 0

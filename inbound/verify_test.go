@@ -55,6 +55,8 @@ func failing(policy string) *inbound.AuthResults {
 func TestDMARCPolicy(t *testing.T) {
 	temporary, passing, sealed := failing("reject"), failing("reject"), failing("reject")
 	temporary.DMARC.Result, passing.DMARC.Result = inbound.ResultTempError, inbound.ResultPass
+	nobody, unusable := failing(""), failing("")
+	nobody.DMARC.Result, unusable.DMARC.Result, nobody.DMARC.Domain = inbound.ResultPermError, inbound.ResultPermError, ""
 	sealed.Identity = inbound.Identity{Verified: true, Method: inbound.IdentityARC}
 	const refused = "550 5.7.1 Refused by the DMARC policy of sender.example"
 	for _, test := range []struct {
@@ -75,6 +77,8 @@ func TestDMARCPolicy(t *testing.T) {
 		{"all reject", failing("reject"), []string{"reject-1", "reject-2"}, refused, ""},
 		{"some reject", failing("reject"), []string{"reject-1", "annotate", "quarantine"}, "250 2.0.0 OK", "reject-1 quarantine"},
 		{"temperror is no failure", temporary, []string{"reject"}, "250 2.0.0 OK", ""},
+		{"two authors are no way around", nobody, []string{"reject", "quarantine", "annotate"}, "250 2.0.0 OK", "reject quarantine"},
+		{"a policy that cannot be used", unusable, []string{"reject"}, "250 2.0.0 OK", ""},
 		{"pass", passing, []string{"reject"}, "250 2.0.0 OK", ""},
 		{"a trusted sealer vouches", sealed, []string{"reject"}, "250 2.0.0 OK", ""},
 		{"not checked", nil, []string{"reject"}, "250 2.0.0 OK", ""},
