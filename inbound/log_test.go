@@ -102,7 +102,7 @@ func TestLogForwardPath(t *testing.T) {
 	p.do("DATA now", "501")
 	p.do("RCPT TO:<carol@in.example.com>", "452")
 	p.do("BOGUS", "500")
-	p.do("RSET", "250")
+	p.do("QUIT", "221")
 	e.drain(t)
 	var paths []any
 	for _, line := range log.lines(t) {
