@@ -30,11 +30,14 @@ func answerText(res *Result) string {
 	return firstLine(text)
 }
 
-// firstLine is the first line that holds anything.
+// maxAnswerText is how much of an answer's text is kept for a peer, in octets: no more goes into a reply.
+const maxAnswerText = 400
+
+// firstLine is the first line that holds anything, cut to maxAnswerText.
 func firstLine(text string) string {
 	text = strings.TrimSpace(text)
 	if end := strings.IndexAny(text, "\r\n"); end >= 0 {
 		text = text[:end]
 	}
-	return strings.TrimSpace(text)
+	return strings.Clone(clip(strings.TrimSpace(text), maxAnswerText)) // or the whole answer stays in memory with it
 }

@@ -51,7 +51,7 @@ type RecipientChecker struct {
 type asker struct {
 	check   RecipientCheck
 	door    *door
-	answers *ttlcache.Cache[string, answer]
+	answers *ttlcache.Cache[string, answer] // by [RecipientQuestion.key]
 	asking  singleflight.Group
 }
 
@@ -92,7 +92,7 @@ func (c *RecipientChecker) Declare(checks []RecipientCheck) {
 	old := c.askers
 	c.askers = make(map[string]*asker, len(checks))
 	for _, check := range checks {
-		if known := old[check.Name]; known != nil && reflect.DeepEqual(known.check, check) {
+		if known := old[check.Name]; known != nil && known.asks(check) {
 			c.askers[check.Name] = known
 			continue
 		}
@@ -101,6 +101,12 @@ func (c *RecipientChecker) Declare(checks []RecipientCheck) {
 			answers: ttlcache.New(ttlcache.WithCapacity[string, answer](maxAnswers), ttlcache.WithDisableTouchOnHit[string, answer]()),
 		}
 	}
+}
+
+// asks says whether this is the asker for an application. Where in a file it is declared makes no difference.
+func (a *asker) asks(check RecipientCheck) bool {
+	check.Endpoint.Source = a.check.Endpoint.Source
+	return reflect.DeepEqual(a.check, check)
 }
 
 // Check is an [inbound.Config.CheckRecipient].
@@ -112,14 +118,17 @@ func (c *RecipientChecker) Check(ctx context.Context, env *inbound.Envelope) *in
 	if a == nil { // a reload took it away between the look at the routes and now
 		return cannotCheck
 	}
-	// The local-part has no case here, as in the routes.
-	key := strings.ToLower(r.Path.LocalPart) + "@" + strings.ToLower(r.Path.Domain)
+	question := recipientQuestion(r, time.Now())
+	key, err := question.key()
+	if err != nil {
+		return cannotCheck
+	}
 	if known := a.answers.Get(key); known != nil {
 		c.asked.WithLabelValues("remembered").Inc()
 		return a.reply(known.Value(), nil)
 	}
 	// The question is nobody's own: whoever came first may go while others wait.
-	done := a.asking.DoChan(key, func() (any, error) { return c.ask(context.WithoutCancel(ctx), a, key, r) })
+	done := a.asking.DoChan(key, func() (any, error) { return c.ask(context.WithoutCancel(ctx), a, key, question) })
 	select {
 	case result := <-done:
 		said, _ := result.Val.(answer)
@@ -150,7 +159,7 @@ func (a *asker) reply(said answer, err error) *inbound.Reply {
 }
 
 // ask puts a question to the application and remembers the answer. There is one deadline for the turn and the request.
-func (c *RecipientChecker) ask(ctx context.Context, a *asker, key string, r *inbound.Recipient) (said answer, err error) {
+func (c *RecipientChecker) ask(ctx context.Context, a *asker, key string, question *RecipientQuestion) (said answer, err error) {
 	began := time.Now()
 	ep := a.check.Endpoint
 	deadline := began.Add(timeoutOf(&ep))
@@ -173,7 +182,7 @@ func (c *RecipientChecker) ask(ctx context.Context, a *asker, key string, r *inb
 		c.note(a, leave, told, said, time.Since(began), err)
 	}()
 	ep.Timeout = max(time.Until(deadline), time.Millisecond)
-	body, err := json.Marshal(recipientQuestion(r, began))
+	body, err := json.Marshal(question)
 	if err != nil {
 		return answer{}, fmt.Errorf("writing the question: %w", err)
 	}

@@ -65,11 +65,20 @@ func (l *locked) Write(p []byte) (int, error) {
 	return l.w.Write(p)
 }
 
-// ask gives the reply to RCPT, or "250".
-func (a *asking) ask(ctx context.Context, localPart string) string {
+// recipient is what the routes say of an address at in.example.
+func recipient(localPart string) inbound.Recipient {
 	r := inbound.Recipient{Path: inbound.Path{LocalPart: localPart, Domain: "in.example"}}
 	r.LocalPart, r.Detail, _ = strings.Cut(localPart, "+")
 	r.Route, r.Check = "rt_1", "people"
+	return r
+}
+
+// ask gives the reply to RCPT, or "250".
+func (a *asking) ask(ctx context.Context, localPart string) string {
+	return a.askAbout(ctx, recipient(localPart))
+}
+
+func (a *asking) askAbout(ctx context.Context, r inbound.Recipient) string {
 	reply := a.Check(ctx, &inbound.Envelope{Recipients: []inbound.Recipient{r}})
 	if reply == nil {
 		return "250"
@@ -215,6 +224,7 @@ func TestRecipientIsRemembered(t *testing.T) {
 	if n := a.count("remembered"); n != 3 {
 		t.Errorf("%d remembered", n)
 	}
+	a.check.Endpoint.Source = "letterhook.yaml:99" // a line was added before it
 	a.Declare([]RecipientCheck{a.check})
 	if a.ask(t.Context(), "ann"); asked.Load() != 3 {
 		t.Error("a reload that changed nothing forgot the answers")
@@ -227,6 +237,48 @@ func TestRecipientIsRemembered(t *testing.T) {
 	a.Declare(nil)
 	if reply := a.ask(t.Context(), "ann"); !strings.HasPrefix(reply, "451 4.3.0") {
 		t.Errorf("nobody to ask: %q", reply)
+	}
+}
+
+// TestAnswerIsToItsQuestion: what was answered about an address is not the answer to another question about it.
+func TestAnswerIsToItsQuestion(t *testing.T) {
+	var asked atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		_, _ = io.WriteString(w, `{"accept":true}`)
+	}))
+	defer srv.Close()
+	a := newAsking(t, srv.URL, nil)
+	expired := time.Now()
+	changes := []func(*inbound.Recipient){
+		func(*inbound.Recipient) {},
+		func(r *inbound.Recipient) { r.Route = "rt_2" }, // a reload put another one before it
+		func(r *inbound.Recipient) { r.Captures = map[string]string{"ticket": "42"} },
+		func(r *inbound.Recipient) { r.Token = &inbound.Token{Valid: true, Data: "42", Expires: expired} },
+		func(r *inbound.Recipient) { r.Token = &inbound.Token{Data: "42", Expires: expired, Reason: "expired"} },
+		func(r *inbound.Recipient) { r.Path.Domain = "other.example" },
+	}
+	for range 2 {
+		for _, change := range changes {
+			r := recipient("ann+42")
+			change(&r)
+			a.askAbout(t.Context(), r)
+		}
+	}
+	if n := int(asked.Load()); n != len(changes) {
+		t.Errorf("%d questions, want %d", n, len(changes))
+	}
+}
+
+// TestRememberedAnswersAreSmall: of a long text no more is remembered than a peer may read.
+func TestRememberedAnswersAreSmall(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"accept":false,"message":%q}`, strings.Repeat("é", 5000))
+	}))
+	defer srv.Close()
+	a := newAsking(t, srv.URL, nil)
+	if reply := a.ask(t.Context(), "ann"); reply != "550 5.1.1 "+strings.Repeat("é", maxAnswerText/2) {
+		t.Errorf("%.40q, %d octets", reply, len(reply))
 	}
 }
 

@@ -1,6 +1,10 @@
 package dispatch
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/letterhook/letterhook/inbound"
@@ -27,4 +31,15 @@ func recipientQuestion(r *inbound.Recipient, at time.Time) *RecipientQuestion {
 	q := &RecipientQuestion{Type: EventRecipientCheck, Version: EventVersion, Timestamp: Time{at}}
 	q.Data.Recipient = recipientOf(r)
 	return q
+}
+
+// key is the same for questions that have the same answer: it holds all that is asked but the time, and the local-part has
+// no case, as in the routes. It is a hash, so that what is remembered stays small.
+func (q *RecipientQuestion) key() (string, error) {
+	text, err := json.Marshal(q.Data)
+	if err != nil {
+		return "", fmt.Errorf("writing the question: %w", err)
+	}
+	sum := sha256.Sum256(bytes.ToLower(text))
+	return string(sum[:]), nil
 }
