@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -75,6 +76,14 @@ func TestAnswersDecide(t *testing.T) {
 		{"400 with broken JSON", respond(400, "application/json", `{"message":`), no, storage.StateRefused},
 		{"400 with other JSON", respond(400, "application/json", `{"message":{"a":1}}`), no, storage.StateRefused},
 		{"400 with a huge text", respond(400, "text/plain", strings.Repeat("x", 1<<20)), "554 5.7.1 xxxx", storage.StateRefused},
+		{"422 behind many fields", func(w http.ResponseWriter, _ *http.Request) {
+			for i := range 20 {
+				w.Header().Set(fmt.Sprintf("X-Policy-%02d", i), strings.Repeat("x", 1000))
+			}
+			w.Header().Set("Content-Type", "text/plain")
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			_, _ = io.WriteString(w, "Closed")
+		}, "554 5.7.1 Closed", storage.StateRefused},
 		{"500", respond(500, "text/plain", "password=x"), later, storage.StateWithdrawn},
 		{"503", respond(503, "text/plain", "busy"), later, storage.StateWithdrawn},
 		{"408", respond(408, "text/plain", "slow"), later, storage.StateWithdrawn},

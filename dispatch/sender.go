@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -259,16 +261,21 @@ func keepBody(r io.Reader) (body string, truncated bool) {
 	return clip(clean(string(b)), maxKeptBody), err != nil
 }
 
+// keepHeader keeps what fits of a header, small fields first: so Content-Type is there, and the same ones are every time.
 func keepHeader(h http.Header) map[string]string {
-	kept := make(map[string]string, len(h))
-	size := 0
+	fields := make(map[string]string, len(h))
 	for name, values := range h {
-		value := clean(strings.Join(values, ", "))
-		if size += len(name) + len(value); size > maxKeptHeaders {
-			size -= len(name) + len(value)
-			continue
-		}
-		kept[name] = value
+		fields[name] = clean(strings.Join(values, ", "))
 	}
-	return kept
+	sizeOf := func(name string) int { return len(name) + len(fields[name]) }
+	names := slices.SortedFunc(maps.Keys(fields), func(a, b string) int {
+		return cmp.Or(cmp.Compare(sizeOf(a), sizeOf(b)), strings.Compare(a, b))
+	})
+	size := 0
+	for _, name := range names {
+		if size += sizeOf(name); size > maxKeptHeaders {
+			delete(fields, name)
+		}
+	}
+	return fields
 }
