@@ -19,7 +19,7 @@ const holdFor = dedupeWindow
 // ([inbound.Envelope.Decider]). Whoever has it asks the endpoint, has the answer recorded by [Store.Settle], and calls
 // Close in the end.
 type Held struct {
-	Mail *Mail
+	Mail *Mail  // of one that is Delivered no more than the ID
 	Raw  []byte // nil when the content did not lie in memory
 	// Delivery is the one that the message becomes when its endpoint takes it. Attempts counts those of earlier sessions.
 	Delivery Delivery
@@ -80,25 +80,36 @@ func (s *Store) hold(ctx context.Context, account string, env *inbound.Envelope,
 
 // held reads a message that an earlier session left.
 func (s *Store) held(ctx context.Context, id string) (*Held, error) {
-	mail, err := s.Mail(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	h := &Held{Mail: mail, Delivery: Delivery{Message: id}}
-	d := &h.Delivery
+	d := Delivery{Message: id, DueAt: s.cfg.Now()}
 	var created int64
-	err = s.read.QueryRowContext(ctx, "SELECT id, endpoint, part, attempts, created_at FROM held WHERE message = ?", id).
+	err := s.read.QueryRowContext(ctx, "SELECT id, endpoint, part, attempts, created_at FROM held WHERE message = ?", id).
 		Scan(&d.ID, &d.Endpoint, &d.Part, &d.Attempts, &created)
 	if errors.Is(err, sql.ErrNoRows) {
-		h.Delivered = true
-		return h, nil
+		return s.delivered(ctx, d)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read held message %s: %w", id, err)
 	}
 	d.CreatedAt = time.UnixMilli(created)
-	d.DueAt = s.cfg.Now()
-	return h, nil
+	mail, err := s.Mail(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return &Held{Mail: mail, Delivery: d}, nil
+}
+
+// delivered is held for a message that is not held any more. It may have been swept since, so its result tells that it was
+// delivered: a 250 rests on nothing less.
+func (s *Store) delivered(ctx context.Context, d Delivery) (*Held, error) {
+	const find = "SELECT id, endpoint, part FROM delivery_result WHERE message = ? AND state = 'delivered' LIMIT 1"
+	err := s.read.QueryRowContext(ctx, find, d.Message).Scan(&d.ID, &d.Endpoint, &d.Part)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read result of message %s: %w", d.Message, err)
+	}
+	return &Held{Mail: &Mail{ID: d.Message}, Delivery: d, Delivered: true}, nil
 }
 
 // Settle records what became of a held message, and the attempt at it unless its number is 0: that none was made. It returns

@@ -286,6 +286,53 @@ func TestHeldExpires(t *testing.T) {
 	})
 }
 
+// TestResendOfASweptMail: the 250 of a delivered mail was lost, and retention is shorter than the sender's patience. There is nothing to
+// ask, and the sender must not be sent away until the dedupe key goes.
+func TestResendOfASweptMail(t *testing.T) {
+	forEachLayout(t, func(t *testing.T, config storage.Config) {
+		clock := newClock()
+		config.Now = clock.now
+		s := open(t, config)
+		text := content(300)
+		first := hold(t, s, decided("ep_1"), newBody(text))
+		settle(t, s, first, storage.StateDelivered)
+		clock.at = clock.at.Add(2 * time.Hour)
+		if swept := sweep(t, s, storage.Retention{Messages: time.Hour}); swept.Messages != 1 {
+			t.Fatalf("%+v", swept)
+		}
+		again := hold(t, s, decided("ep_1"), newBody(text))
+		defer again.Close()
+		if !again.Delivered || again.Mail.ID != first.Mail.ID {
+			t.Errorf("%+v", again)
+		}
+	})
+}
+
+// TestOnlyAResultIsDelivered: a message that is held no more, and of which no result says that it was delivered, is not taken for one that
+// was, whatever the dedupe key says.
+func TestOnlyAResultIsDelivered(t *testing.T) {
+	config := newConfig(t, layouts()[0])
+	s := open(t, config)
+	text := content(300)
+	hold(t, s, decided("ep_1"), newBody(text)).Close()
+	damage(t, config, "DELETE FROM held")
+	if h, err := s.Hold(t.Context(), decided("ep_1"), newBody(text)); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("%+v, %v", h, err)
+	}
+}
+
+// TestTakenUpHasNoReason: a mail whose sender came again is held, and what was the matter before is no reason for that.
+func TestTakenUpHasNoReason(t *testing.T) {
+	s := open(t, newConfig(t, layouts()[0]))
+	text := content(300)
+	settle(t, s, hold(t, s, decided("ep_1"), newBody(text)), storage.StateWithdrawn)
+	defer hold(t, s, decided("ep_1"), newBody(text)).Close()
+	rows, err := s.Deliveries(t.Context(), storage.DeliveryFilter{})
+	if err != nil || len(rows) != 1 || rows[0].State != storage.StateHeld || rows[0].Reason != "" {
+		t.Errorf("%+v, %v", rows, err)
+	}
+}
+
 // TestCrashWhileHeld copies the data folder at each step of a held message and goes on from the copy: the resend finds the
 // message under its id, or makes it, and nothing was owed meanwhile.
 func TestCrashWhileHeld(t *testing.T) {

@@ -7,7 +7,7 @@ const (
 		VALUES (?,?,?,?,'held','',0,?,?)`
 	// The attachments of a held message are stored before anything is recorded of it; this is how they are found.
 	insertUnread = "INSERT INTO summary (message, attachments) VALUES (?,1)"
-	takeUp       = "UPDATE held SET state = 'held', expires_at = ? WHERE message = ?"
+	takeUp       = "UPDATE held SET state = 'held', reason = '', expires_at = ? WHERE message = ?"
 	renewKey     = "UPDATE dedupe SET created_at = ? WHERE key = ?"
 
 	deliverHeld = `INSERT INTO delivery_result (message, id, endpoint, part, state, reason, attempts, replay, created_at, finished_at)
