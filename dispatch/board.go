@@ -246,7 +246,7 @@ func (b *board) posted(j *job, r *Result, now time.Time) (spared bool) {
 	}
 	b.review(l, now)
 	b.signal()
-	return r.Outcome != OutcomeDelivered && (broken || l.life.State == storage.EndpointDisabled)
+	return r.Outcome != OutcomeDelivered && (broken || l.life.State == storage.EndpointDisabled || r.Outcome == OutcomeProxy)
 }
 
 func (b *board) freeSlot(j *job) {

@@ -14,6 +14,7 @@ const (
 	restAsked   = "asked"   // the endpoint sent Retry-After
 	restBreaker = "breaker" // it hung or refused several times in a row
 	restBroken  = "broken"  // its answers look permanent
+	restProxy   = "proxy"   // its proxy lets nothing through
 	restOrder   = "order"   // strict order: everything waits for the next attempt of the first delivery
 )
 
@@ -95,7 +96,7 @@ func occasionOf(r *Result) (o occasion, ok bool) {
 		return isGone, true
 	case r.Outcome == OutcomeDelivered:
 		return delivered, true
-	case r.Outcome == OutcomeUnreadable, r.Outcome == outcomeCut:
+	case r.Outcome == OutcomeUnreadable, r.Outcome == outcomeCut, r.Outcome == OutcomeProxy:
 		return 0, false
 	}
 	if r.Refused {
@@ -110,6 +111,8 @@ func occasionOf(r *Result) (o occasion, ok bool) {
 			return nobodyThere, true
 		}
 		return looksForGood, true
+	case OutcomeToken:
+		return occasionOfToken(r.Err), true
 	case OutcomeTimeout, OutcomeRefused, OutcomeUnreachable, OutcomeReset:
 		return nobodyThere, true
 	}
@@ -118,6 +121,18 @@ func occasionOf(r *Result) (o occasion, ok bool) {
 		return looksForGood, true
 	}
 	return inTrouble, true
+}
+
+// occasionOfToken sorts what kept an endpoint from its token.
+func occasionOfToken(err error) occasion {
+	e, ok := errors.AsType[*tokenError](err)
+	switch {
+	case ok && e.forGood():
+		return looksForGood
+	case ok && e.status > 0:
+		return inTrouble
+	}
+	return nobodyThere
 }
 
 // life is the health of an endpoint: what survives a restart, and what only this run knows.
@@ -171,6 +186,9 @@ func (l *life) enter(s storage.EndpointState, reason string, now time.Time) Endp
 func (l *life) learn(r *Result, single bool, disableAfter time.Duration, now time.Time) (changes []EndpointChange, urgent bool) {
 	o, ok := occasionOf(r)
 	if !ok {
+		if r.Outcome == OutcomeProxy && l.runs() {
+			l.rest(now.Add(proxyRest), restProxy)
+		}
 		return nil, false
 	}
 	if o == delivered {

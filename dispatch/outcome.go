@@ -28,6 +28,8 @@ const (
 	OutcomeBlocked     = "blocked"     // the guard refused the address
 	OutcomeProtocol    = "protocol"    // the answer is not HTTP, or its header is too large
 	OutcomeURL         = "url"         // the endpoint's URL cannot be used
+	OutcomeToken       = "token"       // the endpoint's token endpoint gave no token, so no request was made
+	OutcomeProxy       = "proxy"       // the proxy let nothing through; that is not held against the endpoint
 	OutcomeUnreadable  = "unreadable"  // the stored mail could not be made ready for as long as its maximum age; no request was made
 
 	// outcomeCut is an attempt that our own stop ended. It is not recorded: the delivery stays as it was.
@@ -71,7 +73,7 @@ func explainTLS(err error, phase string) string {
 	var authority x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
+	var remote *net.OpError
 	var verification *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &host):
@@ -84,8 +86,9 @@ func explainTLS(err error, phase string) string {
 		return "the certificate is not valid"
 	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &record):
 		return "the endpoint does not speak TLS on this port"
-	case errors.As(err, &alert):
-		return "the endpoint refused the TLS session: " + alert.Error()
+	case errors.As(err, &remote) && remote.Op == "remote error":
+		// An alert. With TLS 1.3 that of a client certificate that is missing or bad comes after the handshake.
+		return "the endpoint refused the TLS session: " + remote.Err.Error()
 	case phase == phaseTLS:
 		return "the TLS session could not be set up"
 	}

@@ -3,19 +3,15 @@ package dispatch
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
-	"errors"
+	"crypto/sha256"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/letterhook/letterhook/storage"
 )
@@ -30,14 +26,14 @@ const (
 )
 
 // Sender makes attempts: one signed POST each, with a deadline over everything from the name's resolution to the end of
-// the answer. It follows no redirect, uses no proxy, and connects only where its [Guard] lets it. It knows nothing of
-// schedules. Safe for concurrent use.
+// the answer. It follows no redirect, uses no proxy but the endpoint's own, and connects only where its [Guard] lets it. It
+// knows nothing of schedules. Safe for concurrent use.
 type Sender struct {
 	userAgent string
+	guard     Guard
 	dial      func(ctx context.Context, network, addr string, private bool) (net.Conn, error)
-	// Two pools, because a pooled connection is not judged again: one opened for an endpoint with AllowPrivate must
-	// never serve an endpoint without it.
-	public, inner *http.Client
+	ways      ways
+	tokens    tokens
 }
 
 // Post is one attempt to be made.
@@ -67,47 +63,17 @@ type Result struct {
 
 // NewSender returns a Sender that holds no connection yet.
 func NewSender(guard Guard, userAgent string) *Sender {
-	s := &Sender{userAgent: userAgent, dial: guard.dial}
-	s.public, s.inner = s.client(false), s.client(true)
+	s := &Sender{userAgent: userAgent, guard: guard, dial: guard.dial}
+	s.ways.open = map[way]*opened{}
+	s.ways.dial = func(ctx context.Context, network, addr string, private bool) (net.Conn, error) {
+		return s.dial(ctx, network, addr, private)
+	}
+	s.tokens.held = map[[sha256.Size]byte]*grant{}
 	return s
 }
 
-func (s *Sender) client(private bool) *http.Client {
-	transport := &http.Transport{
-		Proxy: nil, // never from the environment: the guard would see the proxy's address only
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return s.dial(ctx, network, addr, private)
-		},
-		ForceAttemptHTTP2:      true,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:    connectTimeout,
-		MaxIdleConns:           2000,
-		MaxIdleConnsPerHost:    32,
-		IdleConnTimeout:        60 * time.Second,
-		MaxResponseHeaderBytes: maxHeaderBytes,
-		WriteBufferSize:        32 << 10,
-		DisableCompression:     true,
-	}
-	return &http.Client{
-		Transport:     pool{transport},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-// pool is a transport without CloseIdleConnections, which go-retryablehttp would call after every failure: it would
-// close the connections to all the healthy endpoints too.
-type pool struct{ http.RoundTripper }
-
 // Close closes the idle connections. Attempts may still be made afterwards.
-func (s *Sender) Close() {
-	for _, c := range []*http.Client{s.public, s.inner} {
-		if p, ok := c.Transport.(pool); ok {
-			if t, ok := p.RoundTripper.(*http.Transport); ok {
-				t.CloseIdleConnections()
-			}
-		}
-	}
-}
+func (s *Sender) Close() { s.ways.close() }
 
 // Send makes the attempt and returns when the answer was read, the endpoint's timeout has passed, or ctx ended; in the
 // last case the outcome must not be recorded. The status line decides: an answer of 2xx whose body does not end in time
@@ -122,7 +88,8 @@ func (s *Sender) Send(ctx context.Context, p *Post) Result {
 	attemptCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	tr := new(trace)
-	resp, err := s.do(tr.attach(attemptCtx), p, body, tr, res.At.Add(timeout/2))
+	x := exchange{sender: s, post: p, body: body, trace: tr, retryUntil: res.At.Add(timeout / 2)}
+	resp, err := x.make(attemptCtx)
 	if resp != nil {
 		defer resp.Body.Close() // also when err is not nil: the library may give both
 	}
@@ -131,21 +98,20 @@ func (s *Sender) Send(ctx context.Context, p *Post) Result {
 		res.Outcome = outcomeCut
 	case body.failed() != nil:
 		res.Outcome, res.Err = outcomeUnready, body.failed()
-	case errors.Is(err, errURL):
-		res.Outcome, res.Detail.Error, res.Err = OutcomeURL, "the URL of the endpoint cannot be used", err
 	case err != nil:
 		res.Err = withoutURL(err)
-		res.Outcome, res.Detail.Error = explain(attemptCtx, err, tr.phase())
+		res.Outcome, res.Detail.Error = x.explain(attemptCtx, err)
 	default:
 		res.Status = resp.StatusCode
-		res.Outcome, res.Detail.Error = explainStatus(resp)
+		res.Outcome, res.Detail.Error = x.explainStatus(resp)
 		res.Detail.Header = keepHeader(resp.Header)
 		res.Detail.Body, res.Detail.Truncated = keepBody(resp.Body)
 		res.obey(resp.Header)
 	}
-	if res.Outcome != OutcomeBlocked {
+	if res.Outcome != OutcomeBlocked && p.Endpoint.Access.Proxy == "" { // else it is the proxy's
 		res.Detail.RemoteAddr = tr.remoteAddr()
 	}
+	res.mask(p.Endpoint, x.authorization)
 	res.Duration = time.Since(res.At)
 	return res
 }
@@ -160,43 +126,8 @@ func (r *Result) obey(header http.Header) {
 	}
 }
 
-var errURL = errors.New("making the request")
-
-// do sends the request, and once more if it went to a pooled connection that had died meanwhile. That is all that
-// go-retryablehttp is asked for; every longer wait belongs to the schedule, which survives a crash.
-func (s *Sender) do(ctx context.Context, p *Post, body *sealed, tr *trace, retryUntil time.Time) (*http.Response, error) {
-	open := func() (io.Reader, error) { return body.open(ctx), nil }
-	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, p.Endpoint.URL, open)
-	if err != nil {
-		return nil, errors.Join(errURL, withoutURL(err))
-	}
-	req.ContentLength = body.length
-	s.setHeader(req.Request, p, body)
-	client := retryablehttp.Client{
-		HTTPClient: s.public,
-		RetryMax:   1,
-		CheckRetry: func(_ context.Context, _ *http.Response, err error) (bool, error) {
-			return err != nil && tr.diedInPool() && isBrokenConnection(err) && time.Now().Before(retryUntil), nil
-		},
-		Backoff: func(_, _ time.Duration, _ int, _ *http.Response) time.Duration {
-			return 50*time.Millisecond + rand.N(150*time.Millisecond)
-		},
-		// Without it the library drops the last answer and its body.
-		ErrorHandler: retryablehttp.PassthroughErrorHandler,
-		PrepareRetry: func(req *http.Request) error {
-			tr.reset()
-			sign(req.Header, p, body)
-			return nil
-		},
-	}
-	if p.Endpoint.AllowPrivate {
-		client.HTTPClient = s.inner
-	}
-	return client.Do(req)
-}
-
 // setHeader sets the endpoint's own fields first, so that none of them can stand in for one of ours.
-func (s *Sender) setHeader(req *http.Request, p *Post, body *sealed) {
+func (s *Sender) setHeader(req *http.Request, p *Post, body *sealed, authorization string) {
 	for name, value := range p.Endpoint.Headers {
 		switch http.CanonicalHeaderKey(name) {
 		case "Host":
@@ -224,6 +155,9 @@ func (s *Sender) setHeader(req *http.Request, p *Post, body *sealed) {
 		req.Header.Set("letterhook-sync", "true")
 	}
 	setOrDelete(req.Header, "letterhook-omitted", p.Form.Omitted)
+	if authorization != "" {
+		req.Header.Set("Authorization", authorization)
+	}
 	sign(req.Header, p, body)
 }
 

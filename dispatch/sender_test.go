@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -132,13 +131,13 @@ func TestSendOverTLS(t *testing.T) {
 	srv.StartTLS()
 	defer srv.Close()
 	s := localSender(t)
-	roots := x509.NewCertPool()
-	roots.AddCert(srv.Certificate())
-	s.public.Transport.(pool).RoundTripper.(*http.Transport).TLSClientConfig.RootCAs = roots
-	if res := s.Send(t.Context(), postTo(srv.URL)); res.Outcome != OutcomeDelivered || proto != "HTTP/2.0" {
+	p := postTo(srv.URL)
+	p.Endpoint.Access.Authorities = pemOf(srv.Certificate())
+	if res := s.Send(t.Context(), p); res.Outcome != OutcomeDelivered || proto != "HTTP/2.0" {
 		t.Errorf("%s by %s: %+v", res.Outcome, proto, res)
 	}
 	byAddress := postTo(strings.Replace(srv.URL, "127.0.0.1", "localhost", 1))
+	byAddress.Endpoint.Access = p.Endpoint.Access
 	if res := s.Send(t.Context(), byAddress); res.Outcome != OutcomeTLS || !strings.Contains(res.Detail.Error, "another host name") {
 		t.Errorf("under another name: %+v", res)
 	}

@@ -63,6 +63,8 @@ func DescribeEndpoint(l *storage.EndpointLife, now time.Time) string {
 		return string(storage.EndpointEnabled)
 	case l.RestReason == restAsked:
 		return "paused by its own Retry-After until " + until
+	case l.RestReason == restProxy:
+		return "its proxy lets nothing through, next attempt " + until
 	case l.RestReason == restOrder:
 		return "in strict order, next attempt of the first delivery " + until
 	}

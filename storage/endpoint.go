@@ -26,6 +26,7 @@ type Endpoint struct {
 	Shadow       bool            // it gets mail beside others, and whether it takes it counts nowhere
 	AllowPrivate bool            // the operator's file lets it lie in a private network
 	Headers      map[string]string
+	Access       Access
 	Rate         Rate          // of attempts; zero: any
 	Ordered      bool          // strict order: one attempt at a time, in the order of acceptance; a retry holds up what follows
 	DisableAfter time.Duration // disabled when it fails for so long without a success; 0: 5 days, negative: never

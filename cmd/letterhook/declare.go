@@ -61,6 +61,7 @@ func endpoint(c *config.Config, e *config.Endpoint) storage.Endpoint {
 		Shadow:       e.Shadow,
 		AllowPrivate: e.AllowPrivate,
 		Headers:      e.Headers,
+		Access:       e.Access,
 		Source:       e.Source,
 	}
 	if e.Rate.Count > 0 {
@@ -71,6 +72,12 @@ func endpoint(c *config.Config, e *config.Endpoint) storage.Endpoint {
 	}
 	for _, secret := range e.Secrets {
 		declared.Secrets = append(declared.Secrets, secret)
+	}
+	if declared.Access.Proxy = e.Proxy; e.Proxy == "" {
+		declared.Access.Proxy = c.Delivery.Proxy
+	}
+	if declared.Access.Proxy == config.ProxyNone {
+		declared.Access.Proxy = ""
 	}
 	if declared.Schedule == nil {
 		declared.Schedule = durations(c.Delivery.Schedule)

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/letterhook/letterhook/storage"
 	"github.com/letterhook/letterhook/storage/replyaddr"
 )
 
@@ -204,6 +205,7 @@ type Delivery struct {
 	MemoryBudget  Size       `yaml:"memory_budget"`   // octets of accepted messages kept for the first attempt
 	MaxBody       Size       `yaml:"max_body"`        // octets of an event
 	DrainTimeout  Duration   `yaml:"drain_timeout"`   // for attempts that run at SIGTERM
+	Proxy         string     `yaml:"proxy"`           // URL of an HTTP proxy for all endpoints without one of their own; empty: none
 	AllowNetworks []Network  `yaml:"allow_networks"`  // private networks that any endpoint may lie in
 	AllowHosts    []string   `yaml:"allow_hosts"`     // host names that may lie in one; ".internal" stands for all below it
 }
@@ -253,6 +255,16 @@ type Endpoint struct {
 	AllowPrivate bool              `yaml:"allow_private"` // it may lie in a private network
 	Headers      map[string]string `yaml:"headers"`       // added to every request
 
+	// How requests are let in; one of them, or none.
+	BasicAuth       BasicAuth `yaml:"basic_auth"`
+	BearerToken     Password  `yaml:"bearer_token"`
+	BearerTokenFile string    `yaml:"bearer_token_file"` // file that holds it instead
+	OAuth           OAuth     `yaml:"oauth"`
+
+	ClientCertificate Certificate `yaml:"client_certificate"` // that requests have (mTLS); its files are read at the start and on SIGHUP
+	CAFile            string      `yaml:"ca_file"`            // PEM roots of the receiver's certificate; empty: those of the system
+	Proxy             string      `yaml:"proxy"`              // URL of an HTTP proxy; empty: that of delivery; "none": none
+
 	// Format is the shape of the requests: "native" (empty means it) or that of a hosted parser, see package format.
 	Format        string `yaml:"format"`
 	FormatKey     string `yaml:"format_key"`      // what the format signs with, as its vendor shows it
@@ -268,6 +280,8 @@ type Endpoint struct {
 	Events       string `yaml:"events"`
 	StrictStatus bool   `yaml:"strict_status"` // sendgrid: an answer of 4xx is final
 	IncludeRaw   bool   `yaml:"include_raw"`   // postmark: the raw mail too
+
+	Access storage.Access `yaml:"-"` // what the keys above come to, files read
 
 	Source string `yaml:"-"` // where it was declared, for example "letterhook.yaml:41"
 }

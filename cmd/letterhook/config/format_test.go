@@ -44,11 +44,11 @@ func TestFormatFaults(t *testing.T) {
 
 func TestFormatDefaults(t *testing.T) {
 	for lines, want := range map[string]string{
-		"format: mailgun\nformat_key: k\n":                "recipient",
-		"format: cloudmailin\n":                           "message",
-		"format: raw\nevents: message\n":                  "message",
-		"secrets: [\"" + testSecret + "\"]\n":             "message",
-		"format: sendgrid\nheaders: {Content-Type2: x}\n": "recipient",
+		"format: mailgun\nformat_key: k\n":                 "recipient",
+		"format: cloudmailin\n":                            "message",
+		"format: raw\nevents: message\n":                   "message",
+		"secrets: [\"" + testSecret + "\"]\n":              "message",
+		"format: sendgrid\nheaders: {X-Content-Type: x}\n": "recipient",
 	} {
 		c, err := parseEndpoint(t, lines)
 		if err != nil {

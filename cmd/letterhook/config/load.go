@@ -158,6 +158,7 @@ func (c *Config) complete(f *faults) {
 		keyFile(c, f, key+".secret_file", e.SecretFile, &e.Secrets, parseSecret)
 		completeFormat(e)
 		formatKeyFile(c, f, key+".format_key_file", e)
+		completeAccess(c, f, key, e)
 	}
 	for i := range c.RecipientChecks {
 		check := &c.RecipientChecks[i]

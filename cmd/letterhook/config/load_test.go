@@ -70,13 +70,14 @@ func loadExample(t *testing.T) *Config {
 	cert, key := certificate(t)
 	text = []byte(strings.NewReplacer(
 		"/etc/letterhook/mx.example.com.crt", cert, "/etc/letterhook/mx.example.com.key", key,
+		"/etc/letterhook/partner.crt", cert, "/etc/letterhook/partner.key", key, "/etc/letterhook/partner-ca.crt", cert,
 		"/etc/letterhook/archive.secret", writeFile(t, "archive.secret", []byte("# newest first\n"+testSecret+"\n")),
 		"/etc/letterhook/blocked.txt", writeFile(t, "blocked.txt", []byte("192.0.2.0/24\n")),
 		"/etc/letterhook/reply.key", writeFile(t, "reply.key", []byte(testReplyKey+"\n")),
 		"/etc/letterhook/others.secret", writeFile(t, "others.secret", []byte(testSecret+"\n")),
 	).Replace(string(text)))
 	c, err := Load(writeFile(t, "letterhook.yaml", text), []string{"APP_SECRET=" + testSecret, "APP_TOKEN=t0ken", "REPLY_KEY=" + testReplyKey,
-		"CHECK_SECRET=" + testSecret, "RAILS_PASSWORD=secret", "MAILGUN_SIGNING_KEY=key"})
+		"CHECK_SECRET=" + testSecret, "RAILS_PASSWORD=secret", "ARCHIVE_PASSWORD=secret", "PARTNER_SECRET=secret", "MAILGUN_SIGNING_KEY=key"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,8 +89,8 @@ func TestExampleIsValid(t *testing.T) {
 	if len(c.Warnings) > 0 {
 		t.Errorf("warnings: %q", c.Warnings)
 	}
-	if got := c.Endpoints[0].Headers["Authorization"]; got != "Bearer t0ken" {
-		t.Errorf("Authorization is %q, the variable was not put in", got)
+	if got := c.Endpoints[0].Access.Bearer; got != "t0ken" {
+		t.Errorf("the token is %q, the variable was not put in", got)
 	}
 	if got := dispatch.FormatSecret(c.Endpoints[1].Secrets[0]); got != testSecret {
 		t.Errorf("the secret of the file is %q", got)

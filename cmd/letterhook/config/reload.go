@@ -8,7 +8,7 @@ import (
 
 // liveKeys can change while the server runs; every other key needs a restart. The first certificate is no change of one:
 // listeners begin to speak TLS, or cease to, at a start alone. So does ACME.
-var liveKeys = []string{"users", "accounts", "endpoints", "domains", "recipient_checks", "tls.certificates", "tls.acme.names", "storage.retention", "defence.lists", "log.level"}
+var liveKeys = []string{"users", "accounts", "endpoints", "domains", "recipient_checks", "tls.certificates", "tls.acme.names", "storage.retention", "delivery.proxy", "defence.lists", "log.level"}
 
 // Frozen names the keys that differ between two configurations and that a running server cannot change, sorted.
 func Frozen(running, next *Config) []string {
@@ -64,6 +64,7 @@ func Keep(running, next *Config) *Config {
 		kept.TLS.ACME.Names = next.TLS.ACME.Names
 	}
 	kept.Storage.Retention = next.Storage.Retention
+	kept.Delivery.Proxy = next.Delivery.Proxy
 	kept.Defence.Lists = next.Defence.Lists
 	kept.Log.Level = next.Log.Level
 	kept.Warnings, kept.positions = next.Warnings, next.positions

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -60,6 +59,7 @@ func (v *validator) endpoints() {
 		for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
 			v.header(key+".headers."+name, name, e.Headers[name])
 		}
+		v.access(key, e)
 	}
 }
 
@@ -84,18 +84,9 @@ func (v *validator) endpointURL(key string, e Endpoint) {
 
 var userinfo = regexp.MustCompile("//[^/?#]*@")
 
-// ownHeaders are set by the delivery itself.
-var ownHeaders = []string{"Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Host", "Connection", "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"}
-
 func (v *validator) header(key, name, value string) {
-	canonical := http.CanonicalHeaderKey(name)
-	switch {
-	case !regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$").MatchString(name):
-		v.faultf(key, "%q is not a header name", name)
-	case slices.Contains(ownHeaders, canonical) || strings.HasPrefix(canonical, "Letterhook-"):
-		v.faultf(key, "%s is set by the delivery itself", canonical)
-	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
-		v.faultf(key, "the value holds a control character")
+	if err := dispatch.CheckField(name, value); err != nil {
+		v.faultf(key, "%v", err)
 	}
 }
 
@@ -222,6 +213,9 @@ func (v *validator) sync(key string, d Domain, r Route) {
 		}
 	}
 }
+
+// itemKey is the key of an item of a list.
+func itemKey(key string, i int) string { return fmt.Sprintf("%s[%d]", key, i) }
 
 func count(conditions ...bool) int {
 	n := 0

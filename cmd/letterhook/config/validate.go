@@ -188,6 +188,7 @@ func (v *validator) delivery() {
 	v.between("delivery.memory_budget", int64(d.MemoryBudget), 1, 1<<40)
 	v.between("delivery.max_body", int64(d.MaxBody), 16<<10, 25<<20)
 	v.positive("delivery.drain_timeout", d.DrainTimeout)
+	v.proxy("delivery.proxy", d.Proxy)
 }
 
 // name checks a name that others refer to.

@@ -1,0 +1,64 @@
+package dispatch
+
+import (
+	"encoding/base64"
+	"net/url"
+	"strings"
+
+	"github.com/letterhook/letterhook/storage"
+)
+
+// masked stands in the place of a secret.
+const masked = "***"
+
+// leastSecret is the shortest text that is masked: shorter ones would stand in ordinary text too.
+const leastSecret = 6
+
+// mask takes our own secrets out of what a receiver answered, should it have sent them back to us.
+func (r *Result) mask(ep *storage.Endpoint, authorization string) {
+	words := secretWords(ep, authorization)
+	if len(words) == 0 {
+		return
+	}
+	m := strings.NewReplacer(words...)
+	r.Detail.Error, r.Detail.Body = m.Replace(r.Detail.Error), m.Replace(r.Detail.Body)
+	for name, value := range r.Detail.Header {
+		r.Detail.Header[name] = m.Replace(value)
+	}
+}
+
+// secretWords are what no log may show of an endpoint, each with what stands in its place.
+func secretWords(ep *storage.Endpoint, authorization string) (words []string) {
+	add := func(secret string) {
+		if len(secret) >= leastSecret {
+			words = append(words, secret, masked)
+		}
+	}
+	basic := func(user, password string) {
+		add(base64.StdEncoding.EncodeToString([]byte(user + ":" + password)))
+		add(password)
+	}
+	credentials := func(field string) {
+		_, token, _ := strings.Cut(field, " ")
+		add(token)
+	}
+	a := &ep.Access
+	add(a.Bearer)
+	if a.Username != "" {
+		basic(a.Username, a.Password)
+	}
+	if a.OAuth != nil {
+		add(a.OAuth.Secret)
+	}
+	credentials(authorization)
+	for name, value := range ep.Headers {
+		if strings.EqualFold(name, "Authorization") {
+			credentials(value)
+		}
+	}
+	if u, err := url.Parse(ep.URL); err == nil && u.User != nil {
+		password, _ := u.User.Password()
+		basic(u.User.Username(), password)
+	}
+	return words
+}
