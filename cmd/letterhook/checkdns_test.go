@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -193,6 +194,11 @@ func TestCheckDNSAllIsWell(t *testing.T) {
 // TestCheckDNSMistakes has a zone with one mistake for each row.
 func TestCheckDNSMistakes(t *testing.T) {
 	pair, digest := pairFor(t)
+	shown, err := tls.LoadX509KeyPair(pair, pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf := shown.Leaf
 	const good = "in.example.com. MX 10 mx.example.com."
 	policy := admin.Policy{Mode: "enforce", MX: []string{"mx.example.com"}, MaxAge: 7 * 24 * 3600e9}
 	for name, tt := range map[string]struct {
@@ -220,7 +226,11 @@ func TestCheckDNSMistakes(t *testing.T) {
 		"two TLSRPT":                 {[]string{good, `_smtp._tls.in.example.com. TXT "v=TLSRPTv1; rua=mailto:a@b.example"`, `_smtp._tls.in.example.com. TXT "v=TLSRPTv1;"`}, "in.example.com", "TLSRPT", "wrong: 2 records", 1, false, "", false},
 		"TLSRPT to nobody":           {[]string{good, `_smtp._tls.in.example.com. TXT "v=TLSRPTv1;"`}, "in.example.com", "TLSRPT", "wrong: v=TLSRPTv1; names no address", 1, false, "", false},
 		"TLSA of another key":        {[]string{good, "_25._tcp.mx.example.com. TLSA 3 1 1 " + strings.Repeat("ab", 32)}, "mx.example.com", "TLSA", "wrong: no record is the certificate's: senders that know DANE do not deliver | _25._tcp.mx.example.com. TLSA 3 1 1 " + digest, 1, false, "", false},
-		"TLSA of an authority":       {[]string{good, "_25._tcp.mx.example.com. TLSA 2 1 1 " + strings.Repeat("ab", 32)}, "mx.example.com", "TLSA", "ok: ", 0, false, "", false},
+		"TLSA of an authority":       {[]string{good, "_25._tcp.mx.example.com. TLSA 2 1 1 " + strings.Repeat("ab", 32)}, "mx.example.com", "TLSA", "ok: is of an authority, ", 0, false, "", false},
+		"TLSA by SHA-512":            {[]string{good, "_25._tcp.mx.example.com. TLSA 3 1 2 " + fmt.Sprintf("%x", sha512.Sum512(leaf.RawSubjectPublicKeyInfo))}, "mx.example.com", "TLSA", "ok: is the key of the certificate; ", 0, false, "", false},
+		"TLSA of the whole key":      {[]string{good, "_25._tcp.mx.example.com. TLSA 3 1 0 " + fmt.Sprintf("%x", leaf.RawSubjectPublicKeyInfo)}, "mx.example.com", "TLSA", "ok: is the key of the certificate; ", 0, false, "", false},
+		"TLSA of the certificate":    {[]string{good, "_25._tcp.mx.example.com. TLSA 3 0 1 " + fmt.Sprintf("%x", sha256.Sum256(leaf.Raw))}, "mx.example.com", "TLSA", "ok: is the certificate, which is another one after each renewal", 0, false, "", false},
+		"TLSA for the web":           {[]string{good, "_25._tcp.mx.example.com. TLSA 1 1 1 " + digest}, "mx.example.com", "TLSA", "wrong: no record is the certificate's", 1, false, "", false},
 		"MTA-STS record but no more": {[]string{good, `_mta-sts.in.example.com. TXT "v=STSv1; id=1;"`}, "in.example.com", "MTA-STS", "advice: there is a record and no mta_sts", 0, false, "", false},
 		"no MTA-STS record":          {[]string{good, "mta-sts.in.example.com. CNAME mx.example.com."}, "in.example.com", "MTA-STS", "missing: no record: senders do not look for the policy | _mta-sts.in.example.com. TXT \"" + policy.Record() + "\"", 1, true, policy.String(), false},
 		"old MTA-STS id":             {[]string{good, "mta-sts.in.example.com. CNAME mx.example.com.", `_mta-sts.in.example.com. TXT "v=STSv1; id=1;"`}, "in.example.com", "MTA-STS", "wrong: v=STSv1; id=1; has the id of another policy", 1, true, policy.String(), false},

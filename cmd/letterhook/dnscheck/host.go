@@ -135,10 +135,10 @@ func (k checker) tlsa(ctx context.Context, s *Section) {
 	for _, r := range found {
 		if fits(r, k.Certificate) {
 			note := ""
-			if k.Rotates {
+			if k.Rotates && r.Usage == 3 && r.Selector == 1 {
 				note = "; but the key changes with the next renewal: set tls.acme.reuse_key"
 			}
-			s.add("TLSA", OK, "is the key of the certificate; "+signed+note)
+			s.add("TLSA", OK, what(r)+"; "+signed+note)
 			return
 		}
 	}
@@ -153,24 +153,33 @@ func (k checker) tlsa(ctx context.Context, s *Section) {
 	s.add("TLSA", state, note, fix)
 }
 
+// what says what a record that fits is of.
+func what(r resolver.TLSA) string {
+	switch {
+	case r.Usage == 2:
+		return "is of an authority, which must have signed the certificate"
+	case r.Selector == 0:
+		return "is the certificate, which is another one after each renewal: a record 3 1 1 is of the key"
+	}
+	return "is the key of the certificate"
+}
+
 // spki is the digest of the public key: selector 1, matching type 1.
 func spki(certificate *x509.Certificate) string {
 	sum := sha256.Sum256(certificate.RawSubjectPublicKeyInfo)
 	return hex.EncodeToString(sum[:])
 }
 
-// fits says whether a record is of the certificate itself (usage 3) by SHA-256. Records of authorities (usage 2) are believed: which
-// one is behind the certificate is for the sender to see.
+// fits says whether a record is of the certificate itself (usage 3), in any of the forms of RFC 6698 section 2.1. Records of
+// authorities (usage 2) are believed: which one is behind the certificate is for the sender to see. Usages 0 and 1 count for
+// nothing with mail (RFC 7672 section 3.1.3).
 func fits(r resolver.TLSA, certificate *x509.Certificate) bool {
-	whole := sha256.Sum256(certificate.Raw)
-	switch {
-	case r.Usage == 2:
+	switch r.Usage {
+	case 2:
 		return true
-	case r.Usage != 3 || r.Matching != 1:
-		return false
-	case r.Selector == 1:
-		return r.Data == spki(certificate)
-	default:
-		return r.Data == hex.EncodeToString(whole[:])
+	case 3:
+		want, err := dns.CertificateToDANE(r.Selector, r.Matching, certificate)
+		return err == nil && r.Data == want
 	}
+	return false
 }
