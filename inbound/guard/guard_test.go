@@ -168,6 +168,7 @@ func TestLeversAreKept(t *testing.T) {
 		"past":    {Block: &guard.Block{Sender: "a@b", Until: time.Unix(1, 0)}},
 		"absent":  {Unblock: &guard.Block{Sender: "nobody@b"}},
 		"control": {Block: &guard.Block{Sender: "a\nb"}},
+		"mapped":  {Block: &guard.Block{Network: netip.MustParsePrefix("::ffff:192.0.2.0/120")}},
 	} {
 		var bad *guard.BadChangeError
 		if _, err := l.Pull(wrong); !errors.As(err, &bad) {
@@ -201,5 +202,26 @@ func TestLeversFailWhole(t *testing.T) {
 	}
 	if _, err := l.Pull(guard.Change{Defer: &on}); err != nil || !l.Deferring() {
 		t.Errorf("what needs no disk wants one: %v", err)
+	}
+}
+
+// TestBlocksEveryForm: a domain that is blocked in one form is blocked in all.
+func TestBlocksEveryForm(t *testing.T) {
+	for _, blocked := range []string{"b\u00fccher.example", "xn--bcher-kva.example", "B\u00dcCHER.Example.", "eve@b\u00fccher.example"} {
+		l, err := guard.OpenLevers("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Pull(guard.Change{Block: &guard.Block{Sender: blocked}}); err != nil {
+			t.Fatal(err)
+		}
+		for _, domain := range []string{"b\u00fccher.example", "XN--bcher-kva.example", "B\u00fccher.example"} {
+			if !l.BlocksSender("Eve", domain) {
+				t.Errorf("%s is blocked, and %s is not", blocked, domain)
+			}
+		}
+		if l.BlocksSender("eve", "bucher.example") {
+			t.Errorf("%s blocks another domain", blocked)
+		}
 	}
 }

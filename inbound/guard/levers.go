@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // State is what the levers stand at.
@@ -54,8 +55,10 @@ const maxBlocks = 1000
 type Levers struct {
 	path string
 
+	pulling sync.Mutex // one change at a time, disk and all
+
 	mu    sync.Mutex
-	state State
+	state State // changes under both; who only asks waits for no disk
 }
 
 // OpenLevers reads what was to be kept from the file at path; without a file, or with an empty path, everything is off. A
@@ -102,10 +105,13 @@ func (l *Levers) BlocksClient(client netip.Addr) bool {
 	return l.blocks(func(b Block) bool { return b.Network.IsValid() && b.Network.Contains(client) })
 }
 
-// BlocksSender says whether a reverse-path is blocked. Its parts are compared in the form they have here.
+// BlocksSender says whether a reverse-path is blocked, its domain in either form of IDNA.
 func (l *Levers) BlocksSender(localPart, domain string) bool {
 	if domain == "" {
 		return false
+	}
+	if strings.ContainsFunc(domain, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		domain = asciiDomain(domain)
 	}
 	return l.blocks(func(b Block) bool {
 		at := strings.LastIndexByte(b.Sender, '@')
@@ -137,9 +143,9 @@ func (l *Levers) current() State {
 // Pull makes a change and gives the state after it. What is to be kept is on disk when it returns; on an error nothing has
 // changed.
 func (l *Levers) Pull(c Change) (State, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	next := l.current()
+	l.pulling.Lock()
+	defer l.pulling.Unlock()
+	next := l.State()
 	if c.Drain != nil {
 		next.Drain = Lever{*c.Drain, *c.Drain && c.Keep}
 	}
@@ -159,6 +165,8 @@ func (l *Levers) Pull(c Change) (State, error) {
 	if err := l.save(next); err != nil {
 		return State{}, err
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.state = next
 	return l.current(), nil
 }
@@ -202,7 +210,7 @@ func (s State) kept() State {
 }
 
 // save writes what is to be kept, whole or not at all. Where that has not changed it writes nothing: a lever must work on a
-// full disk.
+// full disk. l.pulling is held.
 func (l *Levers) save(s State) error {
 	kept, before := s.kept(), l.state.kept()
 	switch {

@@ -219,6 +219,9 @@ func (n *Network) UnmarshalText(text []byte) error {
 	if err != nil {
 		return fmt.Errorf("%q is not a network like 10.1.0.0/16", text)
 	}
+	if prefix.Addr().Is4In6() { // clients are never known by that form
+		return fmt.Errorf("%q: write an IPv4 network as one, like 10.1.0.0/16", text)
+	}
 	n.Prefix = prefix
 	return nil
 }
