@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/letterhook/letterhook/inbound/breaker"
@@ -16,27 +17,26 @@ var (
 	errStopped = errors.New("the endpoint is paused or disabled")
 )
 
+// maxInLine is how many sessions wait for a turn at one receiver, at most. Each holds a connection and maybe a mail in memory
+// that those of other receivers need.
+const maxInLine = 100
+
 // door bounds the questions that sessions put to one receiver at the same time, and lets none through while it is dead.
-// Sessions hold a connection each, so none waits long for its turn.
+// Sessions hold a connection each, so few wait for a turn, and none waits long.
 type door struct {
 	turns   chan struct{}
+	inLine  atomic.Int32
 	breaker breaker.Breaker
 }
 
 func newDoor(turns int) *door { return &door{turns: make(chan struct{}, max(turns, 1))} }
 
-// enter waits for a turn until ctx ends. Who gets one says by leave how it went; rests and back are news for the log.
+// enter waits for a turn until ctx ends, unless too many wait already. Who gets one says by leave how it went; rests and back are news for the log.
 func (d *door) enter(ctx context.Context) (leave func(breaker.Result) (rests, back bool), err error) {
 	if d.breaker.Resting(time.Now()) {
 		return nil, errResting
 	}
-	select {
-	case d.turns <- struct{}{}:
-	case <-ctx.Done():
-		return nil, errBusy
-	}
-	if ctx.Err() != nil { // both may have come
-		<-d.turns
+	if !d.takeTurn(ctx) {
 		return nil, errBusy
 	}
 	probe, ok := d.breaker.Enter(time.Now())
@@ -48,6 +48,29 @@ func (d *door) enter(ctx context.Context) (leave func(breaker.Result) (rests, ba
 		<-d.turns
 		return d.breaker.Leave(time.Now(), probe, r)
 	}, nil
+}
+
+// takeTurn is false when no turn came free.
+func (d *door) takeTurn(ctx context.Context) bool {
+	defer d.inLine.Add(-1)
+	if int(d.inLine.Add(1)) > maxInLine {
+		select {
+		case d.turns <- struct{}{}:
+			return true
+		default:
+			return false
+		}
+	}
+	select {
+	case d.turns <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
+	if ctx.Err() != nil { // both may have come
+		<-d.turns
+		return false
+	}
+	return true
 }
 
 // answerOf says what the outcome of a request tells about the receiver: whether anybody is there.
