@@ -69,7 +69,7 @@ func (o *devOptions) run(ctx context.Context, out, logTo io.Writer) error {
 	}
 	url := o.forward
 	if url == "" {
-		printer, err := newReceiver(secret, out)
+		printer, err := newReceiver(out, secret)
 		if err != nil {
 			return err
 		}

@@ -16,7 +16,7 @@ import (
 // listenOptions are the flags of listen.
 type listenOptions struct {
 	address string
-	secret  string
+	secrets []string
 	fail    string
 	delay   time.Duration
 	count   int
@@ -30,7 +30,8 @@ func newListenCommand() *cobra.Command {
 		Short: "Receive webhooks, verify and print them",
 		Long: `Receive webhooks, verify their signatures and print them.
 
-A request that does not verify is answered 401. --fail and --delay try how the sender retries.`,
+A request that does not verify is answered 401, and the usual mistake that explains it is named; letterhook verify does that
+for a request that an application saw. --fail and --delay try how the sender retries.`,
 		Example: "  letterhook listen --secret whsec_... --fail 2\n  letterhook listen --secret whsec_... --fail 410 --delay 3s",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -39,7 +40,7 @@ A request that does not verify is answered 401. --fail and --delay try how the s
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.address, "address", "127.0.0.1:8888", "`address` to listen on")
-	f.StringVar(&o.secret, "secret", "", "signing secret, whsec_...; required")
+	f.StringArrayVar(&o.secrets, "secret", nil, "signing `secret`, whsec_...; several for several endpoints or a rotation; required")
 	f.StringVar(&o.fail, "fail", "", "fail requests: `N` (the first N with 503), STATUS (all of them) or N:STATUS")
 	f.DurationVar(&o.delay, "delay", 0, "wait before each answer")
 	f.IntVar(&o.count, "count", 0, "end after so many events answered with 2xx; 0: never")
@@ -48,14 +49,19 @@ A request that does not verify is answered 401. --fail and --delay try how the s
 }
 
 func (o *listenOptions) run(ctx context.Context, out, messages io.Writer) error {
-	if _, err := dispatch.ParseSecret(o.secret); err != nil {
-		return &exitError{exitUsage, fmt.Errorf("--secret: %w", err)}
+	if len(o.secrets) == 0 {
+		o.secrets = []string{""}
+	}
+	for _, secret := range o.secrets {
+		if _, err := dispatch.ParseSecret(secret); err != nil {
+			return &exitError{exitUsage, fmt.Errorf("--secret: %w", err)}
+		}
 	}
 	failure, err := parseFailure(o.fail)
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	r, err := newReceiver(o.secret, out)
+	r, err := newReceiver(out, o.secrets...)
 	if err != nil {
 		return err
 	}

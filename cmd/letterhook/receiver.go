@@ -1,6 +1,7 @@
 package main
 
 import (
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,16 +13,19 @@ import (
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/letterhook/letterhook/dispatch/signature"
 )
 
 // receiver is a webhook receiver as a user of Letterhook would write one: it verifies each request with the library of
 // Standard Webhooks, then prints the event. dev has one built in, listen is one.
 type receiver struct {
-	webhook *standardwebhooks.Webhook
-	failure failure
-	delay   time.Duration
-	json    bool         // print the body as it came, one line per request
-	got     func(string) // called with the webhook-id of each verified event that was answered 2xx; may be nil
+	webhooks []*standardwebhooks.Webhook // one for each secret
+	secrets  []string
+	failure  failure
+	delay    time.Duration
+	json     bool         // print the body as it came, one line per request
+	got      func(string) // called with the webhook-id of each verified event that was answered 2xx; may be nil
 
 	mu       sync.Mutex // guards out and requests
 	out      io.Writer
@@ -59,12 +63,16 @@ func parseFailure(s string) (failure, error) {
 	}
 }
 
-func newReceiver(secret string, out io.Writer) (*receiver, error) {
-	webhook, err := standardwebhooks.NewWebhook(secret)
-	if err != nil {
-		return nil, fmt.Errorf("reading the secret: %w", err)
+func newReceiver(out io.Writer, secrets ...string) (*receiver, error) {
+	r := &receiver{secrets: secrets, out: out}
+	for _, secret := range secrets {
+		webhook, err := standardwebhooks.NewWebhook(secret)
+		if err != nil {
+			return nil, fmt.Errorf("reading the secret: %w", err)
+		}
+		r.webhooks = append(r.webhooks, webhook)
 	}
-	return &receiver{webhook: webhook, out: out}, nil
+	return r, nil
 }
 
 // ServeHTTP takes one event.
@@ -73,7 +81,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "events are posted", http.StatusMethodNotAllowed)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, 64<<20))
+	body, err := readBody(w, req)
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			http.Error(w, "too large", http.StatusRequestEntityTooLarge)
@@ -96,10 +104,43 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
+// maxReceived bounds a body, as it comes and decompressed, in octets.
+const maxReceived = 64 << 20
+
+// readBody reads what the signature covers: the body without compression.
+func readBody(w http.ResponseWriter, req *http.Request) ([]byte, error) {
+	body := io.Reader(http.MaxBytesReader(w, req.Body, maxReceived))
+	if strings.EqualFold(req.Header.Get("Content-Encoding"), "gzip") {
+		z, err := gzip.NewReader(body)
+		if err != nil {
+			return nil, fmt.Errorf("decompressing: %w", err)
+		}
+		body = http.MaxBytesReader(w, z, maxReceived)
+	}
+	return io.ReadAll(body)
+}
+
+// verify is nil when the request verifies with any of the secrets.
+func (r *receiver) verify(header http.Header, body []byte) error {
+	var errs []error
+	for _, webhook := range r.webhooks {
+		err := webhook.Verify(body, header)
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, err)
+	}
+	return errs[0] // they differ in nothing that matters: what does is explained beside it
+}
+
 // answer verifies, prints and chooses the status. The printing is done before the answer, so that what was answered
 // 2xx has been shown.
 func (r *receiver) answer(header http.Header, body []byte) (status int, verified bool) {
-	err := r.webhook.Verify(body, header)
+	err := r.verify(header, body)
+	var mistakes []signature.Finding
+	if err != nil {
+		mistakes = signature.Explain(&signature.Request{Header: header, Body: body}, r.secrets, time.Now()).Findings
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.requests++
@@ -111,22 +152,24 @@ func (r *receiver) answer(header http.Header, body []byte) (status int, verified
 		status = r.failure.status
 	}
 	if r.json {
-		r.printLine(header, body, status, err)
+		r.printLine(header, body, status, err, mistakes)
 	} else {
-		fmt.Fprint(r.out, describe(header, body, status, err))
+		fmt.Fprint(r.out, describe(header, body, status, err, mistakes))
 	}
 	return status, err == nil
 }
 
 // printLine writes a request as one line of JSON.
-func (r *receiver) printLine(header http.Header, body []byte, status int, verification error) {
+func (r *receiver) printLine(header http.Header, body []byte, status int, verification error, mistakes []signature.Finding) {
 	line := struct {
 		ID       string          `json:"id"`
 		Attempt  string          `json:"attempt"`
 		Verified bool            `json:"verified"`
 		Status   int             `json:"status"`
 		Event    json.RawMessage `json:"event"`
-	}{header.Get("Webhook-Id"), header.Get("Letterhook-Attempt"), verification == nil, status, nil}
+		// Mistakes say why it does not verify.
+		Mistakes []signature.Finding `json:"mistakes,omitempty"`
+	}{header.Get("Webhook-Id"), header.Get("Letterhook-Attempt"), verification == nil, status, nil, mistakes}
 	if json.Valid(body) {
 		line.Event = body
 	}
@@ -139,7 +182,7 @@ func (r *receiver) printLine(header http.Header, body []byte, status int, verifi
 const shownText = 12
 
 // describe writes an event for people.
-func describe(header http.Header, body []byte, status int, verification error) string {
+func describe(header http.Header, body []byte, status int, verification error, mistakes []signature.Finding) string {
 	var b strings.Builder
 	field := func(name, format string, args ...any) {
 		if value := printable(fmt.Sprintf(format, args...), false); value != "" {
@@ -159,6 +202,9 @@ func describe(header http.Header, body []byte, status int, verification error) s
 	}
 	fmt.Fprintf(&b, "\n%s  %s  %s\n", printable(event.Type, false), printable(header.Get("Webhook-Id"), false), verdict)
 	field("attempt", "%s, answered %d", header.Get("Letterhook-Attempt"), status)
+	for _, m := range mistakes {
+		field("mistake", "%s: %s", m.Code, m.Text)
+	}
 	if event.Data != nil && verification == nil {
 		event.Data.show(&b, field)
 	}

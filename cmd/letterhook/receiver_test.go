@@ -63,7 +63,7 @@ email.received  msg_1  signature verified
 
 func TestReceiverPrintsVerifiedEvents(t *testing.T) {
 	var out bytes.Buffer
-	r, err := newReceiver(testSecret, &out)
+	r, err := newReceiver(&out, testSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestReceiverPrintsVerifiedEvents(t *testing.T) {
 
 func TestReceiverRefusesForgeries(t *testing.T) {
 	var out bytes.Buffer
-	r, err := newReceiver(testSecret, &out)
+	r, err := newReceiver(&out, testSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestReceiverRefusesForgeries(t *testing.T) {
 	if status := post(t, server.URL, shownEvent, "whsec_c29tZWJvZHkgZWxzZSdzIGtleSwgMzIgb2N0ZXRz"); status != http.StatusUnauthorized {
 		t.Errorf("answered %d", status)
 	}
-	if !strings.Contains(out.String(), "SIGNATURE NOT VERIFIED") || strings.Contains(out.String(), "Ann") {
+	if !strings.Contains(out.String(), "SIGNATURE NOT VERIFIED") || !strings.Contains(out.String(), "mistake      secret-wrong: ") || strings.Contains(out.String(), "Ann") {
 		t.Errorf("printed:\n%s", out.String())
 	}
 	response, err := http.Get(server.URL)
@@ -110,7 +110,7 @@ func TestReceiverFails(t *testing.T) {
 		"0":     {204, 204, 204},
 	} {
 		t.Run(flag, func(t *testing.T) {
-			r, err := newReceiver(testSecret, &bytes.Buffer{})
+			r, err := newReceiver(&bytes.Buffer{}, testSecret)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -21,7 +21,7 @@ func newRoot() (root *cobra.Command, started *bool) {
 	root.SetVersionTemplate("letterhook {{.Version}}\n")
 	root.AddCommand(
 		newServeCommand(), newDevCommand(), newCheckCommand(), newHealthCommand(),
-		newSendCommand(), newListenCommand(), newParseCommand(), newProbeCommand(), newSchemaCommand(),
+		newSendCommand(), newListenCommand(), newVerifyRequestCommand(), newParseCommand(), newProbeCommand(), newSchemaCommand(),
 		newMessagesCommand(), newDeliveriesCommand(), newEndpointsCommand(), newReplyAddressCommand(), newMigrateCommand(),
 		newFsckCommand(), newLeverCommand(), newBenchCommand(), newHashPasswordCommand(), newVersionCommand(),
 	)
