@@ -13,8 +13,8 @@ import (
 	"github.com/letterhook/letterhook/inbound"
 )
 
-// Key stands for a triplet: the network of the client, the reverse-path and the forward-path. Nobody's address can be read
-// from it.
+// Key stands for a triplet: the network of the client, the domain of the reverse-path and the forward-path. Nobody's address can
+// be read from it.
 type Key [16]byte
 
 // Entry is what is known of a triplet. Times are whole seconds, in UTC.
@@ -119,14 +119,16 @@ func (l *List) PutOff(env *inbound.Envelope) bool {
 	return false
 }
 
-// keyOf takes the network of the client, for a large sender comes again from a neighbour: the /24, or the /64 with IPv6.
+// keyOf takes the network of the client, for a large sender comes again from a neighbour: the /24, or the /64 with IPv6. And of the
+// reverse-path the domain alone: mailing lists and whoever sends mail for others make an address of each mail, and all of their mail
+// would wait for ever.
 func keyOf(env *inbound.Envelope) Key {
 	bits := 24
 	if env.RemoteIP.Is6() {
 		bits = 64
 	}
 	network, _ := env.RemoteIP.Prefix(bits) // the zero Prefix for the zero Addr
-	sum := sha256.Sum256([]byte(strings.ToLower(fmt.Sprintf("%s\x00%s\x00%s", network, env.ReversePath, env.Recipients[0].Path))))
+	sum := sha256.Sum256([]byte(strings.ToLower(fmt.Sprintf("%s\x00%s\x00%s", network, env.ReversePath.Domain, env.Recipients[0].Path))))
 	return Key(sum[:16])
 }
 

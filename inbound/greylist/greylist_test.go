@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -78,9 +79,14 @@ func run(t *testing.T, s *shelf, most int) running {
 	}}
 }
 
+// mail is an envelope; a sender without a domain is at sender.example.
 func mail(client, from, to string) *inbound.Envelope {
+	local, domain, found := strings.Cut(from, "@")
+	if !found {
+		domain = "sender.example"
+	}
 	return &inbound.Envelope{
-		RemoteIP: netip.MustParseAddr(client), ReversePath: inbound.Path{LocalPart: from, Domain: "sender.example"},
+		RemoteIP: netip.MustParseAddr(client), ReversePath: inbound.Path{LocalPart: local, Domain: domain},
 		Recipients: []inbound.Recipient{{Path: inbound.Path{LocalPart: to, Domain: "in.example.com"}}},
 	}
 }
@@ -100,13 +106,15 @@ func TestGreylist(t *testing.T) {
 		putOff(true, ann)
 		time.Sleep(4 * time.Minute)
 		putOff(true, ann) // too soon, and it loses nothing by that
-		putOff(true, mail("192.0.2.1", "eve", "bob"))
+		putOff(true, mail("192.0.2.1", "bounces+1", "bob")) // another address of the same mailing list is no other sender
+		putOff(true, mail("192.0.2.1", "eve@other.example", "bob"))
 		putOff(true, mail("192.0.2.1", "ann", "carl"))
 		putOff(true, mail("198.51.100.1", "ann", "bob"))
 		l.stop()
 		l = run(t, s, 0) // a restart forgets neither those that wait nor those that passed
 		time.Sleep(time.Minute)
 		putOff(false, mail("192.0.2.99", "Ann", "bob")) // from a neighbour
+		putOff(false, mail("192.0.2.1", "bounces+2", "bob"))
 		l.stop()
 		l = run(t, s, 0)
 		putOff(false, ann)
@@ -141,7 +149,7 @@ func TestBounded(t *testing.T) {
 		}
 		for minute := range 5 {
 			for i := range 3000 {
-				l.PutOff(mail("203.0.113.1", fmt.Sprintf("spam-%d-%d", minute, i), "bob"))
+				l.PutOff(mail("203.0.113.1", fmt.Sprintf("x@spam-%d-%d.example", minute, i), "bob"))
 			}
 			time.Sleep(time.Minute)
 		}
