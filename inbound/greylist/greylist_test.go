@@ -105,7 +105,7 @@ func TestGreylist(t *testing.T) {
 		ann := mail("192.0.2.1", "ann", "bob")
 		putOff(true, ann)
 		time.Sleep(4 * time.Minute)
-		putOff(true, ann) // too soon, and it loses nothing by that
+		putOff(true, ann)                                   // too soon, and it loses nothing by that
 		putOff(true, mail("192.0.2.1", "bounces+1", "bob")) // another address of the same mailing list is no other sender
 		putOff(true, mail("192.0.2.1", "eve@other.example", "bob"))
 		putOff(true, mail("192.0.2.1", "ann", "carl"))

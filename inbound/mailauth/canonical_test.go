@@ -43,7 +43,7 @@ func TestCanonicalizationFlanker(t *testing.T) {
 			if err != nil {
 				continue
 			}
-			h, err := readHeader(bytes.NewReader(message), int64(len(message)))
+			h, err := readHeader(bytes.NewReader(message), int64(len(message)), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -137,7 +137,7 @@ func FuzzDKIM(f *testing.F) {
 
 // passed are the domains whose signatures pass with the key.
 func passed(t *testing.T, message []byte) map[string]bool {
-	h, err := readHeader(bytes.NewReader(message), int64(len(message)))
+	h, err := readHeader(bytes.NewReader(message), int64(len(message)), func() error { return nil })
 	if err != nil {
 		return nil
 	}

@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	maxHeader = 1 << 20 // octets of a header that is looked into
-	maxFields = 10_000
+	maxHeader   = 1 << 20 // octets of a header that is looked into
+	maxFields   = 10_000
+	largeHeader = 128 << 10 // octets from which on headers take turns
 )
 
 var errHeaderTooLarge = errors.New("the header is too large")
@@ -30,8 +31,9 @@ type field struct {
 }
 
 // readHeader reads the header of a message of size octets. A line ends with LF, with or without CR, as the parser that
-// makes the event sees it too: what two readers would divide differently is one line to neither.
-func readHeader(r io.ReaderAt, size int64) (*header, error) {
+// makes the event sees it too: what two readers would divide differently is one line to neither. A large one has to wait for its
+// turn.
+func readHeader(r io.ReaderAt, size int64, turn func() error) (*header, error) {
 	block := make([]byte, min(size, 8<<10))
 	for {
 		if _, err := r.ReadAt(block, 0); err != nil && !errors.Is(err, io.EOF) {
@@ -43,8 +45,13 @@ func readHeader(r io.ReaderAt, size int64) (*header, error) {
 		if int64(len(block)) == size {
 			return parseHeader(block)
 		}
-		if len(block) == maxHeader {
+		switch len(block) {
+		case maxHeader:
 			return nil, errHeaderTooLarge
+		case largeHeader:
+			if err := turn(); err != nil {
+				return nil, err
+			}
 		}
 		block = make([]byte, min(size, 4*int64(len(block)), maxHeader))
 	}

@@ -41,7 +41,7 @@ func newSealer(t *testing.T, server *dnstest.Server, domain string) *sealer {
 // seal puts an ARC set on a message: instance i, with what the sealer saw.
 func (s *sealer) seal(t *testing.T, i int, saw, message string) string {
 	t.Helper()
-	h, err := readHeader(strings.NewReader(message), int64(len(message)))
+	h, err := readHeader(strings.NewReader(message), int64(len(message)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,6 +130,40 @@ func TestResultsOfBlanks(t *testing.T) {
 	blanks := strings.Repeat(" ", maxHeader-100)
 	if !sawDMARCPass([]byte(" i=1; list.example; dmarc"+blanks+"= pass header.from\t=\tsender.example"), "sender.example") {
 		t.Error("not read")
+	}
+}
+
+// TestLargeHeadersTakeTurns: strangers who send large headers wait for each other, and nobody else does.
+func TestLargeHeadersTakeTurns(t *testing.T) {
+	r, err := resolver.New(resolver.Config{Servers: []string{dnstest.New(t).Addr}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := New(Config{Resolver: r, Timeout: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(padding int) bool {
+		t.Helper()
+		mail := "From: ann@sender.example\r\nX: " + strings.Repeat("x", padding) + "\r\n\r\nHello\r\n"
+		env := &inbound.Envelope{RemoteIP: netip.MustParseAddr("192.0.2.1"), ReceivedAt: time.Now()}
+		got, err := c.Check(context.Background(), env, strings.NewReader(mail), int64(len(mail)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.DMARC.Domain == "sender.example"
+	}
+	if !read(largeHeader) || len(c.large) != 0 {
+		t.Errorf("a large header is not read, or kept its turn: %d", len(c.large))
+	}
+	for range maxLarge {
+		c.large <- struct{}{}
+	}
+	if read(largeHeader) {
+		t.Error("one too many")
+	}
+	if !read(largeHeader/2) || len(c.large) != maxLarge {
+		t.Errorf("a small header waits, or gave back what it did not take: %d", len(c.large))
 	}
 }
 
