@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -224,4 +226,63 @@ func TestSynchronousRefusedStaysRefused(t *testing.T) {
 			fsck(t, o.Program, i.data)
 		})
 	}
+}
+
+// TestSynchronousReload: while a mail is held, its sender's resend on another connection is sent away, and SIGHUP takes the domain out of the
+// configuration. Who waits hears what the endpoint said all the same, and the mail is there once.
+func TestSynchronousReload(t *testing.T) {
+	ctx := within(t, time.Minute)
+	i := synchronous()
+	server, in, o := startInstallation(ctx, t, i)
+	asked, answer := make(chan struct{}), make(chan struct{})
+	in.Observe(func(header http.Header, body []byte) {
+		in.keep(header, body)
+		close(asked)
+		<-answer
+	})
+	letter := bench.NewMaker("reload", 2000, 0).Append(nil, 1)
+	first := hello(ctx, t, server.SMTP)
+	first.begin("a@sync.example")
+	first.write(string(letter) + ".\r\n")
+	select {
+	case <-asked:
+	case <-ctx.Done():
+		t.Fatal("the endpoint was not asked")
+	}
+	if got := deliver(ctx, t, server.SMTP, letter, "a@sync.example"); !got.is(451, "4.4.1") {
+		t.Errorf("the same mail on another connection: %s", got)
+	}
+	text, err := os.ReadFile(o.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(o.Config, []byte(strings.ReplaceAll(string(text), "sync.example", "gone.example")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(server.PID(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(ctx, t, "the domain is gone", func() bool {
+		c := hello(ctx, t, server.SMTP)
+		defer c.quit()
+		c.command(250, "MAIL FROM:<a@b>")
+		c.write("RCPT TO:<b@sync.example>\r\n")
+		return c.reply().code == 550
+	})
+	close(answer)
+	if got := first.reply(); !got.is(250, "2.0.0 OK queued as msg_") {
+		t.Errorf("reply %s", got)
+	}
+	if n := in.Tally().Requests; n != 1 {
+		t.Errorf("%d requests", n)
+	}
+	for state, want := range map[string]int{"delivered": 1, "held": 0, "withdrawn": 0, "pending": 0} {
+		if lines := deliveriesIn(t, o, state); len(lines) != want {
+			t.Errorf("%s: %q", state, lines)
+		}
+	}
+	if err := server.Stop(); err != nil {
+		t.Errorf("stopping: %v", err)
+	}
+	fsck(t, o.Program, i.data)
 }
