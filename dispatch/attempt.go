@@ -15,7 +15,7 @@ import (
 
 // attempt makes one attempt and has it recorded, or puts the delivery off when it cannot be made.
 func (d *Dispatcher) attempt(ctx context.Context, j *job) {
-	ep := d.cfg.Directory().Endpoints[j.lane.endpoint]
+	ep := d.endpoint(j.lane.endpoint)
 	if ep == nil || ep.Disabled {
 		d.unmade(ctx, j, ep, errNoEndpoint)
 		return
@@ -110,7 +110,7 @@ func (d *Dispatcher) compose(ctx context.Context, j *job, ep *storage.Endpoint, 
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := d.copyFor(ctx, mail, content, ep, j.delivery.Part, time.Now())
+	c, err := d.copyFor(ctx, mail, content, ep, &j.delivery, time.Now())
 	if err != nil {
 		return nil, nil, err
 	}

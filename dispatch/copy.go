@@ -11,15 +11,15 @@ import (
 	"github.com/letterhook/letterhook/storage"
 )
 
-// copyFor makes the copy of a mail for one endpoint: for the recipient of the number part alone, or for all that are not apart.
-func (d *Dispatcher) copyFor(ctx context.Context, mail *storage.Mail, content *content, ep *storage.Endpoint, part int, now time.Time) (*Copy, error) {
+// copyFor makes the copy of a mail for one endpoint: for the recipients of the delivery.
+func (d *Dispatcher) copyFor(ctx context.Context, mail *storage.Mail, content *content, ep *storage.Endpoint, delivery *storage.Delivery, now time.Time) (*Copy, error) {
 	own := *mail
-	own.Envelope.Recipients = recipientsOf(mail.Envelope.Recipients, ep.ID, part)
+	own.Envelope.Recipients = recipientsOf(mail.Envelope.Recipients, ep.ID, delivery)
 	ev, err := d.event(ctx, &own, content, ep.ID, now)
 	if err != nil {
 		return nil, err
 	}
-	c := &Copy{Endpoint: ep, ID: eventID(mail.ID, part), Event: ev, Envelope: own.Envelope, Hostname: d.cfg.Hostname}
+	c := &Copy{Endpoint: ep, ID: eventID(mail.ID, delivery.Part), Event: ev, Envelope: own.Envelope, Hostname: d.cfg.Hostname}
 	c.OpenRaw = func(ctx context.Context) (io.ReadCloser, error) {
 		raw, err := d.cfg.Store.OpenRaw(ctx, mail)
 		if err != nil {
@@ -35,13 +35,30 @@ func (d *Dispatcher) copyFor(ctx context.Context, mail *storage.Mail, content *c
 }
 
 // recipientsOf are those of a mail that a delivery is for.
-func recipientsOf(all []inbound.Recipient, endpoint string, part int) []inbound.Recipient {
-	if part > 0 && part <= len(all) {
-		return all[part-1 : part : part]
+func recipientsOf(all []inbound.Recipient, endpoint string, d *storage.Delivery) []inbound.Recipient {
+	if d.Part > 0 && d.Part <= len(all) {
+		return []inbound.Recipient{led(all[d.Part-1], endpoint)}
+	}
+	if numbers := d.RecipientNumbers(); numbers != nil {
+		var chosen []inbound.Recipient
+		for _, n := range numbers {
+			if n <= len(all) {
+				chosen = append(chosen, led(all[n-1], endpoint))
+			}
+		}
+		return chosen
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(r inbound.Recipient) bool {
 		return !slices.Contains(r.Endpoints, endpoint) || slices.Contains(r.Apart, endpoint)
 	})
+}
+
+// led is the recipient as one whose mail goes to the endpoint: a replay may lead it elsewhere than its route did.
+func led(r inbound.Recipient, endpoint string) inbound.Recipient {
+	if !slices.Contains(r.Endpoints, endpoint) {
+		r.Endpoints = append(slices.Clone(r.Endpoints), endpoint)
+	}
+	return r
 }
 
 // eventID is the webhook-id of an event about a mail.

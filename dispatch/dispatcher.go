@@ -60,6 +60,7 @@ type Dispatcher struct {
 	unrecorded []record            // refused by the store
 	testing    map[string]struct{} // ids of test events under way
 	tests      sync.WaitGroup
+	replays    *replays
 	asking     sync.Mutex // held from the note of a test in the store to that in testing
 }
 
@@ -85,6 +86,7 @@ func New(cfg Config) (*Dispatcher, error) {
 		asked:    newAllowance(cfg.BytesInFlight / 8),
 		look:     make(chan struct{}, 1),
 		testing:  map[string]struct{}{},
+		replays:  newReplays(),
 	}
 	d.board = newBoard(cfg.Workers, cfg.MemoryBudget, d.lookUp)
 	var err error
@@ -98,7 +100,7 @@ func New(cfg Config) (*Dispatcher, error) {
 func (d *Dispatcher) Sender() *Sender { return d.sender }
 
 func (d *Dispatcher) lookUp(endpoint string) terms {
-	return termsOf(d.cfg.Directory().Endpoints[endpoint])
+	return termsOf(d.endpoint(endpoint))
 }
 
 // HandOver takes mails that were just made durable, to be given to [storage.Store.SetHandOver]. It never blocks: what is
@@ -140,6 +142,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	var workers, watcher sync.WaitGroup
 	watcher.Go(func() { d.watch(ctx) })
 	watcher.Go(func() { d.keep(ctx) })
+	watcher.Go(func() { d.replay(ctx) })
 	d.dispatch(ctx, work, &workers)
 	watcher.Wait()
 	err = d.drain(&workers, cut)
@@ -242,6 +245,9 @@ func (d *Dispatcher) sweep(ctx context.Context, probe bool) error {
 		return err
 	}
 	d.board.adopt(lives, false, time.Now())
+	if err := d.replays.read(ctx, d.cfg.Store); err != nil {
+		return err
+	}
 	heads, err := d.cfg.Store.Lanes(ctx)
 	if err != nil {
 		return err

@@ -69,7 +69,7 @@ func (d *Dispatcher) saveLives(ctx context.Context) bool {
 
 // tell tells everybody of a change.
 func (d *Dispatcher) tell(c EndpointChange) {
-	if ep := d.cfg.Directory().Endpoints[c.Endpoint]; ep != nil {
+	if ep := d.endpoint(c.Endpoint); ep != nil {
 		c.Name, c.Account = ep.Name, ep.Account
 	}
 	attrs := []slog.Attr{slog.String("endpoint", c.Endpoint), slog.String("name", c.Name), slog.String("state", string(c.To)), slog.String("reason", c.Reason)}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -28,6 +29,27 @@ func (s *Store) Apply(ctx context.Context, d Declaration) (*Directory, error) {
 	}
 	return directory, nil
 }
+
+// Preview gives the snapshot that [Store.Apply] would, and changes nothing. Names that were never declared before have ids that
+// nobody will see again.
+func (s *Store) Preview(ctx context.Context, d Declaration) (*Directory, error) {
+	if err := d.Validate(); err != nil {
+		return nil, fmt.Errorf("preview declaration: %w", err)
+	}
+	var directory *Directory
+	err := s.do(ctx, func(w *writer) (err error) {
+		if directory, err = s.apply(w, &d); err == nil {
+			err = errPreview // takes everything back
+		}
+		return err
+	})
+	if !errors.Is(err, errPreview) {
+		return nil, fmt.Errorf("preview declaration: %w", err)
+	}
+	return directory, nil
+}
+
+var errPreview = errors.New("no more than a preview")
 
 func (s *Store) apply(w *writer, d *Declaration) (*Directory, error) {
 	for _, table := range []string{"account", "domain", "endpoint", "route"} {

@@ -18,6 +18,7 @@ const (
 	FaultAttachment = "attachment" // a stored attachment is absent or does not match its hash
 	FaultRow        = "row"        // a message cannot be decoded
 	FaultReference  = "reference"  // a row names a message that is not there
+	FaultDouble     = "double"     // an endpoint is owed a message twice
 	FaultHeld       = "held"       // a message that was not accepted is owed or finished
 	FaultPack       = "pack"       // a pack has no row, is doomed, or counts its messages wrongly
 )
@@ -43,7 +44,7 @@ const checkRows = 200
 // changes nothing. Every fault is reported; the error says only why the check could not go on.
 func (s *Store) Check(ctx context.Context, report func(Fault)) error {
 	c := checking{store: s, report: report}
-	for _, check := range []func(context.Context) error{c.database, c.messages, c.references, c.packs} {
+	for _, check := range []func(context.Context) error{c.database, c.messages, c.references, c.doubles, c.packs} {
 		if err := check(ctx); err != nil {
 			return fmt.Errorf("check store: %w", err)
 		}
@@ -252,6 +253,13 @@ func (c *checking) references(ctx context.Context) error {
 		c.report(Fault{Kind: FaultHeld, Message: id, Detail: "it is held, but has a delivery or a result"})
 	}, `SELECT message FROM held AS h WHERE EXISTS (SELECT 1 FROM delivery WHERE message = h.message)
 		OR EXISTS (SELECT 1 FROM delivery_result WHERE message = h.message)`)
+}
+
+// doubles finds what an endpoint is owed twice.
+func (c *checking) doubles(ctx context.Context) error {
+	return c.texts(ctx, func(id string) {
+		c.report(Fault{Kind: FaultDouble, Message: id, Detail: "an endpoint is owed it twice"})
+	}, "SELECT DISTINCT message FROM (SELECT message FROM delivery GROUP BY message, endpoint, part, recipients HAVING count(*) > 1)")
 }
 
 // packs compares the packs with the messages in them.

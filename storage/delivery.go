@@ -13,11 +13,20 @@ type Delivery struct {
 	Spared    int // of Attempts: made at an endpoint that was known to be broken; they do not count in the schedule
 	Replay    bool
 	CreatedAt time.Time
+
+	Job        string // id of the [Replay] that it was made by; empty: none
+	Recipients string // see [Delivery.RecipientNumbers]
+	Unfiltered bool   // filters are not asked
 }
+
+// RecipientNumbers are the numbers of the recipients in the envelope, counted from 1, that the delivery is for, where that is
+// not as the mail was routed; nil: as it was.
+func (d *Delivery) RecipientNumbers() []int { return numbersOf(d.Recipients) }
 
 // The states of a finished delivery.
 const (
 	StateDelivered = "delivered" // the endpoint answered 2xx
+	StateFiltered  = "filtered"  // a filter of the endpoint or of the routes let it go to nobody; kept and replayable
 	StateMissed    = "missed"    // a shadow endpoint did not take it; that counts nowhere
 	StateDead      = "dead"      // the schedule is used up or the maximum age has passed; kept and replayable
 )

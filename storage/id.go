@@ -16,6 +16,7 @@ const (
 	endpointPrefix = "ep_"
 	routePrefix    = "rt_"
 	testPrefix     = "tst_"
+	replayPrefix   = "rpl_"
 )
 
 const ulidTimeLen = 10 // characters of a ULID that hold its time
@@ -41,13 +42,13 @@ func lowerULID(id ulid.ULID) string {
 	return string(text[:])
 }
 
-// firstID is the least id that can be made at a time or later.
-func firstID(prefix string, at time.Time) string {
+// firstMessageID is the least id of a message that can be made at a time or later.
+func firstMessageID(at time.Time) string {
 	var id ulid.ULID
 	ms := max(at.UnixMilli(), 0)
 	id[0], id[1], id[2] = byte(ms>>40), byte(ms>>32), byte(ms>>24)
 	id[3], id[4], id[5] = byte(ms>>16), byte(ms>>8), byte(ms)
-	return prefix + lowerULID(id)
+	return messagePrefix + lowerULID(id)
 }
 
 // messageRange gives the bounds between which the message of a delivery lies: the id of a delivery carries the time of

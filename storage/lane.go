@@ -26,7 +26,7 @@ const selectLanes = `WITH RECURSIVE lane (endpoint) AS (
 	SELECT endpoint, (SELECT min(due_at) FROM delivery WHERE delivery.endpoint = lane.endpoint)
 	FROM lane WHERE endpoint IS NOT NULL`
 
-const selectDue = `SELECT id, message, part, due_at, attempts, spared, replay, created_at FROM delivery
+const selectDue = `SELECT id, message, part, due_at, attempts, spared, replay, created_at, job, recipients, unfiltered FROM delivery
 	WHERE endpoint = ? AND (due_at, id) > (?, ?) AND due_at <= ? ORDER BY due_at, id LIMIT ?`
 
 // Lanes gives the oldest due time of every endpoint that has unfinished deliveries.
@@ -68,7 +68,8 @@ func (s *Store) Fetch(ctx context.Context, endpoint string, after Cursor, dueBy 
 	err = each(rows, func() error {
 		d := Delivery{Endpoint: endpoint}
 		var due, created int64
-		if err := rows.Scan(&d.ID, &d.Message, &d.Part, &due, &d.Attempts, &d.Spared, &d.Replay, &created); err != nil {
+		err := rows.Scan(&d.ID, &d.Message, &d.Part, &due, &d.Attempts, &d.Spared, &d.Replay, &created, &d.Job, &d.Recipients, &d.Unfiltered)
+		if err != nil {
 			return err
 		}
 		d.DueAt, d.CreatedAt = time.UnixMilli(due), time.UnixMilli(created)

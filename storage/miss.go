@@ -11,8 +11,8 @@ const missStep = 500
 
 const (
 	overdue      = " FROM delivery WHERE endpoint = ? AND due_at < ? ORDER BY due_at, id LIMIT ?"
-	insertMissed = `INSERT INTO delivery_result (message, id, endpoint, part, state, reason, attempts, replay, created_at, finished_at)
-		SELECT message, id, endpoint, part, 'missed', ?, attempts, replay, created_at, ?` + overdue
+	insertMissed = `INSERT INTO delivery_result (message, id, endpoint, part, state, reason, attempts, replay, created_at, finished_at, job, recipients)
+		SELECT message, id, endpoint, part, 'missed', ?, attempts, replay, created_at, ?, job, recipients` + overdue
 	missedSummary = `INSERT INTO summary (message, finished_at, summary, attachments)
 		SELECT message, ?, NULL, 1 FROM (SELECT DISTINCT message FROM (SELECT message` + overdue + `)) WHERE true
 		ON CONFLICT (message) DO UPDATE SET finished_at = excluded.finished_at`

@@ -71,10 +71,10 @@ type DeliveryFilter struct {
 }
 
 const (
-	selectPending = `SELECT message, id, endpoint, part, 'pending', '', attempts, replay, created_at, due_at, 0, '' FROM delivery`
-	selectResults = `SELECT message, id, endpoint, part, state, reason, attempts, replay, created_at, 0, finished_at, coalesce(replayed_by, '')
+	selectPending = `SELECT message, id, endpoint, part, 'pending', '', attempts, replay, created_at, due_at, 0, '', job FROM delivery`
+	selectResults = `SELECT message, id, endpoint, part, state, reason, attempts, replay, created_at, 0, finished_at, coalesce(replayed_by, ''), job
 		FROM delivery_result`
-	selectHeld       = `SELECT message, id, endpoint, part, state, reason, attempts, 0, created_at, 0, 0, '' FROM held`
+	selectHeld       = `SELECT message, id, endpoint, part, state, reason, attempts, 0, created_at, 0, 0, '', '' FROM held`
 	newestDeliveries = " ORDER BY message DESC, id DESC LIMIT ?"
 )
 
@@ -127,7 +127,7 @@ func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter) ([]DeliveryRow
 	err = each(rows, func() error {
 		var d DeliveryRow
 		var created, due, finished int64
-		err := rows.Scan(&d.Message, &d.ID, &d.Endpoint, &d.Part, &d.State, &d.Reason, &d.Attempts, &d.Replay, &created, &due, &finished, &d.ReplayedBy)
+		err := rows.Scan(&d.Message, &d.ID, &d.Endpoint, &d.Part, &d.State, &d.Reason, &d.Attempts, &d.Replay, &created, &due, &finished, &d.ReplayedBy, &d.Job)
 		d.CreatedAt = time.UnixMilli(created)
 		switch {
 		case d.State == StatePending:

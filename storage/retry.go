@@ -11,7 +11,7 @@ const advance = "UPDATE delivery SET due_at = CASE WHEN due_at > ? THEN ? ELSE d
 
 // Retry makes a delivery due now. A finished one stays in the log and gets a new, pending delivery of the same message to
 // the same endpoint for the same recipients, marked as a replay, whose attempts and age count from now; it has the same
-// webhook-id because that is made of the message's id. When the endpoint is owed the message already, that delivery becomes due instead of a second one. An
+// webhook-id because that is made of the message's id. One that was filtered is asked for by its name, so filters are not asked again. When the endpoint is owed the message already, that delivery becomes due instead of a second one. An
 // unknown id, or one whose message is no longer kept, gives an error that Is [ErrNotFound], one that the sweeper is at
 // work on an error that Is [ErrSweeping], and one whose message is held one that Is [ErrNotAccepted].
 func (s *Store) Retry(ctx context.Context, deliveryID string) error {
@@ -25,28 +25,28 @@ func (s *Store) Retry(ctx context.Context, deliveryID string) error {
 		if err != nil || changed > 0 {
 			return err
 		}
-		message, endpoint, part, err := finishedDelivery(w, low, high, deliveryID)
+		d, err := finishedDelivery(w, low, high, deliveryID)
 		if err != nil {
 			return err
 		}
-		changed, err = w.exec(advance+"message = ? AND endpoint = ? AND part = ?", now, now, message, endpoint, part)
+		changed, err = w.exec(advance+"message = ? AND endpoint = ? AND part = ? AND recipients = ?", now, now, d.message, d.endpoint, d.part, d.recipients)
 		if err != nil || changed > 0 {
 			return err
 		}
-		state, err := w.queryInt("SELECT attachments FROM summary WHERE message = ?", message)
+		state, err := w.queryInt("SELECT attachments FROM summary WHERE message = ?", d.message)
 		if err != nil {
 			return err
 		}
 		if state == attachmentsGoing {
 			return ErrSweeping // else it would remove what this replay is about to store
 		}
-		id := deliveryIDOf(message)
-		_, err = w.exec("INSERT INTO delivery (message, id, endpoint, part, due_at, attempts, replay, created_at) VALUES (?,?,?,?,?,0,1,?)",
-			message, id, endpoint, part, now, now)
+		id := deliveryIDOf(d.message)
+		_, err = w.exec(`INSERT INTO delivery (message, id, endpoint, part, recipients, unfiltered, due_at, attempts, replay, created_at)
+			VALUES (?,?,?,?,?,?,?,0,1,?)`, d.message, id, d.endpoint, d.part, d.recipients, d.filtered, now, now)
 		if err != nil {
 			return err
 		}
-		_, err = w.exec("UPDATE delivery_result SET replayed_by = ? WHERE message = ? AND id = ?", id, message, deliveryID)
+		_, err = w.exec("UPDATE delivery_result SET replayed_by = ? WHERE message = ? AND id = ?", id, d.message, deliveryID)
 		return err
 	})
 	if err != nil {
@@ -55,15 +55,21 @@ func (s *Store) Retry(ctx context.Context, deliveryID string) error {
 	return nil
 }
 
-// finishedDelivery finds the message and the endpoint of a finished delivery whose message is still kept.
-func finishedDelivery(w *writer, low, high, id string) (message, endpoint string, part int64, err error) {
+// finished is what a replay takes over of a finished delivery.
+type finished struct {
+	message, endpoint, recipients string
+	part, filtered                int64
+}
+
+// finishedDelivery finds a finished delivery whose message is still kept.
+func finishedDelivery(w *writer, low, high, id string) (d finished, err error) {
 	err = w.query(func(row []driver.Value) error {
-		message, endpoint, part = row[0].(string), row[1].(string), row[2].(int64)
+		d = finished{row[0].(string), row[1].(string), row[3].(string), row[2].(int64), row[4].(int64)}
 		return nil
-	}, `SELECT r.message, r.endpoint, r.part FROM delivery_result AS r JOIN message AS m ON m.id = r.message
+	}, `SELECT r.message, r.endpoint, r.part, r.recipients, r.state = 'filtered' FROM delivery_result AS r JOIN message AS m ON m.id = r.message
 		WHERE r.message > ? AND r.message < ? AND r.id = ?`, low, high, id)
-	if err != nil || message != "" {
-		return message, endpoint, part, err
+	if err != nil || d.message != "" {
+		return d, err
 	}
 	held, err := w.queryInt("SELECT count(*) FROM held WHERE message > ? AND message < ? AND id = ?", low, high, id)
 	if err == nil && held > 0 {
@@ -72,5 +78,5 @@ func finishedDelivery(w *writer, low, high, id string) (message, endpoint string
 	if err == nil {
 		err = ErrNotFound
 	}
-	return "", "", 0, err
+	return d, err
 }

@@ -45,6 +45,9 @@ func (s *Store) Sweep(ctx context.Context, r Retention) (swept Swept, err error)
 	if swept.Attempts, err = s.sweepAttempts(ctx, now, r.Attempts); err != nil {
 		return swept, fmt.Errorf("sweep attempts: %w", err)
 	}
+	if err := s.sweepReplays(ctx, now, r.Attempts); err != nil {
+		return swept, fmt.Errorf("sweep replays: %w", err)
+	}
 	if err := s.sweepPacks(ctx, now, &swept); err != nil {
 		return swept, fmt.Errorf("sweep packs: %w", err)
 	}
@@ -169,7 +172,7 @@ func (s *Store) sweepMessages(ctx context.Context, now time.Time, age time.Durat
 		AND coalesce(s.finished_at, m.received_at) < ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = m.id)
 		AND NOT EXISTS (SELECT 1 FROM held WHERE message = m.id)`
 	for after := ""; ; {
-		args := []any{after, firstID(messagePrefix, end), end.UnixMilli(), sweepRows}
+		args := []any{after, firstMessageID(end), end.UnixMilli(), sweepRows}
 		list, err := s.storedList(ctx, "SELECT m.id, m.account "+old+" ORDER BY m.id LIMIT ?", args...)
 		if err != nil || len(list) == 0 {
 			return removed, err

@@ -208,7 +208,8 @@ func TestSweepShortensALongLog(t *testing.T) {
 	s := open(t, config)
 	const fill = `WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 1000) `
 	damage(t, config, fill+`INSERT INTO attempt SELECT 'msg_00' || (n / 10), 'dlv_1', n, 'ep_1', n % 2 * 9e15, 0, '', 0, '{}' FROM i`)
-	damage(t, config, fill+`INSERT INTO delivery_result SELECT 'msg_00' || (n / 10), 'dlv_' || n, 'ep_1', 'dead', '', 1, 0, 0, n % 2 * 9e15, NULL, 0 FROM i`)
+	damage(t, config, fill+`INSERT INTO delivery_result (message, id, endpoint, state, reason, attempts, replay, created_at, finished_at, replayed_by, part)
+		SELECT 'msg_00' || (n / 10), 'dlv_' || n, 'ep_1', 'dead', '', 1, 0, 0, n % 2 * 9e15, NULL, 0 FROM i`)
 	damage(t, config, fill+`INSERT INTO dedupe SELECT CAST(n AS BLOB), 'msg_1', n % 2 * 9e15 FROM i`)
 	if got := sweep(t, s, storage.Retention{Attempts: day}); got != (storage.Swept{Attempts: 500}) {
 		t.Errorf("swept %+v, want 500 attempts", got)

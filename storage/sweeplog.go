@@ -87,7 +87,7 @@ func (s *Store) sweepAttempts(ctx context.Context, now time.Time, age time.Durat
 		return 0, nil
 	}
 	end := now.Add(-age)
-	args := []any{firstID(messagePrefix, end), end.UnixMilli()}
+	args := []any{firstMessageID(end), end.UnixMilli()}
 	if removed, err = s.prune(ctx, &pruneAttempts, args); err != nil {
 		return removed, err
 	}

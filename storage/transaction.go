@@ -37,8 +37,8 @@ var (
 	}
 	// Only a delivery that still stands as the attempt found it gives a result. CROSS JOIN fixes the order of the loops.
 	insertResults = &rowStatement{
-		head: `INSERT INTO delivery_result (message, id, endpoint, part, state, reason, attempts, replay, created_at, finished_at)
-			SELECT d.message, d.id, d.endpoint, d.part, v.column4, v.column5, v.column6, d.replay, d.created_at, v.column7 FROM (VALUES `,
+		head: `INSERT INTO delivery_result (message, id, endpoint, part, state, reason, attempts, replay, created_at, finished_at, job, recipients)
+			SELECT d.message, d.id, d.endpoint, d.part, v.column4, v.column5, v.column6, d.replay, d.created_at, v.column7, d.job, d.recipients FROM (VALUES `,
 		row: "(?,?,?,?,?,?,?)",
 		tail: `) AS v CROSS JOIN delivery AS d
 			WHERE d.message = v.column1 AND d.id = v.column2 AND d.attempts = v.column3`, columns: 7,
