@@ -233,7 +233,7 @@ func calendarTime(t *calendar.Time) *CalendarTime {
 func headers(from []parser.Header) []Header {
 	to := make([]Header, len(from))
 	for i := range from {
-		to[i] = Header(from[i])
+		to[i] = Header{Name: from[i].Name, Value: from[i].Value, Raw: from[i].Raw}
 	}
 	return to
 }

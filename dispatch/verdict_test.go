@@ -37,7 +37,7 @@ func TestIdentityIsOfFrom(t *testing.T) {
 		{"\u00c4nn <\u00e4nn@b\u00fccher.example>", "\u00e4nn@b\u00fccher.example", true},
 		{"Ann <ann @ sender.example>", "ann@sender.example", true},
 		{"=?utf-8?q?ann=40sender.example=2C?= <eve@evil.example>", "eve@evil.example", true},
-		{"=?utf-8?q?ann=40sender.example=2C?= \xff <eve@evil.example>", "eve@evil.example", false},
+		{"=?utf-8?q?ann=40sender.example=2C?= \xff <eve@evil.example>", "eve@evil.example", true},
 		{"eve@evil.example\r\n<ann@sender.example>", "eve@evil.example", false},
 		{"eve@evil.example\r\n:<ann@sender.example>", "eve@evil.example", false},
 	} {

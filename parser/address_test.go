@@ -98,3 +98,21 @@ func TestAddressWork(t *testing.T) {
 		}
 	}
 }
+
+// TestDecodedWordsMakeNoAddress: octets that are no UTF-8 beside an encoded-word have nothing of what it says read as an address.
+func TestDecodedWordsMakeNoAddress(t *testing.T) {
+	for _, from := range []string{
+		"=?utf-8?q?ann=40victim.example=2C?= \xff <eve@evil.example>",
+		"=?utf-8?q?=3Cann=40victim.example=3E=2C?= \xff <eve@evil.example>",
+		"\xc4nn =?utf-8?b?PGFubkB2aWN0aW0uZXhhbXBsZT4s?= <eve@evil.example>",
+	} {
+		raw := "From: " + from + "\r\nContent-Type: text/plain; charset=iso-8859-1\r\n\r\nHello\r\n"
+		m, err := parser.Parse(strings.NewReader(raw), int64(len(raw)), parser.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(m.From) != 1 || m.From[0].Address != "eve@evil.example" || !strings.ContainsAny(m.From[0].Name, "ÿÄ") {
+			t.Errorf("%q: %+v", from, m.From)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package parser
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -12,16 +13,13 @@ type Header struct {
 	Name  string // as sent
 	Value string // unfolded and decoded (RFC 2047)
 	Raw   string // unfolded as sent; invalid UTF-8 replaced
+
+	text string // Raw with its octets read in the charset that they are in; empty where that is Raw
 }
 
-// structured is the value to parse where a field has structure: as sent, since a decoded word can hold any delimiter. Octets
-// that are no UTF-8 were read in some other charset in Value only.
-func (h Header) structured() string {
-	if strings.ContainsRune(h.Raw, utf8.RuneError) {
-		return h.Value
-	}
-	return h.Raw
-}
+// structured is the value to parse where a field has structure: as sent, since a decoded word can hold any delimiter, and a stranger
+// could have another address read out of it.
+func (h Header) structured() string { return cmp.Or(h.text, h.Raw) }
 
 // headerBlock is the header of an entity as it lies in the message.
 type headerBlock struct {
@@ -258,6 +256,9 @@ func newHeader(name, value, charset string, damage *headerDamage) Header {
 		raw = cleanText(raw)
 	}
 	h.Raw, h.Value = raw, sent
+	if strings.ContainsRune(raw, utf8.RuneError) {
+		h.text = sent
+	}
 	if strings.Contains(sent, "=?") {
 		var words wordDamage
 		h.Value, words = decodeWords(sent)
