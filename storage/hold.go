@@ -101,8 +101,7 @@ func (s *Store) held(ctx context.Context, id string) (*Held, error) {
 // delivered is held for a message that is not held any more. It may have been swept since, so its result tells that it was
 // delivered: a 250 rests on nothing less.
 func (s *Store) delivered(ctx context.Context, d Delivery) (*Held, error) {
-	const find = "SELECT id, endpoint, part FROM delivery_result WHERE message = ? AND state = 'delivered' LIMIT 1"
-	err := s.read.QueryRowContext(ctx, find, d.Message).Scan(&d.ID, &d.Endpoint, &d.Part)
+	err := s.read.QueryRowContext(ctx, selectDelivered, d.Message).Scan(&d.ID, &d.Endpoint, &d.Part)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}

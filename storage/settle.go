@@ -16,7 +16,8 @@ const (
 	// The number of the attempt is 0 where none was made.
 	withdrawHeld = `UPDATE held SET state = ?, reason = ?, expires_at = ?, attempts = max(attempts, ?)
 		WHERE message = ? AND ? IN (0, attempts + 1)`
-	forgetKey = "DELETE FROM dedupe WHERE key = (SELECT dedupe FROM message WHERE id = ?) AND message = ?"
+	selectDelivered = "SELECT id, endpoint, part FROM delivery_result WHERE message = ? AND state = 'delivered' LIMIT 1"
+	forgetKey       = "DELETE FROM dedupe WHERE key = (SELECT dedupe FROM message WHERE id = ?) AND message = ?"
 )
 
 // hold inserts what a held message has in the place of deliveries.

@@ -8,7 +8,7 @@ import (
 
 // held messages whose time is over: those that were refused, and those whose sender did not come again.
 const selectExpired = `SELECT m.id, m.account FROM held AS h JOIN message AS m ON m.id = h.message
-	WHERE h.expires_at <= ? ORDER BY h.expires_at, m.id LIMIT ?`
+	WHERE h.expires_at <= ? ORDER BY h.expires_at, h.message LIMIT ?`
 
 // sweepHeld removes held messages whose time is over, with their bytes. What became of them stays in the log. Their dedupe
 // keys go first: from then on no session can take one up while it is taken away.
