@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -43,6 +44,7 @@ type Dispatcher struct {
 	started time.Time
 	board   *board
 	sender  *Sender
+	secrets atomic.Pointer[map[string][]storage.EndpointSecret] // that the store made
 	native  native
 	metrics *metrics
 	parse   func(io.ReaderAt, int64, parser.Limits) (*parser.Message, error)
@@ -87,6 +89,12 @@ func New(cfg Config) (*Dispatcher, error) {
 		look:     make(chan struct{}, 1),
 		testing:  map[string]struct{}{},
 		replays:  newReplays(),
+	}
+	d.sender.stored = func(endpoint string) []storage.EndpointSecret {
+		if all := d.secrets.Load(); all != nil {
+			return (*all)[endpoint]
+		}
+		return nil
 	}
 	d.board = newBoard(cfg.Workers, cfg.MemoryBudget, d.lookUp)
 	var err error
@@ -240,6 +248,11 @@ func (d *Dispatcher) watch(ctx context.Context) {
 }
 
 func (d *Dispatcher) sweep(ctx context.Context, probe bool) error {
+	secrets, err := d.cfg.Store.Secrets(ctx)
+	if err != nil {
+		return err
+	}
+	d.secrets.Store(&secrets)
 	lives, err := d.cfg.Store.Lives(ctx)
 	if err != nil {
 		return err

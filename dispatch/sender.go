@@ -34,6 +34,7 @@ type Sender struct {
 	dial      func(ctx context.Context, network, addr string, private bool) (net.Conn, error)
 	ways      ways
 	tokens    tokens
+	stored    func(endpoint string) []storage.EndpointSecret // that sign beside what the endpoint's declaration has
 }
 
 // Post is one attempt to be made.
@@ -63,7 +64,7 @@ type Result struct {
 
 // NewSender returns a Sender that holds no connection yet.
 func NewSender(guard Guard, userAgent string) *Sender {
-	s := &Sender{userAgent: userAgent, guard: guard, dial: guard.dial}
+	s := &Sender{userAgent: userAgent, guard: guard, dial: guard.dial, stored: func(string) []storage.EndpointSecret { return nil }}
 	s.ways.open = map[way]*opened{}
 	s.ways.dial = func(ctx context.Context, network, addr string, private bool) (net.Conn, error) {
 		return s.dial(ctx, network, addr, private)
@@ -80,7 +81,8 @@ func (s *Sender) Close() { s.ways.close() }
 // is a delivery all the same.
 func (s *Sender) Send(ctx context.Context, p *Post) Result {
 	timeout := timeoutOf(p.Endpoint)
-	body, err := p.seal(ctx, time.Now())
+	now := time.Now()
+	body, err := p.seal(ctx, now, ring(p.Endpoint, s.stored(p.Endpoint.ID), now))
 	if err != nil {
 		return Result{At: time.Now(), Outcome: outcomeUnready, Err: err}
 	}
@@ -175,7 +177,7 @@ func sign(header http.Header, p *Post, body *sealed) {
 	if p.Form.Write == nil {
 		now := time.Now()
 		header.Set("webhook-timestamp", strconv.FormatInt(now.Unix(), 10))
-		setOrDelete(header, "webhook-signature", Sign(p.ID, now, p.Form.signed(), p.Endpoint.Secrets))
+		setOrDelete(header, "webhook-signature", body.keys.sign(p.ID, now, p.Form.signed()))
 	} else {
 		header.Del("webhook-signature")
 	}

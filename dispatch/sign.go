@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/letterhook/letterhook/storage"
 )
 
 // secretPrefix marks the text form of a signing key (Standard Webhooks 1.0, "Signature scheme").
@@ -60,6 +62,22 @@ func (s sums) signature() string {
 		b.WriteString(base64.StdEncoding.EncodeToString(mac.Sum(sum[:0])))
 	}
 	return b.String()
+}
+
+// ParseRetiring reads a signing key that may have an end: "whsec_..." alone, or "whsec_... until 2026-12-31T00:00:00Z" (RFC 3339).
+// The error does not repeat the secret.
+func ParseRetiring(s string) (storage.RetiringSecret, error) {
+	text, end, retiring := strings.Cut(strings.TrimSpace(s), " ")
+	key, err := ParseSecret(text)
+	if err != nil || !retiring {
+		return storage.RetiringSecret{Key: key}, err
+	}
+	word, moment, _ := strings.Cut(strings.TrimSpace(end), " ")
+	until, err := time.Parse(time.RFC3339, strings.TrimSpace(moment))
+	if word != "until" || err != nil {
+		return storage.RetiringSecret{}, errors.New("behind a signing secret stands nothing, or until and a time like 2026-12-31T00:00:00Z")
+	}
+	return storage.RetiringSecret{Key: key, Until: until}, nil
 }
 
 // ParseSecret reads a signing key in its text form: "whsec_" and 24 to 64 octets in base64. The error does not repeat

@@ -32,6 +32,7 @@ func newStamp(now time.Time) Stamp {
 // sealed is a request body that is ready to be sent, more than once.
 type sealed struct {
 	form   *Form
+	keys   keyring // ed25519 signs only a body that lies in memory: it reads it twice
 	at     Stamp
 	length int64       // octets
 	kept   []byte      // all of the body, where it is known
@@ -43,11 +44,11 @@ type sealed struct {
 
 // seal fixes what the attempt decides. A body that is written while it is sent is written once before, to nowhere, to learn
 // its length, since there are receivers that take no body without one, and to sign it.
-func (p *Post) seal(ctx context.Context, now time.Time) (*sealed, error) {
+func (p *Post) seal(ctx context.Context, now time.Time, keys keyring) (*sealed, error) {
 	f := p.Form
-	s := &sealed{form: f, at: newStamp(now), header: http.Header{}, kept: f.Body, length: int64(len(f.Body))}
+	s := &sealed{form: f, keys: keys, at: newStamp(now), header: http.Header{}, kept: f.Body, length: int64(len(f.Body))}
 	if f.Write != nil {
-		sums := newSums(p.ID, now, p.Endpoint.Secrets)
+		sums := newSums(p.ID, now, keys.secrets)
 		kept := &keeper{most: keptForm}
 		counted := &counter{to: io.MultiWriter(append(sums.writers(), kept)...)}
 		buffered := bufio.NewWriterSize(counted, streamBuffer)

@@ -45,6 +45,6 @@ func termsOf(ep *storage.Endpoint) terms {
 // sameTarget says whether requests to both go to the same place with the same credentials: what mends a broken endpoint
 // when it changes.
 func sameTarget(a, b *storage.Endpoint) bool {
-	return a.URL == b.URL && a.AllowPrivate == b.AllowPrivate && maps.Equal(a.Headers, b.Headers) && reflect.DeepEqual(a.Access, b.Access) &&
+	return a.URL == b.URL && a.AllowPrivate == b.AllowPrivate && maps.Equal(a.Headers, b.Headers) && reflect.DeepEqual(a.Access, b.Access) && reflect.DeepEqual(a.Retiring, b.Retiring) &&
 		slices.EqualFunc(a.Secrets, b.Secrets, func(x, y []byte) bool { return string(x) == string(y) })
 }

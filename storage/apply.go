@@ -117,6 +117,11 @@ func (a *applying) readEndpoints(d *Declaration) error {
 			return fmt.Errorf("endpoint %q: %w", e.Name, err)
 		}
 		e.ID = id
+		if e.StoredSecrets {
+			if err := a.store.ensureSecret(a.w, id); err != nil {
+				return fmt.Errorf("endpoint %q: %w", e.Name, err)
+			}
+		}
 		a.endpoints[[2]string{e.Account, e.Name}] = id
 		a.directory.Endpoints[id] = &e
 		if a.first[e.Account] == "" {

@@ -17,6 +17,7 @@ const (
 	routePrefix    = "rt_"
 	testPrefix     = "tst_"
 	replayPrefix   = "rpl_"
+	secretPrefix   = "sec_"
 )
 
 const ulidTimeLen = 10 // characters of a ULID that hold its time

@@ -70,8 +70,13 @@ func endpoint(c *config.Config, e *config.Endpoint) storage.Endpoint {
 	if e.FormatKey != "" {
 		declared.FormatKey = []byte(e.FormatKey)
 	}
+	declared.StoredSecrets = e.StoredSecrets
 	for _, secret := range e.Secrets {
-		declared.Secrets = append(declared.Secrets, secret)
+		if secret.Until.IsZero() {
+			declared.Secrets = append(declared.Secrets, secret.Key)
+		} else {
+			declared.Retiring = append(declared.Retiring, storage.RetiringSecret{Key: secret.Key, Until: secret.Until})
+		}
 	}
 	if declared.Access.Proxy = e.Proxy; e.Proxy == "" {
 		declared.Access.Proxy = c.Delivery.Proxy

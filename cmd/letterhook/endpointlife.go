@@ -22,14 +22,15 @@ func newEndpointsCommand() *cobra.Command {
 	var at place
 	cmd := &cobra.Command{
 		Use:   "endpoints",
-		Short: "List, show, pause, resume and test endpoints",
-		Long: `List, show, pause, resume and test endpoints. A running server notices within a second. Mail for an endpoint is
+		Short: "List, show, pause, resume and test endpoints, and rotate their secrets",
+		Long: `List, show, pause, resume and test endpoints, and rotate their secrets. A running server notices within a second. Mail for an endpoint is
 accepted and kept whatever its state is.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	at.flags(cmd)
-	cmd.AddCommand(newEndpointsList(&at), newEndpointsShow(&at), newEndpointsPause(&at), newEndpointsResume(&at), newEndpointsTest(&at))
+	cmd.AddCommand(newEndpointsList(&at), newEndpointsShow(&at), newEndpointsPause(&at), newEndpointsResume(&at), newEndpointsTest(&at),
+		newEndpointsSecrets(&at), newEndpointsRotate(&at))
 	return cmd
 }
 

@@ -71,6 +71,30 @@ func TestAccessFaults(t *testing.T) {
 	}
 }
 
+// TestSecretsThatEnd wants one that stays, and tells nothing of those that it cannot read.
+func TestSecretsThatEnd(t *testing.T) {
+	read := func(lines string) (*Config, error) {
+		return parse("letterhook.yaml", []byte("endpoints:\n- name: app\n  url: https://app.example\n  "+lines+"\n"), nil,
+			func(key string) bool { return strings.HasPrefix(key, "endpoints") })
+	}
+	for lines, want := range map[string]string{
+		"stored_secrets: true":                                                                        "",
+		"secrets: [" + testSecret + "]":                                                               "",
+		"secrets: [\"" + testSecret + " until 2026-12-31T00:00:00Z\"]":                                ":4: endpoints[0].secrets: at least one is required that has no end",
+		"secrets: [" + testSecret + ", \"" + testSecret + " until 2026-12-31T00:00:00Z\"]":            "",
+		"secrets: [\"" + testSecret + " until soon\"]":                                                ":4: endpoints[0].secrets[0]: behind a signing secret",
+		"secret_file: " + writeFile(t, "secrets", []byte(testSecret+" until 2026-12-31T00:00:00Z\n")): "at least one is required that has no end",
+	} {
+		_, err := read(lines)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", lines, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), testSecret) {
+			t.Errorf("the fault has the secret: %v", err)
+		}
+	}
+}
+
 func TestAccess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(path, []byte("hunter2\n"), 0o600); err != nil {

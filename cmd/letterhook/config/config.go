@@ -241,22 +241,24 @@ type Account struct {
 
 // Endpoint is a webhook receiver.
 type Endpoint struct {
-	Name         string            `yaml:"name"`    // unique within its account
-	Account      string            `yaml:"account"` // may be left out where there is only one
-	URL          string            `yaml:"url"`
-	Secrets      []Secret          `yaml:"secrets"`     // Standard Webhooks signing keys, the newest first; all sign
-	SecretFile   string            `yaml:"secret_file"` // one secret a line, instead of secrets
-	Schedule     []Duration        `yaml:"schedule"`    // instead of the one of delivery
-	Timeout      Duration          `yaml:"timeout"`
-	MaxAge       Duration          `yaml:"max_age"`
-	DisableAfter Duration          `yaml:"disable_after"`
-	Concurrency  int               `yaml:"concurrency"`
-	Rate         Rate              `yaml:"rate"`    // of attempts; left out: any
-	Burst        int               `yaml:"burst"`   // attempts that the rate lets begin at once after a rest; 0: 1
-	Ordered      bool              `yaml:"ordered"` // strictly in the order of acceptance, one at a time
-	MaxBody      Size              `yaml:"max_body"`
-	AllowPrivate bool              `yaml:"allow_private"` // it may lie in a private network
-	Headers      map[string]string `yaml:"headers"`       // added to every request
+	Name       string          `yaml:"name"`    // unique within its account
+	Account    string          `yaml:"account"` // may be left out where there is only one
+	URL        string          `yaml:"url"`
+	Secrets    []SigningSecret `yaml:"secrets"`     // Standard Webhooks signing keys, the newest first; all sign
+	SecretFile string          `yaml:"secret_file"` // one secret a line, instead of secrets
+	// StoredSecrets: the first secret is made by the server and kept in its database, sealed.
+	StoredSecrets bool              `yaml:"stored_secrets"`
+	Schedule      []Duration        `yaml:"schedule"` // instead of the one of delivery
+	Timeout       Duration          `yaml:"timeout"`
+	MaxAge        Duration          `yaml:"max_age"`
+	DisableAfter  Duration          `yaml:"disable_after"`
+	Concurrency   int               `yaml:"concurrency"`
+	Rate          Rate              `yaml:"rate"`    // of attempts; left out: any
+	Burst         int               `yaml:"burst"`   // attempts that the rate lets begin at once after a rest; 0: 1
+	Ordered       bool              `yaml:"ordered"` // strictly in the order of acceptance, one at a time
+	MaxBody       Size              `yaml:"max_body"`
+	AllowPrivate  bool              `yaml:"allow_private"` // it may lie in a private network
+	Headers       map[string]string `yaml:"headers"`       // added to every request
 
 	// How requests are let in; one of them, or none.
 	BasicAuth       BasicAuth `yaml:"basic_auth"`

@@ -75,8 +75,9 @@ func (v *validator) format(key string, e Endpoint) {
 			v.faultf(key+".format_key", "%v", err)
 		}
 	}
-	if name == dispatch.FormatNative && len(e.Secrets) == 0 && e.SecretFile == "" {
-		v.faultf(key+".secrets", "at least one is required: every request is signed")
+	unread := e.SecretFile != "" && len(e.Secrets) == 0 // there is a fault already
+	if name == dispatch.FormatNative && !e.StoredSecrets && !unread && !slices.ContainsFunc(e.Secrets, SigningSecret.stays) {
+		v.faultf(key+".secrets", "at least one is required that has no end, for every request is signed; or say stored_secrets: true")
 	}
 	v.fit(key, name, e)
 	v.word(key+".events", e.Events, EventsPerMessage, EventsPerRecipient)

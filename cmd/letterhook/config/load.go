@@ -155,7 +155,7 @@ func (c *Config) complete(f *faults) {
 		if e.Account == "" {
 			e.Account = only
 		}
-		keyFile(c, f, key+".secret_file", e.SecretFile, &e.Secrets, parseSecret)
+		keyFile(c, f, key+".secret_file", e.SecretFile, &e.Secrets, parseSigning)
 		completeFormat(e)
 		formatKeyFile(c, f, key+".format_key_file", e)
 		completeAccess(c, f, key, e)

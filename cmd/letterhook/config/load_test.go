@@ -92,7 +92,7 @@ func TestExampleIsValid(t *testing.T) {
 	if got := c.Endpoints[0].Access.Bearer; got != "t0ken" {
 		t.Errorf("the token is %q, the variable was not put in", got)
 	}
-	if got := dispatch.FormatSecret(c.Endpoints[1].Secrets[0]); got != testSecret {
+	if got := dispatch.FormatSecret(c.Endpoints[1].Secrets[0].Key); got != testSecret {
 		t.Errorf("the secret of the file is %q", got)
 	}
 	if got := c.Endpoints[1].Account; got != DefaultAccount {

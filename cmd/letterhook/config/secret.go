@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/letterhook/letterhook/dispatch"
 )
 
 // readKeyLines reads the keys of a file, one a line; empty lines and lines that start with # are skipped.
-func readKeyLines[Key ~[]byte](path string, parse func(string) (Key, error)) ([]Key, error) {
+func readKeyLines[Key any](path string, parse func(string) (Key, error)) ([]Key, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the keys: %w", err)
@@ -32,7 +33,7 @@ func readKeyLines[Key ~[]byte](path string, parse func(string) (Key, error)) ([]
 func parseSecret(text string) (Secret, error) { return dispatch.ParseSecret(text) }
 
 // keyFile puts the keys of the file that key names in the place of inline, where a file is named.
-func keyFile[Key ~[]byte](c *Config, f *faults, key, path string, inline *[]Key, parse func(string) (Key, error)) {
+func keyFile[Key any](c *Config, f *faults, key, path string, inline *[]Key, parse func(string) (Key, error)) {
 	if path == "" {
 		return
 	}
@@ -50,3 +51,26 @@ func keyFile[Key ~[]byte](c *Config, f *faults, key, path string, inline *[]Key,
 	}
 	*inline = keys
 }
+
+// SigningSecret is a [Secret] that may have an end: "whsec_... until 2026-12-31T00:00:00Z".
+type SigningSecret struct {
+	Key   Secret
+	Until time.Time // zero: none
+}
+
+// UnmarshalText is [dispatch.ParseRetiring].
+func (s *SigningSecret) UnmarshalText(text []byte) error {
+	parsed, err := parseSigning(string(text))
+	if err == nil {
+		*s = parsed
+	}
+	return err
+}
+
+func parseSigning(text string) (SigningSecret, error) {
+	parsed, err := dispatch.ParseRetiring(text)
+	return SigningSecret{Key: parsed.Key, Until: parsed.Until}, err
+}
+
+// stays says that the secret has no end.
+func (s SigningSecret) stays() bool { return s.Until.IsZero() }
