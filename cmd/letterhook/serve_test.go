@@ -42,7 +42,7 @@ func (b *lockedBuffer) String() string {
 // await waits until the log holds the words. A minute without them fails the test.
 func (b *lockedBuffer) await(t *testing.T, words string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute) // an authority that failed is asked again after one
 	defer cancel()
 	for {
 		b.mu.Lock()
@@ -58,7 +58,7 @@ func (b *lockedBuffer) await(t *testing.T, words string) {
 		select {
 		case <-written:
 		case <-ctx.Done():
-			t.Fatalf("the log never said %q", words)
+			t.Fatalf("the log never said %q; it said:\n%s", words, b.String())
 		}
 	}
 }

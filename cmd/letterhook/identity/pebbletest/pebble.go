@@ -85,8 +85,9 @@ func (p *Pebble) Kill() { p.kill() }
 // run starts the program and waits until it listens. What it says is shown when the test fails.
 func (p *Pebble) run(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
-	// It is to validate at once, not after up to 15 seconds.
-	cmd.Env = append(os.Environ(), "PEBBLE_VA_NOSLEEP=1")
+	// It is to validate at once, not after up to 15 seconds, and to refuse nothing by chance: a name that failed is tried
+	// again only after a minute.
+	cmd.Env = append(os.Environ(), "PEBBLE_VA_NOSLEEP=1", "PEBBLE_WFE_NONCEREJECT=0")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	said, err := cmd.StdoutPipe()
 	if err != nil {
