@@ -35,7 +35,7 @@ test: unit fuzz e2e ## everything
 
 .PHONY: unit
 unit: services ## every package but the slow ones, with the race detector
-	PATH="$(TOOLS)/current:$$PATH" CGO_ENABLED=1 go test -race -timeout 10m $$(go list ./... | grep -v /cmd/letterhook/e2e)
+	PATH="$(TOOLS)/current:$$PATH" CGO_ENABLED=1 go test -race -timeout 20m $$(go list ./... | grep -v /cmd/letterhook/e2e)
 
 .PHONY: e2e
 e2e: services ## the whole program: real peers, kills, faults of disk and bucket
