@@ -36,7 +36,7 @@ func BenchmarkParse(b *testing.B) {
 }
 
 func BenchmarkRenderAndSign(b *testing.B) {
-	h := build(b)
+	h := build(b, storage.Endpoint{Name: "one"})
 	defer h.close()
 	d := h.dispatcher(nil)
 	raw := tenKB()

@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -19,7 +18,8 @@ type exchange struct {
 	body          *sealed
 	trace         *trace
 	retryUntil    time.Time
-	authorization string // value of the Authorization field; empty: none of ours
+	authorization string        // value of the Authorization field; empty: none of ours
+	request       *http.Request // the last one; nil: none was made
 }
 
 var errURL = errors.New("making the request")
@@ -36,14 +36,10 @@ func (x *exchange) make(ctx context.Context) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	switch a := &ep.Access; {
-	case a.Username != "":
-		x.authorization = "Basic " + base64.StdEncoding.EncodeToString([]byte(a.Username+":"+a.Password))
-	case a.Bearer != "":
-		x.authorization = "Bearer " + a.Bearer
-	case a.OAuth != nil:
+	if ep.Access.OAuth != nil {
 		return x.withToken(ctx, client)
 	}
+	x.authorization = fixedAuthorization(&ep.Access)
 	return x.do(ctx, client)
 }
 
@@ -74,6 +70,7 @@ func (x *exchange) do(ctx context.Context, client *http.Client) (*http.Response,
 	}
 	req.ContentLength = x.body.length
 	x.sender.setHeader(req.Request, x.post, x.body, x.authorization)
+	x.request = req.Request
 	retrying := retryablehttp.Client{
 		HTTPClient: client,
 		RetryMax:   1,

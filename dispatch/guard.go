@@ -31,6 +31,8 @@ type Guard struct {
 	AllowLoopback bool
 	// Refuse are the server's own listeners. An unspecified address (0.0.0.0 or ::) means every address of the machine.
 	Refuse []netip.AddrPort
+	// Resolver finds the addresses of names; nil: that of the system.
+	Resolver *net.Resolver
 }
 
 // BlockedError says that the guard refused an address. Its text is for the operator, not for tenants.
@@ -78,13 +80,18 @@ func (g *Guard) dial(ctx context.Context, network, addr string, private bool) (n
 	}
 	private = private || g.allowsHost(host)
 	d := net.Dialer{
-		Timeout: connectTimeout,
-		ControlContext: func(_ context.Context, network, address string, _ syscall.RawConn) error {
+		Timeout:  connectTimeout,
+		Resolver: g.Resolver,
+		ControlContext: func(ctx context.Context, network, address string, _ syscall.RawConn) error {
 			ap, err := netip.ParseAddrPort(address)
 			if err != nil || (network != "tcp4" && network != "tcp6") {
 				return &BlockedError{Reason: "not a TCP address"}
 			}
-			return g.Check(ap, private)
+			if err := g.Check(ap, private); err != nil {
+				return err
+			}
+			tryingAddress(ctx, address)
+			return nil
 		},
 	}
 	return d.DialContext(ctx, network, addr)

@@ -52,13 +52,34 @@ func secretWords(ep *storage.Endpoint, authorization string) (words []string) {
 	}
 	credentials(authorization)
 	for name, value := range ep.Headers {
-		if strings.EqualFold(name, "Authorization") {
+		switch {
+		case strings.EqualFold(name, "Authorization"):
 			credentials(value)
+		case namesSecret(name):
+			add(value)
 		}
 	}
-	if u, err := url.Parse(ep.URL); err == nil && u.User != nil {
+	u, err := url.Parse(ep.URL)
+	if err != nil {
+		return words
+	}
+	if u.User != nil {
 		password, _ := u.User.Password()
 		basic(u.User.Username(), password)
+	}
+	if u.RawQuery != "" {
+		for pair := range strings.SplitSeq(u.RawQuery, "&") { // a redirect often repeats it
+			name, value, named := strings.Cut(pair, "=")
+			if !named {
+				value = name
+			}
+			add(value)
+		}
+		for _, values := range u.Query() {
+			for _, value := range values {
+				add(value)
+			}
+		}
 	}
 	return words
 }

@@ -89,7 +89,7 @@ func (s *Sender) Send(ctx context.Context, p *Post) Result {
 	res := Result{At: time.Now()}
 	attemptCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	tr := new(trace)
+	tr := &trace{begun: res.At}
 	x := exchange{sender: s, post: p, body: body, trace: tr, retryUntil: res.At.Add(timeout / 2)}
 	resp, err := x.make(attemptCtx)
 	if resp != nil {
@@ -110,9 +110,7 @@ func (s *Sender) Send(ctx context.Context, p *Post) Result {
 		res.Detail.Body, res.Detail.Truncated = keepBody(resp.Body)
 		res.obey(resp.Header)
 	}
-	if res.Outcome != OutcomeBlocked && p.Endpoint.Access.Proxy == "" { // else it is the proxy's
-		res.Detail.RemoteAddr = tr.remoteAddr()
-	}
+	x.tell(&res, resp)
 	res.mask(p.Endpoint, x.authorization)
 	res.Duration = time.Since(res.At)
 	return res

@@ -51,13 +51,35 @@ type Attempt struct {
 	Detail   AttemptDetail
 }
 
-// AttemptDetail explains an attempt to people.
+// AttemptDetail explains an attempt to people. It holds no secret of the endpoint.
 type AttemptDetail struct {
 	Error      string            `json:"error,omitempty"`
-	RemoteAddr string            `json:"remote_addr,omitempty"`
-	Header     map[string]string `json:"header,omitempty"` // of the response
-	Body       string            `json:"body,omitempty"`   // of the response, at most 16 KiB, valid UTF-8
+	RemoteAddr string            `json:"remote_addr,omitempty"` // that the request went to, or that the last connection was tried to
+	Reused     bool              `json:"reused,omitempty"`      // the connection was there from an earlier attempt
+	TLSVersion string            `json:"tls_version,omitempty"` // for example "TLS 1.3"; empty: no session came about
+	TLSCipher  string            `json:"tls_cipher,omitempty"`  // IANA name
+	Times      *AttemptTimes     `json:"times,omitempty"`
+	Request    *AttemptRequest   `json:"request,omitempty"` // nil: delivered, or no request was made
+	Header     map[string]string `json:"header,omitempty"`  // of the response, at most 4 KiB
+	Body       string            `json:"body,omitempty"`    // of the response, at most 16 KiB, valid UTF-8
 	Truncated  bool              `json:"truncated,omitempty"`
+}
+
+// AttemptTimes say where the time of an attempt went, in microseconds; its total is the attempt's Duration. What did not happen,
+// or did not end, is 0: all but FirstByte on a connection that was there.
+type AttemptTimes struct {
+	DNS       int64 `json:"dns_us,omitempty"`
+	Connect   int64 `json:"connect_us,omitempty"`
+	TLS       int64 `json:"tls_us,omitempty"`
+	Wrote     int64 `json:"wrote_us,omitempty"`      // from the beginning of the attempt until the request was out
+	FirstByte int64 `json:"first_byte_us,omitempty"` // from the beginning of the attempt to that of the answer
+}
+
+// AttemptRequest is the head of a request whose answer was no success. Secrets are masked and signatures cut.
+type AttemptRequest struct {
+	URL    string            `json:"url"`
+	Header map[string]string `json:"header"` // at most 4 KiB
+	Size   int64             `json:"size"`   // octets of the body
 }
 
 // Completion records one attempt and what follows from it, all in one transaction.

@@ -160,18 +160,30 @@ func printAttempts(w io.Writer, attempts []storage.Attempt) error {
 }
 
 func newDeliveriesShow(at *place) *cobra.Command {
-	var asJSON bool
+	var asJSON, curl, reveal bool
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show a delivery with its attempts",
-		Args:  cobra.ExactArgs(1),
+		Long: `Show a delivery with its attempts: where the time went, the address and TLS session, the request with secrets masked (of one that
+was not delivered), and the answer.
+
+--curl prints a command that makes the next attempt by hand, with the body made anew from the stored mail and signed now; receivers
+take the signature for five minutes. Secrets in the URL and the headers are *** in it, unless --reveal asks for them. It is printed and
+not run, and nothing is recorded of it.`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if curl {
+				return printCurl(cmd.Context(), at, args[0], reveal, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			}
 			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
 				return showDelivery(cmd.Context(), store, args[0], cmd.OutOrStdout(), asJSON)
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&curl, "curl", false, "print the request as a command of curl")
+	cmd.Flags().BoolVar(&reveal, "reveal", false, "with --curl: print secrets too")
+	cmd.MarkFlagsMutuallyExclusive("json", "curl")
 	return cmd
 }
 
@@ -200,7 +212,13 @@ func showDelivery(ctx context.Context, store *storage.Store, id string, w io.Wri
 	if err := printDeliveries(w, rows, known, false); err != nil {
 		return err
 	}
-	return printAttempts(w, attempts)
+	if err := printAttempts(w, attempts); err != nil {
+		return err
+	}
+	for i := range attempts {
+		printDetail(w, &attempts[i])
+	}
+	return nil
 }
 
 func newDeliveriesRetry(at *place) *cobra.Command {
