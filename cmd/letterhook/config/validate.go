@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -126,9 +127,25 @@ func (v *validator) http() {
 			v.faultf(key+".tls", "needs a certificate in tls.certificates, or tls.acme")
 		}
 	}
-	if v.HTTP.Public.Address == v.HTTP.Private.Address && v.HTTP.Public.TLS != v.HTTP.Private.TLS {
+	if v.HTTP.Public.Address != v.HTTP.Private.Address {
+		return
+	}
+	if v.HTTP.Public.TLS != v.HTTP.Private.TLS {
 		v.faultf("http.private.tls", "public and private share an address, so both or none speak TLS")
 	}
+	if !onLoopback(v.HTTP.Private.Address) {
+		v.faultf("http.private.address", "public and private may share an address of this machine alone: metrics and profiles are not for strangers")
+	}
+}
+
+// onLoopback says whether only this machine can reach the address.
+func onLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return true // a fault of its own
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 func (v *validator) storage() {
