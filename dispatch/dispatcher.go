@@ -92,7 +92,7 @@ func New(cfg Config) (*Dispatcher, error) {
 	}
 	d.sender.stored = func(endpoint string) []storage.EndpointSecret {
 		if all := d.secrets.Load(); all != nil {
-			return (*all)[endpoint]
+			return (*all)[d.replays.signer(endpoint)]
 		}
 		return nil
 	}

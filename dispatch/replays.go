@@ -105,6 +105,17 @@ func (r *replays) endpoint(id string, directory *storage.Directory) *storage.End
 	return &made
 }
 
+// signer is the endpoint whose secrets sign for an id: its own, or, for a replay with a URL of its own, that whose deliveries it
+// replays.
+func (r *replays) signer(id string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if job := r.known[id]; job != nil {
+		return job.Spec.Endpoint
+	}
+	return id
+}
+
 // endpoint finds a declared endpoint, or that of a replay; nil: there is none.
 func (d *Dispatcher) endpoint(id string) *storage.Endpoint {
 	directory := d.cfg.Directory()

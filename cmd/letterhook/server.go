@@ -17,6 +17,7 @@ import (
 	"github.com/letterhook/letterhook/admin"
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
 	"github.com/letterhook/letterhook/cmd/letterhook/identity"
+	"github.com/letterhook/letterhook/cmd/letterhook/notice"
 	"github.com/letterhook/letterhook/dispatch"
 	"github.com/letterhook/letterhook/dispatch/format"
 	"github.com/letterhook/letterhook/inbound"
@@ -43,6 +44,7 @@ type server struct {
 	links      *storage.Links
 	smtp       *inbound.Server
 	dispatcher *dispatch.Dispatcher
+	notices    *notice.Notifier
 	dns        *resolver.Resolver
 	checker    *mailauth.Checker
 	lists      *clientlist.Lists
@@ -102,6 +104,7 @@ func openServer(ctx context.Context, o serverOptions) (_ *server, err error) {
 	if err := s.apply(ctx, o.config, o.declare(o.config)); err != nil {
 		return nil, err
 	}
+	s.wireNotices()
 	if err := s.wireDelivery(); err != nil {
 		return nil, err
 	}
@@ -197,6 +200,7 @@ func (s *server) wireDelivery() error {
 		Version:       version(),
 		Parse:         parseMail,
 		ProbeParse:    probeParse,
+		Notify:        s.notices.Tell,
 		Log:           s.log,
 		Registerer:    s.registry,
 		Step:          crashStep(),
@@ -280,6 +284,7 @@ func (s *server) Run(ctx context.Context) error {
 		})
 	}
 	start(&delivery, delivering, s.dispatcher.Run)
+	start(&delivery, delivering, s.notices.Run)
 	for l, handler := range s.handlers() {
 		start(&web, serving, func(ctx context.Context) error { return serveHTTP(ctx, l, handler, s.log) })
 	}

@@ -126,3 +126,22 @@ func TestAccess(t *testing.T) {
 		t.Errorf("the reload keeps %+v", kept)
 	}
 }
+
+func TestNoticeFaults(t *testing.T) {
+	for lines, want := range map[string]string{
+		"webhook: {url: \"https://ops.example\"}":                                                                                "notices.webhook.secrets: at least one",
+		"webhook: {url: \"http://127.0.0.1/\", secrets: [" + testSecret + "]}":                                                   "notices.webhook.url: 127.0.0.1 is not public",
+		"mail: {smarthost: mx.example, from: a@b.example, to: [c@d.example]}":                                                    "is not host:port",
+		"mail: {smarthost: \"mx.example:587\", from: a@b.example}":                                                               "notices.mail.to: at least one",
+		"mail: {smarthost: \"mx.example:587\", from: \"A <a@b.example>\", to: [c@d.example]}":                                    "notices.mail.from",
+		"mail: {smarthost: \"mx.example:587\", from: a@b.example, to: [c]}":                                                      "notices.mail.to[0]",
+		"mail: {smarthost: \"mx.example:587\", from: a@b.example, to: [c@d.example], username: u}":                               "belong together",
+		"mail: {smarthost: \"mx.example:587\", from: a@b.example, to: [c@d.example], username: u, password: hunter2, tls: none}": "not sent in clear",
+		"mail: {tls: ssl}": "notices.mail.tls",
+	} {
+		_, err := parse("letterhook.yaml", []byte("notices:\n  "+lines+"\n"), nil, func(key string) bool { return strings.HasPrefix(key, "notices") })
+		if err == nil || !strings.Contains(err.Error(), "letterhook.yaml:2: ") || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: %v, want %q", lines, err, want)
+		}
+	}
+}

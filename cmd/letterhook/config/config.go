@@ -36,6 +36,7 @@ type Config struct {
 	Domains   []Domain   `yaml:"domains"`
 
 	RecipientChecks []RecipientCheck `yaml:"recipient_checks"`
+	Notices         Notices          `yaml:"notices"`
 
 	// Warnings name what is allowed but probably not meant. They are for people and may be logged.
 	Warnings []string `yaml:"-"`

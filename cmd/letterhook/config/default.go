@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"github.com/letterhook/letterhook/cmd/letterhook/notice"
+)
 
 const (
 	minute = Duration(time.Minute)
@@ -63,6 +67,7 @@ func Default() *Config {
 		Authentication: defaultAuthentication(),
 
 		Scanners: defaultScanners(),
+		Notices:  Notices{Mail: NoticeMail{TLS: notice.StartTLS}},
 		Log:      Log{Format: "text", Level: "info"},
 	}
 }

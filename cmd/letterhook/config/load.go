@@ -179,6 +179,8 @@ func (c *Config) complete(f *faults) {
 		}
 		keyFile(c, f, fmt.Sprintf("domains[%d].reply_key_file", i), d.ReplyKeyFile, &d.ReplyKeys, replyaddr.ParseKey)
 	}
+	keyFile(c, f, "notices.webhook.secret_file", c.Notices.Webhook.SecretFile, &c.Notices.Webhook.Secrets, parseSecret)
+	passwordFile(c, f, "notices.mail.password_file", c.Notices.Mail.PasswordFile, &c.Notices.Mail.Password)
 	c.completeS3(f)
 }
 

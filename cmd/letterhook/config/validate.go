@@ -41,6 +41,7 @@ func (c *Config) validate(f *faults) {
 	v.shadows()
 	v.mtaSTS()
 	v.authentication()
+	v.notices()
 }
 
 type validator struct {

@@ -1,0 +1,74 @@
+package notice
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/letterhook/letterhook/dispatch"
+	"github.com/letterhook/letterhook/storage"
+)
+
+// Event is the body of a notice by webhook.
+type Event struct {
+	Type      string        `json:"type"`    // as that of [Notice]
+	Version   int           `json:"version"` // [dispatch.EventVersion]
+	Timestamp dispatch.Time `json:"timestamp"`
+	Data      EventData     `json:"data"`
+}
+
+// EventData is what a notice tells.
+type EventData struct {
+	ID         string                `json:"id"` // "evt_" and a ULID; the webhook-id too
+	EndpointID string                `json:"endpoint_id"`
+	Endpoint   string                `json:"endpoint"` // its name
+	AccountID  string                `json:"account_id"`
+	From       storage.EndpointState `json:"from"`
+	To         storage.EndpointState `json:"to"`
+	Reason     string                `json:"reason"`
+	Percent    int                   `json:"percent"`    // of the time until it is disabled, in a warning; else 0
+	DisableAt  *dispatch.Time        `json:"disable_at"` // in a warning; else null
+}
+
+func eventOf(n *Notice) *Event {
+	e := &Event{Type: n.Type, Version: dispatch.EventVersion, Timestamp: dispatch.Time{Time: n.At}, Data: EventData{
+		ID: n.ID, EndpointID: n.Endpoint, Endpoint: n.Name, AccountID: n.Account, From: n.From, To: n.To, Reason: n.Reason, Percent: n.Warning,
+	}}
+	if !n.DisableAt.IsZero() {
+		e.Data.DisableAt = &dispatch.Time{Time: n.DisableAt}
+	}
+	return e
+}
+
+// post tells by webhook. After a notice that nobody takes the rest is given up with it, for it would fare no better.
+func (n *Notifier) post(ctx context.Context, notices []Notice) {
+	if n.cfg.Webhook == nil {
+		return
+	}
+	for i := range notices {
+		body, err := json.Marshal(eventOf(&notices[i]))
+		if err != nil {
+			n.cfg.Log.Error("a notice could not be written", "error", err)
+			continue
+		}
+		attempt := 0
+		told := n.again(ctx, "webhook", func() error {
+			attempt++
+			res := n.cfg.Send(ctx, &dispatch.Post{
+				Endpoint: n.cfg.Webhook, ID: notices[i].ID, Attempt: attempt, Form: &dispatch.Form{MediaType: "application/json", Body: body},
+			})
+			if res.Outcome != dispatch.OutcomeDelivered {
+				return errors.New(res.Outcome + ": " + res.Detail.Error)
+			}
+			n.cfg.Log.Info("notice", "by", "webhook", "id", notices[i].ID, "type", notices[i].Type, "after", time.Since(notices[i].At))
+			return nil
+		})
+		if !told {
+			if rest := len(notices) - i - 1; rest > 0 && ctx.Err() == nil {
+				n.cfg.Log.Error("more notices are given up with it", "by", "webhook", "notices", rest)
+			}
+			return
+		}
+	}
+}

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"github.com/letterhook/letterhook/cmd/letterhook/notice"
+	"github.com/letterhook/letterhook/dispatch"
+	"github.com/letterhook/letterhook/storage"
+)
+
+// wireNotices makes what tells operators of changes of endpoints. Its requests are made like attempts, by a sender of their own.
+func (s *server) wireNotices() {
+	c := &s.cfg.Notices
+	n := notice.Config{Log: s.log}
+	if w := &c.Webhook; w.URL != "" {
+		guard := s.cfg.Guard()
+		guard.AllowLoopback, guard.Refuse = s.loopback, s.ownAddresses()
+		n.Send = dispatch.NewSender(guard, "Letterhook/"+version()).Send
+		n.Webhook = &storage.Endpoint{ID: "notices", URL: w.URL, AllowPrivate: w.AllowPrivate, Access: storage.Access{Proxy: s.cfg.Delivery.Proxy}}
+		for _, secret := range w.Secrets {
+			n.Webhook.Secrets = append(n.Webhook.Secrets, secret)
+		}
+	}
+	if m := &c.Mail; m.Smarthost != "" {
+		n.Mail = &notice.Mail{
+			Smarthost: m.Smarthost, TLS: m.TLS, Username: m.Username, Password: string(m.Password), From: m.From, To: m.To, Hostname: s.cfg.Hostname,
+		}
+	}
+	s.notices = notice.New(n)
+}
