@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
@@ -83,15 +84,20 @@ func ascii(s string) string {
 	}, s)
 }
 
+// sentence tells of a notice on one line, whatever name and reason hold.
 func sentence(n *Notice) string {
 	at := n.At.UTC().Format("2006-01-02 15:04:05 UTC")
 	who := fmt.Sprintf("endpoint %s (%s)", n.Name, n.Endpoint)
-	switch {
-	case n.Warning > 0:
-		return fmt.Sprintf("%s: %s will be disabled at %s: %s", at, who, n.DisableAt.UTC().Format("2006-01-02 15:04 UTC"), n.Reason)
-	default:
-		return fmt.Sprintf("%s: %s is %s now, it was %s: %s", at, who, n.To, n.From, n.Reason)
+	text := fmt.Sprintf("%s: %s is %s now, it was %s: %s", at, who, n.To, n.From, n.Reason)
+	if n.Warning > 0 {
+		text = fmt.Sprintf("%s: %s will be disabled at %s: %s", at, who, n.DisableAt.UTC().Format("2006-01-02 15:04 UTC"), n.Reason)
 	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, text)
 }
 
 // send hands the mail to the smarthost.
