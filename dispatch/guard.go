@@ -68,7 +68,24 @@ func CheckURL(raw string) error {
 			return errors.New("the host of the URL must be written in ASCII (punycode)")
 		}
 	}
+	if isOddAddress(u.Hostname()) {
+		return errors.New("the host of the URL looks like an address in an unusual form; write it as four decimal numbers")
+	}
 	return nil
+}
+
+// isOddAddress knows hosts that some resolvers, those of proxies among them, take for an IPv4 address and we do not: what ends
+// in a number, but is not four decimal ones without leading zeros. No name does that (RFC 1123 section 2.1).
+func isOddAddress(host string) bool {
+	host = strings.TrimSuffix(host, ".")
+	if _, err := netip.ParseAddr(host); err == nil {
+		return false
+	}
+	last := strings.ToLower(host[strings.LastIndexByte(host, '.')+1:])
+	if digits, ok := strings.CutPrefix(last, "0x"); ok {
+		return strings.Trim(digits, "0123456789abcdef") == ""
+	}
+	return last != "" && strings.Trim(last, "0123456789") == ""
 }
 
 // dial connects to addr ("host:port") if the guard lets it; private says that the endpoint itself was declared with

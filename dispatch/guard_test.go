@@ -118,13 +118,13 @@ func TestGuardDials(t *testing.T) {
 }
 
 func TestCheckURL(t *testing.T) {
-	for _, ok := range []string{"https://hooks.example/in?x=1", "http://127.0.0.1:3000", "https://user:pw@hooks.example/", "https://[2606::1]/", "https://xn--bcher-kva.example/"} {
+	for _, ok := range []string{"https://hooks.example/in?x=1", "http://127.0.0.1:3000", "https://user:pw@hooks.example/", "https://[2606::1]/", "https://1.example.2a/", "https://0x.example/", "https://8.8.8.8./", "https://xn--bcher-kva.example/"} {
 		if err := CheckURL(ok); err != nil {
 			t.Errorf("%s: %v", ok, err)
 		}
 	}
 	for _, bad := range []string{"", "hooks.example/in", "ftp://hooks.example/", "https://", "https:///x", "http://%zz/", "https://bücher.example/",
-		"https://hooks.example/#x", "file:///etc/passwd", "https://hooks.example/" + strings.Repeat("x", maxURL)} {
+		"https://hooks.example/#x", "http://2130706433/", "http://127.1/", "http://0x7f000001/", "http://0177.0.0.1/", "http://127.0.0.0x1/", "http://0/", "http://127.1./", "http://0x/", "file:///etc/passwd", "https://hooks.example/" + strings.Repeat("x", maxURL)} {
 		if CheckURL(bad) == nil {
 			t.Errorf("%q is taken for a URL", bad)
 		}

@@ -79,7 +79,10 @@ func (g *Guard) checkLiteral(ep *storage.Endpoint) error {
 		host = "127.0.0.1"
 	}
 	addr, err := netip.ParseAddr(host)
-	if err != nil {
+	switch {
+	case err != nil && isOddAddress(host):
+		return &BlockedError{Reason: "an address in an unusual form"}
+	case err != nil:
 		return nil
 	}
 	port := uint64(80)
