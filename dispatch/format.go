@@ -69,6 +69,8 @@ type Form struct {
 	Omitted string
 	// Held is how many octets Write keeps in memory, by estimate.
 	Held int64
+
+	sent func() // takes back the memory of Body and Plain; nil: it is not wanted back
 }
 
 // Stamp is what tells one attempt from the next.
@@ -82,7 +84,7 @@ func (f *Form) cost() int64 {
 	if f.Write != nil {
 		return f.Held + keptForm + streamCost
 	}
-	return int64(len(f.Body) + len(f.Plain))
+	return int64(cap(f.Body) + cap(f.Plain))
 }
 
 // signed is what a Standard Webhooks signature covers of a body that lies in memory: what the receiver reads once it has undone

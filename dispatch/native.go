@@ -37,6 +37,7 @@ func (n *native) Form(ctx context.Context, c *Copy) (*Form, error) {
 		}
 		f.Plain, f.Encoding = body, "gzip"
 	}
+	f.sent = func() { n.render.recycle(body) }
 	return f, nil
 }
 

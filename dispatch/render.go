@@ -12,12 +12,16 @@ import (
 const defaultMaxBody = 256_000
 
 const (
-	keptBuffer   = 1 << 20 // octets of a buffer that is worth keeping
-	smallestCuts = 4       // how many of cuts make the smallest form
+	keptBuffer   = 1 << 20  // octets of a buffer that is worth keeping
+	pooledBody   = 32 << 10 // octets of the memory that typical bodies share
+	smallestCuts = 4        // how many of cuts make the smallest form
 )
 
 // renderer makes the JSON of events. It reuses its buffers. Safe for concurrent use.
-type renderer struct{ buffers sync.Pool }
+type renderer struct {
+	buffers sync.Pool
+	bodies  sync.Pool // of *[pooledBody]byte
+}
 
 // render writes the event in at most limit octets (0: the default). What does not fit is cut in the order of the contract:
 // html, text, headers, then the lesser lists; the list of attachments is never cut, so an event with a thousand of them
@@ -53,7 +57,26 @@ func (r *renderer) render(ev *Event, limit int, smallest bool) ([]byte, error) {
 	}
 	defer r.buffers.Put(buf)
 	// A copy, because the transport may read the body after it has given up on a request.
-	return bytes.Clone(buf.Bytes()), nil
+	return r.copyOf(buf.Bytes()), nil
+}
+
+// copyOf copies a body, of a typical size into memory that recycle gave back. A smaller one would hold much more than it needs.
+func (r *renderer) copyOf(body []byte) []byte {
+	if len(body) <= pooledBody/4 || len(body) > pooledBody {
+		return bytes.Clone(body)
+	}
+	memory, ok := r.bodies.Get().(*[pooledBody]byte)
+	if !ok {
+		memory = new([pooledBody]byte)
+	}
+	return append(memory[:0], body...)
+}
+
+// recycle takes back a body that render made and nobody reads any more.
+func (r *renderer) recycle(body []byte) {
+	if cap(body) == pooledBody {
+		r.bodies.Put((*[pooledBody]byte)(body[:pooledBody]))
+	}
 }
 
 func encode(buf *bytes.Buffer, ev *Event) error {

@@ -25,6 +25,34 @@ func bulky(text, html string, fields int) *Event {
 	return &Event{Type: EventReceived, Version: EventVersion, Data: data}
 }
 
+// TestRenderUsesMemoryAgain that was given back, and no other.
+func TestRenderUsesMemoryAgain(t *testing.T) {
+	var r renderer
+	made := func(text string, times int) []byte {
+		body, err := r.render(bulky(strings.Repeat(text, times), "", 1), 0, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return body
+	}
+	kept := made("first ", 1000)
+	whole := string(kept)
+	for range 100 {
+		body := made("other ", 1000)
+		if &body[0] == &kept[0] {
+			t.Fatal("memory that nobody gave back is used again")
+		}
+		r.recycle(body)
+	}
+	if string(kept) != whole {
+		t.Error("a body changed that nobody gave back")
+	}
+	r.recycle(made("x", 100)) // too small, so it holds no more than it needs
+	if body := made("x", 100); cap(body) > 2*len(body) {
+		t.Errorf("%d octets hold %d", len(body), cap(body))
+	}
+}
+
 func TestRenderCutsInOrder(t *testing.T) {
 	small := strings.Repeat("tëxt\n", 200)
 	large := strings.Repeat("<p>\"ü\u2028\x01€😀</p>\n", 20_000)

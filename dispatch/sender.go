@@ -78,7 +78,7 @@ func (s *Sender) Close() { s.ways.close() }
 
 // Send makes the attempt and returns when the answer was read, the endpoint's timeout has passed, or ctx ended; in the
 // last case the outcome must not be recorded. The status line decides: an answer of 2xx whose body does not end in time
-// is a delivery all the same.
+// is a delivery all the same. Whoever made the body may have its memory back by then: the form is sent once.
 func (s *Sender) Send(ctx context.Context, p *Post) Result {
 	timeout := timeoutOf(p.Endpoint)
 	now := time.Now()
@@ -113,6 +113,9 @@ func (s *Sender) Send(ctx context.Context, p *Post) Result {
 	x.tell(&res, resp)
 	res.mask(p.Endpoint, x.authorization)
 	res.Duration = time.Since(res.At)
+	if p.Form.sent != nil && tr.bodyRead() {
+		p.Form.sent()
+	}
 	return res
 }
 

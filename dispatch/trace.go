@@ -33,6 +33,9 @@ type trace struct {
 
 	dns, connect, handshake span
 	wrote, firstByte        time.Time
+
+	tries int // requests that got a connection
+	whole int // of these, those that were written whole, so that their body is read no more
 }
 
 // span is the time that a phase took. Several connections may be tried at once: it goes from the first beginning to the last end.
@@ -86,6 +89,7 @@ func (t *trace) attach(ctx context.Context) context.Context {
 		GotConn: func(info httptrace.GotConnInfo) {
 			t.mu.Lock()
 			defer t.mu.Unlock()
+			t.tries++
 			t.now, t.reused, t.remote = phaseWrite, info.Reused, info.Conn.RemoteAddr().String()
 		},
 		WroteRequest: func(info httptrace.WroteRequestInfo) {
@@ -93,6 +97,7 @@ func (t *trace) attach(ctx context.Context) context.Context {
 				t.mu.Lock()
 				defer t.mu.Unlock()
 				t.now, t.wrote = phaseAnswer, time.Now()
+				t.whole++
 			}
 		},
 		GotFirstResponseByte: func() {
@@ -163,6 +168,13 @@ func (t *trace) tell(d *storage.AttemptDetail, session *tls.ConnectionState) {
 	if times != (storage.AttemptTimes{}) {
 		d.Times = &times
 	}
+}
+
+// bodyRead says that the transport certainly reads the body no more. Whoever tried twice may be reading it for the first.
+func (t *trace) bodyRead() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.tries == 1 && t.whole == 1
 }
 
 // diedInPool says that the request went to a connection that had been used before and heard nothing.
