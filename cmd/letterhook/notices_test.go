@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/letterhook/letterhook/docs/schema/schematest"
 )
 
 // TestNotices has an endpoint disable itself: a webhook tells the operator, and a mail, which comes to a second server of ours.
@@ -35,6 +37,9 @@ func TestNotices(t *testing.T) {
 			first = false
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
+		}
+		if err := schematest.Check(body); err != nil {
+			t.Error(err)
 		}
 		var event struct {
 			Type string

@@ -12,23 +12,23 @@ import (
 
 // Event is the body of a notice by webhook.
 type Event struct {
-	Type      string        `json:"type"`    // as that of [Notice]
-	Version   int           `json:"version"` // [dispatch.EventVersion]
-	Timestamp dispatch.Time `json:"timestamp"`
+	Type      string        `json:"type"`      // endpoint.warning, endpoint.broken, endpoint.disabled or endpoint.recovered
+	Version   int           `json:"version"`   // of the contract
+	Timestamp dispatch.Time `json:"timestamp"` // of the change
 	Data      EventData     `json:"data"`
 }
 
 // EventData is what a notice tells.
 type EventData struct {
-	ID         string                `json:"id"` // "evt_" and a ULID; the webhook-id too
-	EndpointID string                `json:"endpoint_id"`
-	Endpoint   string                `json:"endpoint"` // its name
-	AccountID  string                `json:"account_id"`
-	From       storage.EndpointState `json:"from"`
-	To         storage.EndpointState `json:"to"`
-	Reason     string                `json:"reason"`
-	Percent    int                   `json:"percent"`    // of the time until it is disabled, in a warning; else 0
-	DisableAt  *dispatch.Time        `json:"disable_at"` // in a warning; else null
+	ID         string                `json:"id"`          // "evt_" and a ULID; the webhook-id too
+	EndpointID string                `json:"endpoint_id"` // "ep_" and a ULID
+	Endpoint   string                `json:"endpoint"`    // its name
+	AccountID  string                `json:"account_id"`  // its owner
+	From       storage.EndpointState `json:"from"`        // enabled, paused, broken or disabled
+	To         storage.EndpointState `json:"to"`          // likewise
+	Reason     string                `json:"reason"`      // for people
+	Percent    int                   `json:"percent"`     // of the time until it is disabled, in a warning; else 0
+	DisableAt  *dispatch.Time        `json:"disable_at"`  // in a warning; else null
 }
 
 func eventOf(n *Notice) *Event {

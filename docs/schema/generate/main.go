@@ -8,15 +8,15 @@ import (
 )
 
 func main() {
-	if err := run(".", filepath.Join("..", "..", "dispatch")); err != nil {
+	if err := run(".", filepath.Join("..", "..")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1) //nolint:forbidigo // main
 	}
 }
 
-// run writes the schemas into a folder, with the comments of the sources of package dispatch.
-func run(to, sources string) error {
-	all, err := schemas(sources)
+// run writes the schemas into a folder, with the comments of the sources below root.
+func run(to, root string) error {
+	all, err := schemas(root)
 	if err != nil {
 		return err
 	}

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
 
+	"github.com/letterhook/letterhook/cmd/letterhook/notice"
 	"github.com/letterhook/letterhook/dispatch"
 )
 
@@ -16,7 +18,14 @@ var events = map[string]reflect.Type{
 	dispatch.EventReceived:       reflect.TypeFor[dispatch.Event](),
 	dispatch.EventTest:           reflect.TypeFor[dispatch.TestEvent](),
 	dispatch.EventRecipientCheck: reflect.TypeFor[dispatch.RecipientQuestion](),
+	"endpoint.warning":           reflect.TypeFor[notice.Event](),
+	"endpoint.broken":            reflect.TypeFor[notice.Event](),
+	"endpoint.disabled":          reflect.TypeFor[notice.Event](),
+	"endpoint.recovered":         reflect.TypeFor[notice.Event](),
 }
+
+// module is the path that all packages begin with.
+const module = "github.com/letterhook/letterhook/"
 
 // set are the times that are never null.
 var set = map[string]bool{"timestamp": true, "received_at": true}
@@ -75,14 +84,14 @@ func marshal(v any) ([]byte, error) {
 	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }
 
-// schemas makes the schemas of all events, by name, with the comments of the sources.
-func schemas(sources string) (map[string][]byte, error) {
-	c, err := readComments(sources)
-	if err != nil {
-		return nil, err
-	}
+// schemas makes the schemas of all events, by name, with the comments of the sources below root.
+func schemas(root string) (map[string][]byte, error) {
 	all := map[string][]byte{}
 	for kind, typ := range events {
+		c, err := readComments(filepath.Join(root, strings.TrimPrefix(typ.PkgPath(), module)))
+		if err != nil {
+			return nil, err
+		}
 		g := &generator{comments: c, seen: map[string]bool{}}
 		root, err := g.object(typ, typ.Name())
 		if err != nil {
@@ -180,12 +189,14 @@ func (g *generator) value(typ reflect.Type, where, key string) (*node, error) {
 func (g *generator) optional(typ reflect.Type, where, key string) (*node, error) {
 	value, err := g.value(typ.Elem(), where, key)
 	switch {
-	case err != nil || where == "Event.Data":
+	case err != nil || where == "Event.Data": // of dispatch
 		return value, err
 	case value.Ref != "":
 		return &node{AnyOf: []*node{value, {Type: "null"}}}, nil
 	}
-	value.Type = []any{value.Type, "null"}
+	if word, ok := value.Type.(string); ok {
+		value.Type = []string{word, "null"}
+	}
 	return value, nil
 }
 

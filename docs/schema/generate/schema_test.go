@@ -13,7 +13,7 @@ import (
 
 // The schemas that are committed are those of the types.
 func TestSchemasAreFresh(t *testing.T) {
-	all, err := schemas("../../../dispatch")
+	all, err := schemas("../../..")
 	if err != nil {
 		t.Fatal(err)
 	}
