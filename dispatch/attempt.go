@@ -27,11 +27,16 @@ func (d *Dispatcher) attempt(ctx context.Context, j *job) {
 	}
 	defer flight.release()
 	post, content, err := d.ready(ctx, j, ep, flight)
+	if kept, ok := errors.AsType[*filteredError](err); ok {
+		d.filtered(j, ep, kept)
+		return
+	}
 	if err != nil {
 		d.unmade(ctx, j, ep, err)
 		return
 	}
 	res := d.sender.Send(ctx, post)
+	res.Detail.Filtered = post.Filtered
 	switch res.Outcome {
 	case outcomeCut:
 		d.board.unmade(j, false, time.Now())
@@ -110,7 +115,11 @@ func (d *Dispatcher) compose(ctx context.Context, j *job, ep *storage.Endpoint, 
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := d.copyFor(ctx, mail, content, ep, &j.delivery, time.Now())
+	recipients, filtered, err := d.filter(mail, content, ep, j)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := d.copyFor(ctx, mail, content, ep, recipients, j.delivery.Part, time.Now())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -121,6 +130,7 @@ func (d *Dispatcher) compose(ctx context.Context, j *job, ep *storage.Endpoint, 
 	}
 	return &Post{
 		Endpoint: ep, ID: c.ID, Attempt: j.delivery.Attempts + 1, Replay: j.delivery.Replay, Smallest: smallest, Form: form,
+		Filtered: filtered,
 	}, content, nil
 }
 

@@ -34,6 +34,7 @@ type board struct {
 	reads      queue[*lane]
 	timers     timers
 	letters    map[string]*letter
+	dropped    map[string]struct{} // replays that were cancelled: a read under way may still bring their deliveries
 	memory     int64
 	inFlight   int
 	suspects   int // of inFlight
@@ -46,7 +47,7 @@ type board struct {
 
 func newBoard(slots int, budget int64, look func(string) terms) *board {
 	return &board{
-		look: look, slots: slots, budget: budget, lanes: map[string]*lane{}, letters: map[string]*letter{},
+		look: look, slots: slots, budget: budget, lanes: map[string]*lane{}, letters: map[string]*letter{}, dropped: map[string]struct{}{},
 		lives: map[string]*life{}, wake: make(chan struct{}, 1), save: make(chan struct{}, 1),
 	}
 }
@@ -293,6 +294,13 @@ func (b *board) holdUp(j *job, now time.Time) {
 	l.stored.pushFront(again)
 	l.life.rest(j.heldUntil, restOrder)
 	b.note(l.life, nil, j.heldUntil.Sub(now) > leastSaved)
+}
+
+// unspent gives the lane back what its rate allowed for an attempt that is not made.
+func (b *board) unspent(j *job) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	j.lane.bucket.giveBack()
 }
 
 // unmade says that no attempt was made, for trouble of our own or, with ofMail, because the mail itself cannot be read; it

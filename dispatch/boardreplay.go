@@ -29,6 +29,7 @@ func (b *board) holds(endpoint, delivery string) bool {
 func (b *board) drop(replay string, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.dropped[replay] = struct{}{}
 	for _, l := range b.lanes {
 		l.stored = b.without(l, l.stored, replay)
 		for i := range l.putOff {

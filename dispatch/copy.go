@@ -11,15 +11,16 @@ import (
 	"github.com/letterhook/letterhook/storage"
 )
 
-// copyFor makes the copy of a mail for one endpoint: for the recipients of the delivery.
-func (d *Dispatcher) copyFor(ctx context.Context, mail *storage.Mail, content *content, ep *storage.Endpoint, delivery *storage.Delivery, now time.Time) (*Copy, error) {
+// copyFor makes the copy of a mail for one endpoint: for some of its recipients: the number part alone, or all that
+// are not apart.
+func (d *Dispatcher) copyFor(ctx context.Context, mail *storage.Mail, content *content, ep *storage.Endpoint, recipients []inbound.Recipient, part int, now time.Time) (*Copy, error) {
 	own := *mail
-	own.Envelope.Recipients = recipientsOf(mail.Envelope.Recipients, ep.ID, delivery)
+	own.Envelope.Recipients = recipients
 	ev, err := d.event(ctx, &own, content, ep.ID, now)
 	if err != nil {
 		return nil, err
 	}
-	c := &Copy{Endpoint: ep, ID: eventID(mail.ID, delivery.Part), Event: ev, Envelope: own.Envelope, Hostname: d.cfg.Hostname}
+	c := &Copy{Endpoint: ep, ID: eventID(mail.ID, part), Event: ev, Envelope: own.Envelope, Hostname: d.cfg.Hostname}
 	c.OpenRaw = func(ctx context.Context) (io.ReadCloser, error) {
 		raw, err := d.cfg.Store.OpenRaw(ctx, mail)
 		if err != nil {

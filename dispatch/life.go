@@ -96,7 +96,7 @@ func occasionOf(r *Result) (o occasion, ok bool) {
 		return isGone, true
 	case r.Outcome == OutcomeDelivered:
 		return delivered, true
-	case r.Outcome == OutcomeUnreadable, r.Outcome == outcomeCut, r.Outcome == OutcomeProxy:
+	case r.Outcome == OutcomeUnreadable, r.Outcome == outcomeFiltered, r.Outcome == outcomeCut, r.Outcome == OutcomeProxy:
 		return 0, false
 	}
 	if r.Refused {

@@ -17,6 +17,7 @@ type metrics struct {
 	troubles   prometheus.Counter
 	unrecorded prometheus.Counter
 	panics     prometheus.Counter
+	filtered   prometheus.Counter
 	replayed   prometheus.Counter
 	changes    *prometheus.CounterVec
 	sync       *prometheus.CounterVec
@@ -46,6 +47,7 @@ func newMetrics(r prometheus.Registerer, b *board) (*metrics, error) {
 		troubles:   counter("letterhook_attempts_put_off_total", "Attempts that trouble of our own kept from being made."),
 		unrecorded: counter("letterhook_attempts_unrecorded_total", "Records of attempts that the store refused."),
 		replayed:   counter("letterhook_replayed_total", "Deliveries made by replays."),
+		filtered:   counter("letterhook_filtered_total", "Deliveries that filters kept back."),
 		panics:     counter("letterhook_parser_panics_total", "Mails that the parser panicked on."),
 		changes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "letterhook_endpoint_changes_total", Help: "Changes of state of endpoints, by the new state; and warnings that one will be disabled.",
@@ -58,7 +60,7 @@ func newMetrics(r prometheus.Registerer, b *board) (*metrics, error) {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.attempts, m.seconds, m.handed, m.troubles, m.unrecorded, m.panics, m.changes, m.sync, m.replayed, endpointStates{b},
+		m.attempts, m.seconds, m.handed, m.troubles, m.unrecorded, m.panics, m.changes, m.sync, m.replayed, m.filtered, endpointStates{b},
 		gauge("letterhook_attempts_in_flight", "Attempts in flight.", func() float64 { return float64(b.counts().inFlight) }),
 		gauge("letterhook_attempts_in_flight_suspect", "Attempts in flight to endpoints that hang or fail.",
 			func() float64 { return float64(b.counts().suspects) }),

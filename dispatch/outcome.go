@@ -32,6 +32,8 @@ const (
 	OutcomeProxy       = "proxy"       // the proxy let nothing through; that is not held against the endpoint
 	OutcomeUnreadable  = "unreadable"  // the stored mail could not be made ready for as long as its maximum age; no request was made
 
+	// outcomeFiltered is a delivery that filters keep back; no attempt was made, and none is recorded.
+	outcomeFiltered = "filtered"
 	// outcomeCut is an attempt that our own stop ended. It is not recorded: the delivery stays as it was.
 	outcomeCut = "cut"
 	// outcomeUnready is one that trouble of our own kept from being made: the mail could not be read while it was sent. It

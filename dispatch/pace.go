@@ -51,7 +51,7 @@ func (p *pace) learn(r *Result) {
 	case r.Outcome == OutcomeStatus && r.Status < 500 && r.Status != 429:
 		p.suspect = false // it is there and quick to say no
 	case r.Outcome == OutcomeRedirect, r.Outcome == OutcomeURL:
-	case r.Outcome == OutcomeUnreadable: // the endpoint was not asked
+	case r.Outcome == OutcomeUnreadable, r.Outcome == outcomeFiltered: // the endpoint was not asked
 	default:
 		p.suspect = true
 		p.cut(r)

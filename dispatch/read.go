@@ -92,6 +92,9 @@ func (b *board) readDone(r *read, rows []storage.Delivery, mails []*storage.Mail
 				continue
 			}
 			l.cursor = storage.Cursor{DueAt: d.DueAt, ID: d.ID}
+			if _, ok := b.dropped[d.Job]; ok {
+				continue
+			}
 			if _, ok := l.held[d.ID]; ok {
 				continue
 			}

@@ -46,6 +46,7 @@ type Post struct {
 	Sync     bool // a peer waits for the answer
 	Smallest bool // Form is the smallest
 	Form     *Form
+	Filtered []string // which recipients of the delivery it is not for, and why
 }
 
 // Result says how an attempt went.

@@ -58,7 +58,7 @@ func (s *Store) apply(w *writer, d *Declaration) (*Directory, error) {
 		}
 	}
 	a := applying{store: s, w: w, accounts: map[string]string{}, endpoints: map[[2]string]string{}, first: map[string]string{}}
-	a.directory = &Directory{Endpoints: map[string]*Endpoint{}, Accounts: map[string]string{}, now: s.cfg.Now, domains: map[string]*domain{}}
+	a.directory = &Directory{Endpoints: map[string]*Endpoint{}, Accounts: map[string]string{}, now: s.cfg.Now, domains: map[string]*domain{}, filters: map[string][]Filter{}}
 	for _, read := range []func(*Declaration) error{a.readAccounts, a.readEndpoints, a.readDomains, a.readRoutes, a.readAcceptAll} {
 		if err := read(d); err != nil {
 			return nil, err
@@ -179,6 +179,9 @@ func (a *applying) readRoutes(d *Declaration) error {
 			return fmt.Errorf("route %q of %q: %w", declared.Match, declared.Domain, err)
 		}
 		r.refuse, r.token, r.maxSize = declared.Refuse, declared.Token, declared.MaxSize
+		if len(declared.Filters) > 0 {
+			a.directory.filters[r.id] = declared.Filters
+		}
 		r.sync, r.check = declared.Sync, cmp.Or(declared.Check, dom.check)
 		for _, e := range declared.Endpoints {
 			if id := a.endpoints[[2]string{dom.account, e}]; !slices.Contains(r.endpoints, id) {

@@ -20,6 +20,14 @@ func (s *Store) Complete(c Completion, done func(error)) {
 	}
 }
 
+// made is how many attempts were made at the delivery.
+func (c *completing) made() int64 {
+	if c.Unattempted {
+		return int64(c.Attempt.N - 1)
+	}
+	return int64(c.Attempt.N)
+}
+
 // encodeCompletion does here what would cost the committer time.
 func encodeCompletion(c Completion, done func(error)) (*completing, error) {
 	item := &completing{Completion: c, done: done}

@@ -68,6 +68,8 @@ type DeclaredRoute struct {
 	// Sync has the sender of a mail wait for the answer of the endpoint, of which there is exactly one, and hear it. It does
 	// not hold for postmaster and abuse.
 	Sync bool
+	// Filters keep mail back from the endpoints for the recipients of the route; any of them does.
+	Filters []Filter
 }
 
 // CheckNone is the Check of a route whose recipients nobody is asked about.

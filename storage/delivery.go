@@ -63,6 +63,7 @@ type AttemptDetail struct {
 	Header     map[string]string `json:"header,omitempty"`  // of the response, at most 4 KiB
 	Body       string            `json:"body,omitempty"`    // of the response, at most 16 KiB, valid UTF-8
 	Truncated  bool              `json:"truncated,omitempty"`
+	Filtered   []string          `json:"filtered,omitempty"` // the recipients that filters kept the mail back from, and which
 }
 
 // AttemptTimes say where the time of an attempt went, in microseconds; its total is the attempt's Duration. What did not happen,
@@ -82,11 +83,13 @@ type AttemptRequest struct {
 	Size   int64             `json:"size"`   // octets of the body
 }
 
-// Completion records one attempt and what follows from it, all in one transaction.
+// Completion records one attempt, or that none was made, and what follows from it, all in one transaction.
 type Completion struct {
 	Attempt Attempt
 	// RetryAt reschedules the delivery. Zero: the delivery is finished with State and Reason.
 	RetryAt time.Time
+	// Unattempted says that no attempt was made: Attempt.N is the number that it would have had. The delivery is finished.
+	Unattempted bool
 	// Spared says that the attempt does not count in the schedule. It is for one with RetryAt.
 	Spared bool
 	State  string

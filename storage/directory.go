@@ -22,6 +22,7 @@ type Directory struct {
 
 	now        func() time.Time
 	domains    map[string]*domain
+	filters    map[string][]Filter // by the id of their route
 	acceptAll  *domain
 	postmaster *domain // takes <postmaster> without a domain; nil when no domain is declared
 }

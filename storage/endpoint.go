@@ -30,6 +30,7 @@ type Endpoint struct {
 	AllowPrivate  bool            // the operator's file lets it lie in a private network
 	Headers       map[string]string
 	Access        Access
+	Filters       []Filter      // any of them keeps mail back
 	Rate          Rate          // of attempts; zero: any
 	Ordered       bool          // strict order: one attempt at a time, in the order of acceptance; a retry holds up what follows
 	DisableAfter  time.Duration // disabled when it fails for so long without a success; 0: 5 days, negative: never

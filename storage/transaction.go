@@ -323,7 +323,7 @@ func (t *transaction) finish(cs []*completing) (bool, error) {
 	for _, c := range cs {
 		a := &c.Attempt
 		c.err = nil
-		v.results = append(v.results, a.Message, a.Delivery, int64(a.N-1), c.State, c.Reason, int64(a.N), at)
+		v.results = append(v.results, a.Message, a.Delivery, int64(a.N-1), c.State, c.Reason, c.made(), at)
 		v.gone = append(v.gone, a.Message, a.Delivery)
 	}
 	changed, err := t.execRows(insertResults, v.results)
@@ -339,12 +339,14 @@ func (t *transaction) finish(cs []*completing) (bool, error) {
 // record inserts the attempts and what they say about the messages.
 func (t *transaction) record(cs []*completing) error {
 	v := t.values
-	t.attempts += len(cs)
 	v.attempts, v.summaries, v.parsed = v.attempts[:0], v.summaries[:0], v.parsed[:0]
 	for _, c := range cs {
 		a := &c.Attempt
-		v.attempts = append(v.attempts, a.Message, a.Delivery, int64(a.N), a.Endpoint, a.At.UnixMilli(), a.Duration.Microseconds(),
-			a.Outcome, int64(a.Status), c.detail)
+		if !c.Unattempted {
+			t.attempts++
+			v.attempts = append(v.attempts, a.Message, a.Delivery, int64(a.N), a.Endpoint, a.At.UnixMilli(), a.Duration.Microseconds(),
+				a.Outcome, int64(a.Status), c.detail)
+		}
 		var finished driver.Value
 		if c.finishes() {
 			finished = t.now.UnixMilli()

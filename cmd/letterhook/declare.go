@@ -26,7 +26,8 @@ func declare(c *config.Config) storage.Declaration {
 		for _, r := range domain.Routes {
 			route := storage.DeclaredRoute{
 				Domain: domain.Name, Match: r.Match, Endpoints: r.Endpoints,
-				Token: storage.TokenPolicy(r.Token), MaxSize: int64(r.MaxMessageSize), Sync: r.Sync, Check: r.RecipientCheck,
+				Filters: config.Filters(r.Filters),
+				Token:   storage.TokenPolicy(r.Token), MaxSize: int64(r.MaxMessageSize), Sync: r.Sync, Check: r.RecipientCheck,
 			}
 			if r.Refuse != "" {
 				route.Refuse = &inbound.Reply{Code: 550, Status: [3]int{5, 7, 1}, Text: r.Refuse}
@@ -59,6 +60,7 @@ func endpoint(c *config.Config, e *config.Endpoint) storage.Endpoint {
 		HeaderFields: e.HeaderNames(),
 		Gzip:         e.Gzip,
 		Shadow:       e.Shadow,
+		Filters:      config.Filters(e.Filters),
 		AllowPrivate: e.AllowPrivate,
 		Headers:      e.Headers,
 		Access:       e.Access,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -35,9 +36,9 @@ func newDeliveriesList(at *place) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch filter.State {
-			case "", storage.StatePending, storage.StateDelivered, storage.StateDead, storage.StateMissed, storage.StateHeld, storage.StateWithdrawn, storage.StateRefused:
+			case "", storage.StatePending, storage.StateDelivered, storage.StateDead, storage.StateMissed, storage.StateFiltered, storage.StateHeld, storage.StateWithdrawn, storage.StateRefused:
 			default:
-				return &exitError{exitUsage, fmt.Errorf("--state is pending, delivered, dead, missed, held, withdrawn or refused, not %q", filter.State)}
+				return &exitError{exitUsage, fmt.Errorf("--state is pending, delivered, dead, missed, filtered, held, withdrawn or refused, not %q", filter.State)}
 			}
 			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
 				known, err := readEndpoints(cmd.Context(), store)
@@ -57,7 +58,7 @@ func newDeliveriesList(at *place) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&filter.State, "state", "", "only pending, delivered, dead, missed, held, withdrawn or refused ones")
+	cmd.Flags().StringVar(&filter.State, "state", "", "only pending, delivered, dead, missed, filtered, held, withdrawn or refused ones")
 	cmd.Flags().StringVar(&filter.Message, "message", "", "only of the message with this `id`")
 	cmd.Flags().StringVar(&filter.Endpoint, "endpoint", "", "only to the endpoint with this `name` or id")
 	cmd.Flags().IntVarP(&filter.Limit, "limit", "n", 50, "at most so many")
@@ -154,7 +155,7 @@ func printAttempts(w io.Writer, attempts []storage.Attempt) error {
 	fmt.Fprintln(table, "\nATTEMPT OF\tN\tAT\tTOOK\tOUTCOME\tSTATUS\tERROR")
 	for _, a := range attempts {
 		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", a.Delivery, a.N, moment(a.At), a.Duration.Round(time.Millisecond),
-			a.Outcome, status(a.Status), printable(a.Detail.Error, false))
+			a.Outcome, status(a.Status), printable(strings.Join(append([]string{a.Detail.Error}, a.Detail.Filtered...), " "), false))
 	}
 	return table.Flush()
 }

@@ -197,7 +197,7 @@ func newMessagesRetry(at *place) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retry ID...",
 		Short: "Try the dead deliveries of messages again",
-		Long:  "Try the dead deliveries of messages again, and those that wait for their next attempt at once. --all: the delivered ones too, and what shadow endpoints missed.",
+		Long:  "Try the dead deliveries of messages again, and those that wait for their next attempt at once. --all: the delivered ones too, what filters kept back, and what shadow endpoints missed.",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
@@ -224,7 +224,7 @@ func retryMessage(ctx context.Context, store *storage.Store, id string, all bool
 	}
 	retried := false
 	for _, d := range deliveries {
-		if (d.State == storage.StateDelivered || d.State == storage.StateMissed) && !all || d.ReplayedBy != "" || d.NotAccepted() {
+		if (d.State == storage.StateDelivered || d.State == storage.StateMissed || d.State == storage.StateFiltered) && !all || d.ReplayedBy != "" || d.NotAccepted() {
 			continue
 		}
 		if err := retryDelivery(ctx, store, d.ID, w); err != nil {

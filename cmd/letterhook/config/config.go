@@ -286,6 +286,8 @@ type Endpoint struct {
 	Events       string `yaml:"events"`
 	StrictStatus bool   `yaml:"strict_status"` // sendgrid: an answer of 4xx is final
 	IncludeRaw   bool   `yaml:"include_raw"`   // postmark: the raw mail too
+	// Filters keep mail back.
+	Filters []Filter `yaml:"filters"`
 
 	Access storage.Access `yaml:"-"` // what the keys above come to, files read
 
@@ -339,6 +341,8 @@ type Route struct {
 	RecipientCheck string `yaml:"recipient_check"`
 	// Sync has the sender wait for the answer of the endpoint, of which there must be one, and hear it.
 	Sync bool `yaml:"sync"`
+	// Filters keep mail for the recipients of the route back.
+	Filters []Filter `yaml:"filters"`
 }
 
 // DefaultAccount owns everything where no account is declared.

@@ -41,6 +41,7 @@ func (v *validator) endpoints() {
 		v.endpointURL(key, e)
 		v.format(key, e)
 		v.schedule(key+".schedule", e.Schedule)
+		v.filters(key, e.Filters)
 		if e.Timeout != 0 {
 			v.between(key+".timeout", int64(e.Timeout), int64(Duration(1e9)), int64(5*minute))
 		}
@@ -181,6 +182,10 @@ func (v *validator) route(key string, d Domain, r Route) {
 	}
 	v.sync(key, d, r)
 	v.recipientCheck(key, r.RecipientCheck)
+	v.filters(key, r.Filters)
+	if len(r.Filters) > 0 && (len(r.Endpoints) == 0 || r.Sync) {
+		v.faultf(key+".filters", "are for a route with endpoints that is not sync")
+	}
 	v.token(key, d, r)
 	v.maxMessageSize(key, r.MaxMessageSize)
 	if strings.ContainsFunc(r.Refuse, func(c rune) bool { return c < ' ' || c > '~' }) {
