@@ -13,26 +13,31 @@ import (
 	"github.com/letterhook/letterhook/storage"
 )
 
-// attempt makes one attempt and has it recorded, or puts the delivery off when it cannot be made.
-func (d *Dispatcher) attempt(ctx context.Context, j *job) {
+// attempt makes one attempt and has it recorded, or puts the delivery off when it cannot be made. The end of running keeps a
+// request that has not begun from beginning: it might have too little time left before the end of ctx cuts it, and what the
+// endpoint has taken by then comes once more.
+func (d *Dispatcher) attempt(running, ctx context.Context, j *job) {
 	ep := d.endpoint(j.lane.endpoint)
 	if ep == nil || ep.Disabled {
-		d.unmade(ctx, j, ep, errNoEndpoint)
+		d.unmade(running, j, ep, errNoEndpoint)
 		return
 	}
-	flight, err := d.reserve(ctx, j, ep)
+	flight, err := d.reserve(running, j, ep)
 	if err != nil {
-		d.unmade(ctx, j, ep, err)
+		d.unmade(running, j, ep, err)
 		return
 	}
 	defer flight.release()
-	post, content, err := d.ready(ctx, j, ep, flight)
+	post, content, err := d.ready(running, j, ep, flight)
 	if kept, ok := errors.AsType[*filteredError](err); ok {
 		d.filtered(j, ep, kept)
 		return
 	}
+	if err == nil {
+		err = running.Err() // perhaps it waited for nothing that this would end
+	}
 	if err != nil {
-		d.unmade(ctx, j, ep, err)
+		d.unmade(running, j, ep, err)
 		return
 	}
 	res := d.sender.Send(ctx, post)

@@ -167,7 +167,7 @@ func (d *Dispatcher) dispatch(ctx, work context.Context, workers *sync.WaitGroup
 		now := time.Now()
 		d.board.tick(now)
 		for j := d.board.next(now); j != nil; j = d.board.next(now) {
-			workers.Go(func() { d.work(work, j) })
+			workers.Go(func() { d.work(ctx, work, j) })
 		}
 		for len(reads) < maxReads {
 			r := d.board.nextRead(now)
@@ -196,9 +196,9 @@ func (d *Dispatcher) dispatch(ctx, work context.Context, workers *sync.WaitGroup
 }
 
 // work makes attempts one after the other until there is none to make.
-func (d *Dispatcher) work(ctx context.Context, j *job) {
+func (d *Dispatcher) work(running, ctx context.Context, j *job) {
 	for ; j != nil; j = d.board.next(time.Now()) {
-		d.attempt(ctx, j)
+		d.attempt(running, ctx, j)
 	}
 }
 

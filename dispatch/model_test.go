@@ -25,8 +25,14 @@ type modelled struct {
 	delivered map[string]int
 	begun     []time.Time
 	requests  int
-	attempts  map[string]bool // id and number of those that were begun
-	open      int
+	attempts  map[string]time.Time // by id and number, when they were begun
+}
+
+// request is one that an endpoint has not answered yet.
+type request struct {
+	to     *modelled
+	octets int64
+	until  time.Time // when the attempt ends whatever happens
 }
 
 // The answers beside statuses.
@@ -47,8 +53,7 @@ type model struct {
 	endpoints []*modelled
 
 	mu      sync.Mutex
-	open    int
-	held    int64 // octets in flight
+	open    map[*request]struct{}
 	faults  []string
 	excused map[*modelled]int // attempts whose moments a restart has made uncertain
 }
@@ -56,7 +61,8 @@ type model struct {
 const modelTimeout = 2 * time.Second
 
 func newModel(t *rapid.T, h *house, n *network, run int) *model {
-	m := &model{t: t, h: h, n: n, workers: rapid.IntRange(2, 8).Draw(t, "workers"), excused: map[*modelled]int{}}
+	m := &model{t: t, h: h, n: n, open: map[*request]struct{}{}, excused: map[*modelled]int{}}
+	m.workers = rapid.IntRange(2, 8).Draw(t, "workers")
 	m.bytes = rapid.SampledFrom([]int64{1 << 17, 4 << 20}).Draw(t, "bytes in flight")
 	m.cfg = func(c *Config) {
 		c.Workers, c.BytesInFlight, c.DrainTimeout = m.workers, m.bytes, time.Second
@@ -65,7 +71,7 @@ func newModel(t *rapid.T, h *house, n *network, run int) *model {
 	}
 	var declared []storage.Endpoint
 	for i := range rapid.IntRange(1, 4).Draw(t, "endpoints") {
-		e := &modelled{delivered: map[string]int{}, attempts: map[string]bool{}}
+		e := &modelled{delivered: map[string]int{}, attempts: map[string]time.Time{}}
 		e.Name = fmt.Sprintf("r%de%d", run, i)
 		e.URL, e.Timeout, e.MaxBody = "http://"+e.Name+"/hook", modelTimeout, 16<<10
 		e.Concurrency = rapid.IntRange(1, 5).Draw(t, "concurrency")
@@ -91,27 +97,53 @@ func (m *model) faultf(format string, args ...any) {
 	m.faults = append(m.faults, fmt.Sprintf(format, args...))
 }
 
-// arrive checks what must hold whenever an attempt begins.
-func (m *model) arrive(e *modelled, r *http.Request) (answer int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	id := r.Header.Get("webhook-id")
-	e.open++
-	m.open++
-	m.held += r.ContentLength + attemptCost
+// inFlight counts the requests that are open, at e or at all endpoints. One whose time is over does not count: the
+// dispatcher has given it up, also where the endpoint is about to notice.
+func (m *model) inFlight(e *modelled) (n int, octets int64) {
+	now := time.Now()
+	for r := range m.open {
+		if now.Before(r.until) && (e == nil || r.to == e) {
+			n++
+			octets += r.octets
+		}
+	}
+	return n, octets
+}
+
+// bounds checks the limits that no request may pass.
+func (m *model) bounds(e *modelled) {
 	limit := e.Concurrency
 	if e.Ordered {
 		limit = 1
 	}
-	if e.open > limit {
-		m.faultf("%s: %d attempts at once, allowed are %d", e.Name, e.open, limit)
+	if open, _ := m.inFlight(e); open > limit {
+		m.faultf("%s: %d attempts at once, allowed are %d", e.Name, open, limit)
 	}
-	if m.held > m.bytes {
-		m.faultf("%d octets in flight, allowed are %d", m.held, m.bytes)
+	open, octets := m.inFlight(nil)
+	if octets > m.bytes {
+		m.faultf("%d octets in flight, allowed are %d", octets, m.bytes)
 	}
-	if n := m.d.board.counts(); n.inFlight > m.workers || n.suspects > max(m.workers/4, 1) || m.open > m.workers {
-		m.faultf("%+v with %d open, of %d slots", n, m.open, m.workers)
+	if n := m.d.board.counts(); n.inFlight > m.workers || n.suspects > max(m.workers/4, 1) || open > m.workers {
+		m.faultf("%+v with %d open, of %d slots", n, open, m.workers)
 	}
+}
+
+// arrive checks what must hold whenever an attempt begins.
+func (m *model) arrive(e *modelled, r *http.Request) (arrived *request, answer int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	id := r.Header.Get("webhook-id")
+	// One that broke off on a connection from the pool is repeated within the same attempt.
+	attempt := id + r.Header.Get("letterhook-attempt")
+	begun, again := e.attempts[attempt]
+	if !again {
+		begun = time.Now()
+		e.attempts[attempt] = begun
+		m.spacing(e)
+	}
+	arrived = &request{to: e, octets: r.ContentLength + attemptCost, until: begun.Add(modelTimeout)}
+	m.open[arrived] = struct{}{}
+	m.bounds(e)
 	if e.delivered[id] > 0 {
 		m.faultf("%s: %s comes again", e.Name, id)
 	}
@@ -122,15 +154,10 @@ func (m *model) arrive(e *modelled, r *http.Request) (answer int) {
 			}
 		}
 	}
-	// One that broke off on a connection from the pool is repeated within the same attempt.
-	if attempt := id + r.Header.Get("letterhook-attempt"); !e.attempts[attempt] {
-		e.attempts[attempt] = true
-		m.spacing(e)
-	}
 	if e.requests++; e.requests <= len(e.script) {
-		return e.script[e.requests-1]
+		return arrived, e.script[e.requests-1]
 	}
-	return http.StatusOK
+	return arrived, http.StatusOK
 }
 
 // spacing checks the rate over every span that ends now. It is not checked where attempts wait for octets once their turn has
@@ -151,13 +178,11 @@ func (m *model) spacing(e *modelled) {
 }
 
 func (m *model) answer(e *modelled, w http.ResponseWriter, r *http.Request) {
-	answer := m.arrive(e, r)
+	arrived, answer := m.arrive(e, r)
 	defer func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		e.open--
-		m.open--
-		m.held -= r.ContentLength + attemptCost
+		delete(m.open, arrived)
 	}()
 	switch answer {
 	case hangs:
@@ -184,19 +209,21 @@ func (m *model) start() {
 }
 
 func (m *model) accept() {
-	e := rapid.SampledFrom(m.endpoints).Draw(m.t, "to")
+	e := m.endpoints[rapid.IntRange(0, len(m.endpoints)-1).Draw(m.t, "to")]
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e.accepted = append(e.accepted, m.h.accept(mail("x"), e.Name))
 }
 
-// restart may cut what hangs. The rate begins anew with the process.
+// restart may cut what hangs, and nothing else: whoever answers does so long before the end of the drain, and no request begins
+// during it. The rate begins anew with the process.
 func (m *model) restart() {
 	m.stop()
 	synctest.Wait()
 	m.mu.Lock()
 	for _, e := range m.endpoints {
 		m.excused[e] = len(e.begun)
+		clear(e.attempts) // what was cut is made again under the same number
 	}
 	m.mu.Unlock()
 	m.start()
@@ -204,7 +231,7 @@ func (m *model) restart() {
 
 // pause is the operator's, for a while.
 func (m *model) pause(t *rapid.T) {
-	e := rapid.SampledFrom(m.endpoints).Draw(t, "paused")
+	e := m.endpoints[rapid.IntRange(0, len(m.endpoints)-1).Draw(t, "paused")]
 	for _, state := range []storage.EndpointState{storage.EndpointPaused, storage.EndpointEnabled} {
 		if err := m.h.store.SetEndpointState(m.h.t.Context(), m.h.ids[e.Name], state, "test"); err != nil {
 			t.Fatal(err)
@@ -213,7 +240,8 @@ func (m *model) pause(t *rapid.T) {
 		synctest.Wait()
 		m.mu.Lock()
 		// What was begun may still wait for its octets.
-		most := len(e.begun) + m.d.Status(m.h.ids[e.Name]).InFlight - e.open
+		open, _ := m.inFlight(e)
+		most := len(e.begun) + m.d.Status(m.h.ids[e.Name]).InFlight - open
 		m.mu.Unlock()
 		<-time.After(time.Duration(rapid.IntRange(1, 5000).Draw(t, "for")) * time.Millisecond)
 		m.mu.Lock()
