@@ -58,6 +58,8 @@ type Dispatcher struct {
 	asked    *allowance          // octets in flight of mails whose senders wait
 	look     chan struct{}       // capacity 1: look at the store's lanes now
 
+	foreignEvery time.Duration // the pause between two looks for writes of other processes
+
 	mu         sync.Mutex
 	unrecorded []record            // refused by the store
 	testing    map[string]struct{} // ids of test events under way
@@ -87,8 +89,10 @@ func New(cfg Config) (*Dispatcher, error) {
 		suspects: newAllowance(cfg.BytesInFlight / 4),
 		asked:    newAllowance(cfg.BytesInFlight / 8),
 		look:     make(chan struct{}, 1),
-		testing:  map[string]struct{}{},
-		replays:  newReplays(),
+
+		foreignEvery: foreignEvery,
+		testing:      map[string]struct{}{},
+		replays:      newReplays(),
 	}
 	d.sender.stored = func(endpoint string) []storage.EndpointSecret {
 		if all := d.secrets.Load(); all != nil {
@@ -221,7 +225,7 @@ func (d *Dispatcher) readLane(ctx context.Context, r *read, free func()) {
 
 // watch looks at the store for what nobody tells of: rows of other processes, and whatever was forgotten.
 func (d *Dispatcher) watch(ctx context.Context) {
-	sweep, foreign := time.NewTicker(sweepEvery), time.NewTicker(foreignEvery)
+	sweep, foreign := time.NewTicker(sweepEvery), time.NewTicker(d.foreignEvery)
 	defer sweep.Stop()
 	defer foreign.Stop()
 	for {

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"flag"
 	"fmt"
 	"net/http"
 	"slices"
@@ -285,9 +286,17 @@ func (m *model) settle() {
 // pauses, nothing is lost or doubled, strict order is kept, and the bounds on concurrency, rate, the share of suspects and
 // octets are never passed.
 func TestSchedulerHoldsModel(t *testing.T) {
+	// Each check takes a third of a second with the race detector. A soak asks for more.
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
+		if err := checks.Value.Set("15"); err != nil {
+			t.Fatal(err)
+		}
+		defer checks.Value.Set(checks.DefValue)
+	}
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork()
 		h := build(t, storage.Endpoint{Name: "none", URL: "http://none/"})
+		h.virtual = true
 		defer func() {
 			h.close()
 			n.conns.Wait()

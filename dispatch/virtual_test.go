@@ -27,6 +27,7 @@ func inBubble(t *testing.T, hosts []string, change func(*Config), endpoint func(
 			endpoints = append(endpoints, e)
 		}
 		h := build(t, endpoints...)
+		h.virtual = true
 		d := h.dispatcher(change)
 		d.sender.dial = n.dial
 		test(h, n, d)
