@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddyserver/certmagic"
 	"github.com/mholt/acmez/v3"
+	"github.com/mholt/acmez/v3/acme"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -102,8 +103,9 @@ func NewACME(c ACMEConfig) (*ACME, error) {
 
 		ReusePrivateKeys: c.ReuseKey,
 	})
+	email, register := accountOf(c.Email)
 	a.issuer = certmagic.NewACMEIssuer(a.config, certmagic.ACMEIssuer{
-		CA: c.Directory, TrustedRoots: c.Roots, Email: c.Email, Agreed: true,
+		CA: c.Directory, TrustedRoots: c.Roots, Email: email, NewAccountFunc: register, Agreed: true,
 		DisableHTTPChallenge: c.HTTP == nil, DisableTLSALPNChallenge: c.HTTPS == nil,
 		// The library listens by itself where nobody does. Our listeners are there already, and it finds them.
 		ListenHost: host, AltHTTPPort: httpPort, AltTLSALPNPort: tlsPort,
@@ -112,6 +114,20 @@ func NewACME(c ACMEConfig) (*ACME, error) {
 	a.config.Issuers = []certmagic.Issuer{a.issuer}
 	a.metrics = newACMEMetrics(c.Registerer)
 	return a, nil
+}
+
+// accountOf says under which address the library keeps the account, and what becomes of an account before it is registered.
+// Without an address the library would look for the last one it used, take the folder of accounts that have none for one
+// while another name registers, and tell the authority about a contact "default". So it is told that folder's name at
+// once, and the contact is taken back.
+func accountOf(email string) (string, func(context.Context, *certmagic.ACMEIssuer, acme.Account) (acme.Account, error)) {
+	if email != "" {
+		return email, nil
+	}
+	return "default", func(_ context.Context, _ *certmagic.ACMEIssuer, account acme.Account) (acme.Account, error) {
+		account.Contact = nil
+		return account, nil
+	}
 }
 
 func hostAndPort(addr net.Addr) (string, int, error) {
