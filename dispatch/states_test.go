@@ -283,6 +283,7 @@ func TestOperatorPauses(t *testing.T) {
 	var told notices
 	inBubble(t, []string{"one"}, func(c *Config) { c.Notify = told.take }, nil, func(h *house, n *network, d *Dispatcher) {
 		one := n.host("one", nil)
+		d.foreignEvery = foreignEvery // here another process does write
 		stop := h.start(d)
 		defer stop()
 		store := h.beside()
