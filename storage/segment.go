@@ -28,9 +28,9 @@ type segmentFile interface {
 	Sync() error
 }
 
-// segments appends sealed messages to files, with one sync for a batch, which runs beside what its owner does. A row tells where its message lies, so nothing
-// else is written: what a crash leaves at the end of a file belongs to no row and is never read. A file is never
-// continued by another run of the program. It belongs to one goroutine.
+// segments appends sealed messages to files, with one sync for a batch, which runs beside what its owner does. A row tells
+// where its message lies, so nothing else is written: what a crash leaves at the end of a file belongs to no row and is
+// never read. A file is never continued by another run of the program. It belongs to one goroutine.
 type segments struct {
 	dir    string
 	create func(path string) (segmentFile, error)
