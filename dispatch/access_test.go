@@ -397,6 +397,11 @@ func TestProxyIsNoWayIn(t *testing.T) {
 		if res := s.Send(t.Context(), p); res.Outcome != OutcomeBlocked {
 			t.Errorf("%s: %+v", inner, res)
 		}
+		p = postTo("https://hooks.example/")
+		p.Endpoint.Access = storage.Access{Proxy: px.url(), OAuth: &storage.OAuthClient{TokenURL: inner, ID: "app", Secret: "client secret"}}
+		if res := s.Send(t.Context(), p); res.Outcome != OutcomeToken || !isBlocked(res.Err) {
+			t.Errorf("token of %s: %+v", inner, res)
+		}
 	}
 	if n := px.connects.Load() + px.plain.Load(); n != 0 {
 		t.Errorf("the proxy got %d requests", n)

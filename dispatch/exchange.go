@@ -32,7 +32,7 @@ func (x *exchange) make(ctx context.Context) (*http.Response, error) {
 		return nil, err
 	}
 	if ep.Access.Proxy != "" {
-		if err := x.sender.guard.checkLiteral(ep); err != nil {
+		if err := x.sender.guard.checkLiterals(ep); err != nil {
 			return nil, err
 		}
 	}

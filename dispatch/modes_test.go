@@ -121,6 +121,7 @@ func modes() []mode {
 		{"huge-body", answers(ok+huge, false), OutcomeDelivered, 200, storage.StateDelivered, storage.EndpointEnabled, 0},
 		{"huge-body-500", answers("HTTP/1.1 500 No\r\n"+huge, false), OutcomeStatus, 500, pending, storage.EndpointEnabled, 0},
 		{"huge-header", answers(ok+"X: "+strings.Repeat("x", 2*maxHeaderBytes), true), OutcomeProtocol, 0, pending, storage.EndpointEnabled, 0},
+		{"switch", answers("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", true), OutcomeStatus, 101, pending, storage.EndpointEnabled, 0},
 		{"redirect", status(302, "Location: http://127.0.0.1:1/elsewhere"), OutcomeRedirect, 302, pending, storage.EndpointBroken, 0},
 		{"401", status(401), OutcomeStatus, 401, pending, storage.EndpointBroken, 0},
 		{"403", status(403), OutcomeStatus, 403, pending, storage.EndpointBroken, 0},

@@ -67,10 +67,21 @@ func explainProxy(err error, phase string) (outcome, text string, ok bool) {
 	return "", "", false
 }
 
-// checkLiteral judges a host that stands in the URL as an address, where no socket will show it: the guard sees the proxy's
-// alone. What a name leads to is for the proxy to judge.
-func (g *Guard) checkLiteral(ep *storage.Endpoint) error {
-	u, err := url.Parse(ep.URL)
+// checkLiterals judges the hosts that stand in the URLs of an endpoint as addresses, where no socket will show them: the guard sees
+// the proxy's alone. What a name leads to is for the proxy to judge.
+func (g *Guard) checkLiterals(ep *storage.Endpoint) error {
+	if err := g.checkLiteral(ep.URL, ep.AllowPrivate); err != nil || ep.Access.OAuth == nil {
+		return err
+	}
+	if err := g.checkLiteral(ep.Access.OAuth.TokenURL, ep.AllowPrivate); err != nil {
+		_, text := explain(context.Background(), err, "")
+		return &tokenError{text: "no token: " + text, cause: err}
+	}
+	return nil
+}
+
+func (g *Guard) checkLiteral(raw string, private bool) error {
+	u, err := url.Parse(raw)
 	if err != nil {
 		return errors.Join(errURL, withoutURL(err))
 	}
@@ -94,5 +105,5 @@ func (g *Guard) checkLiteral(ep *storage.Endpoint) error {
 			return errors.Join(errURL, err)
 		}
 	}
-	return g.Check(netip.AddrPortFrom(addr, uint16(port)), ep.AllowPrivate || g.allowsHost(host))
+	return g.Check(netip.AddrPortFrom(addr, uint16(port)), private || g.allowsHost(host))
 }

@@ -132,6 +132,17 @@ func (w *ways) make(key way, a *storage.Access) (*opened, error) {
 // close the connections to all the healthy endpoints too.
 type pool struct{ http.RoundTripper }
 
+// RoundTrip implements [http.RoundTripper]. A connection whose receiver switches protocols is given up: nobody asked for that, and
+// net/http leaves it to the caller then, so that no deadline would end the reading of it.
+func (p pool) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := p.RoundTripper.RoundTrip(req)
+	if err == nil && resp.StatusCode == http.StatusSwitchingProtocols {
+		resp.Body.Close()
+		resp.Body = http.NoBody
+	}
+	return resp, err
+}
+
 func clientTLS(a *storage.Access) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if len(a.Authorities) > 0 {
