@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -15,8 +16,9 @@ const maxUnrecorded = 4096
 // do no input or output, and are safe for concurrent use.
 //
 // Lanes that just came to life go before the others, as new flows do in RFC 8290, so that an endpoint with little mail
-// does not wait behind backlogs; among themselves lanes take turns, one delivery each. Suspect lanes have a roster of
-// their own and a quarter of the slots.
+// does not wait behind backlogs, but for every fourth turn, so that backlogs do not wait for ever where there are fewer slots than
+// newcomers; among themselves lanes take turns, one delivery each. Suspect lanes have a roster of their own and a quarter of the
+// slots.
 type board struct {
 	look   func(endpoint string) terms
 	slots  int   // attempts in flight at most
@@ -142,14 +144,19 @@ func (b *board) next(now time.Time) *job {
 	if b.stopped || b.inFlight >= b.slots || b.unrecorded >= maxUnrecorded {
 		return nil
 	}
-	// Every fourth turn is the suspects', so that they are tried even while the others have enough to do.
+	// Every fourth turn is the suspects', and another fourth is not the newcomers' first, so that each is served even while the
+	// others have enough to do.
 	b.turn = (b.turn + 1) % 4
-	if b.turn == 0 {
+	order := [...]*queue[*lane]{&b.newcomers, &b.regulars}
+	switch b.turn {
+	case 0:
 		if j := b.nextSuspect(now); j != nil {
 			return j
 		}
+	case 2:
+		slices.Reverse(order[:])
 	}
-	for _, in := range []*queue[*lane]{&b.newcomers, &b.regulars} {
+	for _, in := range order {
 		if j := b.nextOf(in, now); j != nil {
 			return j
 		}
@@ -266,6 +273,9 @@ func (b *board) recorded(j *job, retryAt, now time.Time) {
 	l := j.lane
 	b.unrecorded--
 	l.recording--
+	if j.heldUntil.IsZero() {
+		b.unhold(l)
+	}
 	switch {
 	case l.terms.ordered && !j.heldUntil.IsZero():
 		b.holdUp(j, now)
@@ -294,6 +304,14 @@ func (b *board) holdUp(j *job, now time.Time) {
 	l.stored.pushFront(again)
 	l.life.rest(j.heldUntil, restOrder)
 	b.note(l.life, nil, j.heldUntil.Sub(now) > leastSaved)
+}
+
+// unhold ends the rest of a lane for the sake of its first delivery: that is not the first any more, or order does not matter any more.
+func (b *board) unhold(l *lane) {
+	if l.life.RestReason == restOrder {
+		l.life.RestUntil, l.life.RestReason = time.Time{}, ""
+		b.note(l.life, nil, true)
+	}
 }
 
 // unspent gives the lane back what its rate allowed for an attempt that is not made.

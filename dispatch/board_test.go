@@ -302,3 +302,32 @@ func TestBoardTakesTurns(t *testing.T) {
 		t.Error("there is more than was handed over")
 	}
 }
+
+// A backlog is served while there are more new lanes than slots, for as long as that lasts.
+func TestNewcomersStarveNobody(t *testing.T) {
+	b := newBoard(1, 1<<20, anybody(8))
+	b.sweep([]storage.LaneHead{{Endpoint: "old", DueAt: epoch}}, false, epoch)
+	var rows []storage.Delivery
+	for i := range 16 {
+		id := fmt.Sprintf("old%02d", i)
+		rows = append(rows, storage.Delivery{ID: id, Message: id, Endpoint: "old", DueAt: epoch})
+	}
+	r := b.nextRead(epoch)
+	b.readDone(r, rows[:r.limit], nil, nil, epoch)
+	served := 0
+	for turn := range 40 {
+		id := fmt.Sprintf("new%d", turn)
+		b.handOver([]storage.Accepted{{Mail: &storage.Mail{ID: id}, Raw: []byte("x"), Deliveries: []storage.Delivery{
+			{ID: id, Message: id, Endpoint: id, DueAt: epoch},
+		}}}, epoch)
+		j := b.next(epoch)
+		if j.lane.endpoint == "old" {
+			served++
+		}
+		b.posted(j, &Result{Outcome: OutcomeDelivered}, epoch)
+		b.recorded(j, time.Time{}, epoch)
+	}
+	if served < 9 {
+		t.Errorf("the backlog had %d of 40 turns", served)
+	}
+}

@@ -107,6 +107,9 @@ func (b *board) meet(l *life, now time.Time) {
 		lane.terms = t
 		lane.pace.bound(t.concurrency)
 		lane.bucket.every, lane.bucket.burst = t.every, t.burst
+		if !t.ordered {
+			b.unhold(lane)
+		}
 	}
 	if before != nil && t.declared != nil && !sameTarget(before, t.declared) {
 		if to := next(l.State, reconfigured); to != l.State {

@@ -31,6 +31,9 @@ func (b *board) drop(replay string, now time.Time) {
 	defer b.mu.Unlock()
 	b.dropped[replay] = struct{}{}
 	for _, l := range b.lanes {
+		if l.stored.len() > 0 && l.stored.first().delivery.Job == replay {
+			b.unhold(l)
+		}
 		l.stored = b.without(l, l.stored, replay)
 		for i := range l.putOff {
 			var kept queue[deferral]
