@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/letterhook/letterhook/admin/problem"
 )
 
 // Policy is a policy of MTA-STS (RFC 8461 section 3.2): it tells senders which mail exchangers a domain has, and to deliver to none
@@ -54,10 +56,10 @@ func Policies(policy func(host string) (Policy, bool), next http.Handler) http.H
 		p, ok := policy(strings.ToLower(strings.TrimSuffix(host, ".")))
 		switch {
 		case !ok:
-			writeProblem(w, http.StatusNotFound, "There is no policy for this host.")
+			problem.Write(w, http.StatusNotFound, "There is no policy for this host.")
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			w.Header().Set("Allow", "GET, HEAD")
-			writeProblem(w, http.StatusMethodNotAllowed, "A policy can only be read.")
+			problem.Write(w, http.StatusMethodNotAllowed, "A policy can only be read.")
 		default:
 			w.Header().Set("Content-Type", "text/plain; charset=utf-8") // section 3.2
 			w.Header().Set("X-Content-Type-Options", "nosniff")

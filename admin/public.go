@@ -9,6 +9,7 @@ import (
 	"path"
 	"time"
 
+	"github.com/letterhook/letterhook/admin/problem"
 	"github.com/letterhook/letterhook/storage"
 )
 
@@ -26,7 +27,7 @@ func Public(store *storage.Store, blobs storage.Blobs, links *storage.Links, log
 	p := &public{store: store, blobs: blobs, links: links, log: log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		writeProblem(w, http.StatusNotFound, "There is nothing here.")
+		problem.Write(w, http.StatusNotFound, "There is nothing here.")
 	})
 	prefixes := []string{""}
 	if p := links.Path(); p != "" {
@@ -58,7 +59,7 @@ func (p *public) serve(open func(*http.Request) (*download, error)) http.Handler
 		h.Set("Referrer-Policy", "no-referrer")
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			h.Set("Allow", "GET, HEAD")
-			writeProblem(w, http.StatusMethodNotAllowed, "A link can only be read.")
+			problem.Write(w, http.StatusMethodNotAllowed, "A link can only be read.")
 			return
 		}
 		d, err := open(r)
@@ -74,17 +75,17 @@ func (p *public) serve(open func(*http.Request) (*download, error)) http.Handler
 func (p *public) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, storage.ErrLinkExpired):
-		writeProblem(w, http.StatusGone, "This link has expired. A new one can be made while the message is kept.")
+		problem.Write(w, http.StatusGone, "This link has expired. A new one can be made while the message is kept.")
 	case errors.Is(err, storage.ErrLinkForged):
-		writeProblem(w, http.StatusForbidden, "This link is incomplete or was changed.")
+		problem.Write(w, http.StatusForbidden, "This link is incomplete or was changed.")
 	case errors.Is(err, storage.ErrNotFound):
-		writeProblem(w, http.StatusNotFound, "This content is no longer kept.")
+		problem.Write(w, http.StatusNotFound, "This content is no longer kept.")
 	default:
 		if r.Context().Err() == nil {
 			p.log.Error("link not served", "path", r.URL.Path, "error", err)
 		}
 		w.Header().Set("Retry-After", "30")
-		writeProblem(w, http.StatusServiceUnavailable, "This content cannot be read now. Try again later.")
+		problem.Write(w, http.StatusServiceUnavailable, "This content cannot be read now. Try again later.")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/letterhook/letterhook/admin/problem"
 	"github.com/letterhook/letterhook/docs/schema"
 )
 
@@ -24,7 +25,7 @@ func serveSchemas(w http.ResponseWriter, _ *http.Request) {
 func serveSchema(w http.ResponseWriter, r *http.Request) {
 	text, err := schema.Read(strings.TrimSuffix(r.PathValue("name"), ".json"))
 	if err != nil {
-		writeProblem(w, http.StatusNotFound, "There is no such schema.")
+		problem.Write(w, http.StatusNotFound, "There is no such schema.")
 		return
 	}
 	w.Header().Set("Content-Type", "application/schema+json")

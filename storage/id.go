@@ -18,6 +18,9 @@ const (
 	testPrefix     = "tst_"
 	replayPrefix   = "rpl_"
 	secretPrefix   = "sec_"
+	apiKeyPrefix   = "key_"
+	auditPrefix    = "aud_"
+	domainPrefix   = "dom_"
 )
 
 const ulidTimeLen = 10 // characters of a ULID that hold its time

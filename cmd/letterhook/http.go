@@ -14,16 +14,18 @@ import (
 
 // handlers are the HTTP listeners with what they serve.
 func (s *server) handlers() map[net.Listener]http.Handler {
-	public := s.publicly(admin.Public(s.store, s.blobs, s.links, s.log))
+	public := s.publicly(s.web())
 	private := admin.Private(s.registry, s.ready, s.identity.Warnings, s.smtp)
 	if s.public == s.private { // strangers reach it: no levers
 		private = admin.Private(s.registry, s.ready, s.identity.Warnings, nil)
 		both := http.NewServeMux()
 		both.Handle("/", private)
 		both.Handle("/v1/", public)
+		both.Handle("/api/", public)
 		both.Handle("/.well-known/", public)
 		if path := s.links.Path(); path != "" {
 			both.Handle(path+"/v1/", public)
+			both.Handle(path+"/api/", public)
 		}
 		public, private = both, nil
 	}

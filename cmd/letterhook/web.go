@@ -1,0 +1,38 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/letterhook/letterhook/admin"
+	"github.com/letterhook/letterhook/admin/access"
+	"github.com/letterhook/letterhook/admin/api"
+)
+
+// web is what the public listener serves: signed links to whoever holds one, and the API to holders of keys. The path of the
+// public URL may stand before all of it or be taken away by a proxy in front.
+func (s *server) web() http.Handler {
+	gate := access.New(access.Config{
+		Store: s.store, Log: s.log, Open: s.openTo(), Secure: strings.HasPrefix(s.cfg.PublicURL, "https:"),
+	})
+	served := gate.Handler(api.New(s.apiConfig()))
+	mux := http.NewServeMux()
+	mux.Handle("/", admin.Public(s.store, s.blobs, s.links, s.log))
+	mux.Handle("/api/", served)
+	if path := s.links.Path(); path != "" {
+		mux.Handle(path+"/api/", http.StripPrefix(path, served))
+	}
+	return mux
+}
+
+// openTo says who needs no key: in dev, whoever sits at this machine.
+func (s *server) openTo() func(*http.Request) bool {
+	if !s.loopback {
+		return nil
+	}
+	return access.FromHere
+}
+
+func (s *server) apiConfig() api.Config {
+	return api.Config{Store: s.store, Version: version(), Log: s.log}
+}
