@@ -18,6 +18,7 @@ type committer struct {
 	now      func() time.Time
 	log      *slog.Logger
 	metrics  *metrics
+	clerk    *clerk
 	stopped  chan struct{} // closed when run has returned
 	values   values        // reused
 
@@ -80,7 +81,7 @@ func (c *committer) commit(b *batch) {
 	err := c.writer.transact(func() error { return c.writeRows(&tx, b) })
 	if err == nil {
 		c.metrics.commit(b, &tx, time.Since(start))
-		c.finish(b)
+		c.finish(b, tx.now)
 		return
 	}
 	if unsynced := b.pack.wait(); unsynced != nil && len(b.accepts) > 0 {
@@ -136,7 +137,7 @@ func (c *committer) keepQuiet(b *batch, err error) {
 }
 
 // finish answers everybody in a batch that was committed.
-func (c *committer) finish(b *batch) {
+func (c *committer) finish(b *batch, now time.Time) {
 	c.queue.written() // before the hand-over, or the deliveries would give way to the very mails that they are of
 	if len(b.accepts) > 0 {
 		c.step("tx-committed")
@@ -159,6 +160,7 @@ func (c *committer) finish(b *batch) {
 	if len(fresh) > 0 {
 		(*handOver)(fresh)
 	}
+	c.clerk.written(b, now)
 	for _, c := range b.completions {
 		c.done(c.err)
 	}

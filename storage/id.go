@@ -21,6 +21,7 @@ const (
 	apiKeyPrefix   = "key_"
 	auditPrefix    = "aud_"
 	domainPrefix   = "dom_"
+	refusalPrefix  = "ref_"
 )
 
 const ulidTimeLen = 10 // characters of a ULID that hold its time
@@ -47,12 +48,25 @@ func lowerULID(id ulid.ULID) string {
 }
 
 // firstMessageID is the least id of a message that can be made at a time or later.
-func firstMessageID(at time.Time) string {
+func firstMessageID(at time.Time) string { return firstID(messagePrefix, at) }
+
+// firstID is the least id with the prefix that can be made at a time or later.
+func firstID(prefix string, at time.Time) string {
 	var id ulid.ULID
 	ms := max(at.UnixMilli(), 0)
 	id[0], id[1], id[2] = byte(ms>>40), byte(ms>>32), byte(ms>>24)
 	id[3], id[4], id[5] = byte(ms>>16), byte(ms>>8), byte(ms)
-	return messagePrefix + lowerULID(id)
+	return prefix + lowerULID(id)
+}
+
+// idTime is when an id with the prefix was made; zero for what is none.
+func idTime(prefix, id string) time.Time {
+	text, ok := strings.CutPrefix(id, prefix)
+	made, err := ulid.Parse(text)
+	if !ok || err != nil {
+		return time.Time{}
+	}
+	return ulid.Time(made.Time())
 }
 
 // messageRange gives the bounds between which the message of a delivery lies: the id of a delivery carries the time of

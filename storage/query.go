@@ -61,6 +61,7 @@ func (d *DeliveryRow) NotAccepted() bool {
 
 // DeliveryFilter selects deliveries; zero fields select all.
 type DeliveryFilter struct {
+	Account  string // id; empty: of every account, for the operator alone
 	ID       string
 	Message  string
 	Endpoint string
@@ -111,6 +112,7 @@ func (f *DeliveryFilter) narrow(q *selection) {
 	}
 	q.where(f.Message != "", "message = ?", f.Message)
 	q.where(f.Endpoint != "", "endpoint = ?", f.Endpoint)
+	q.where(f.Account != "", "endpoint IN (SELECT id FROM endpoint WHERE account = ?)", f.Account)
 	if b := f.Before; b != nil {
 		q.where(true, "(message, id) < (?, ?)", b.Message, b.ID)
 	}

@@ -68,6 +68,7 @@ type Store struct {
 	reads     reads
 	queue     *queue
 	committer *committer
+	clerk     *clerk
 	packer    *packer // nil: packs go to segments
 	segments  *segments
 	reader    segmentReader
@@ -95,6 +96,7 @@ const readConnections = 4
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg.setDefaults()
 	s := &Store{cfg: cfg, queue: newQueue()}
+	s.clerk = newClerk(s.queue, cfg.Now)
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store in %s: %w", cfg.Dir, err), s.closeFiles())
 	}
@@ -130,7 +132,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.committer = &committer{
-		queue: s.queue, writer: w, step: s.cfg.Step, now: s.cfg.Now, log: s.cfg.Log, stopped: make(chan struct{}),
+		queue: s.queue, writer: w, step: s.cfg.Step, now: s.cfg.Now, log: s.cfg.Log, stopped: make(chan struct{}), clerk: s.clerk,
 	}
 	steps, err := schemaSteps(schemaFiles)
 	if err != nil {
@@ -226,6 +228,7 @@ func (s *Store) close() error {
 	if s.packer != nil {
 		s.packer.close()
 	}
+	s.clerk.close()
 	s.queue.close()
 	<-s.committer.stopped
 	if err := s.closeFiles(); err != nil {

@@ -1,0 +1,238 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/letterhook/letterhook/inbound"
+)
+
+type recipient = inbound.Recipient
+
+// StateRetrying is the state of a message with a pending delivery of which an attempt has failed.
+const StateRetrying = "retrying"
+
+// StateDiscarded is the state of a message that its routes owe to nobody.
+const StateDiscarded = "discarded"
+
+// Search selects messages. Fields that are zero select all; all that are set must hold. Text is compared without regard to case.
+type Search struct {
+	Account string   // id; empty: of every account, for the operator alone
+	Words   []string // each is a part of an address as in From, begins words of the subject, or is the Message-ID
+	From    string   // part of the reverse-path or of the address in the From field, from where a word of it begins
+	To      string   // likewise of a forward-path
+	Subject string   // its words, or what they begin with
+	Domain  string   // of a forward-path, or one above it
+
+	MessageID string // of the header field, whole
+	ID        string // of the message, of one of its deliveries, or a webhook-id
+	Kind      string
+	State     string // of one of its deliveries; StatePending has StateRetrying in it
+	Endpoint  string // id
+	Since     time.Time
+	Until     time.Time // that moment is not in it
+	Before    string    // id: only older ones, for the next page
+	Limit     int       // 0: 100
+}
+
+// hasText says whether words are looked for.
+func (s *Search) hasText() bool {
+	return len(s.Words) > 0 || s.From != "" || s.To != "" || s.Subject != "" || s.Domain != "" || s.MessageID != ""
+}
+
+// Found is a page of a list of messages.
+type Found struct {
+	Messages []Listed // the newest first
+	Next     string   // Before of the next page; empty: this is the last one
+	// Partial says that the search stopped after many messages that were not meant. Next goes on.
+	Partial bool
+}
+
+// Listed is a message as lists show it.
+type Listed struct {
+	*Mail
+	// State is that of its deliveries which asks for most attention: StateDead, StateRetrying, StatePending, StateHeld,
+	// StateWithdrawn, StateRefused, StateFiltered, StateMissed, StateDelivered; StateDiscarded when it has none.
+	State string
+}
+
+// The bounds of one search.
+const (
+	searchChunk = 256    // candidates that are looked at together
+	searchLooks = 20_000 // candidates after which a page is given as it is
+)
+
+// Search lists the messages that are looked for, the newest first. A message is found by its envelope as soon as it is accepted,
+// and by its header once it was parsed.
+func (s *Store) Search(ctx context.Context, q Search) (Found, error) {
+	found, err := s.search(ctx, &q)
+	if err == nil {
+		err = s.setStates(ctx, found.Messages)
+	}
+	if err != nil {
+		return Found{}, fmt.Errorf("search messages: %w", err)
+	}
+	return found, nil
+}
+
+func (s *Store) search(ctx context.Context, q *Search) (found Found, err error) {
+	limit := limitOr(q.Limit)
+	match := newMatcher(q)
+	candidates := s.candidates(q)
+	before := q.Before
+	if !q.Until.IsZero() {
+		if until := firstMessageID(q.Until); before == "" || until < before {
+			before = until
+		}
+	}
+	for looked := 0; ; {
+		ids, err := candidates(ctx, before, min(searchChunk, max(limit+1, 32)))
+		if err != nil || len(ids) == 0 {
+			return found, err
+		}
+		mails, err := s.pick(ctx, q, ids)
+		if err != nil {
+			return found, err
+		}
+		for _, m := range mails {
+			if !match.matches(m) {
+				continue
+			}
+			if len(found.Messages) == limit {
+				found.Next = found.Messages[limit-1].ID
+				return found, nil
+			}
+			found.Messages = append(found.Messages, Listed{Mail: m})
+		}
+		before = ids[len(ids)-1]
+		if !q.Since.IsZero() && before < firstMessageID(q.Since) {
+			return found, nil
+		}
+		if looked += len(ids); looked >= searchLooks {
+			found.Next, found.Partial = before, true
+			return found, nil
+		}
+	}
+}
+
+// pick reads those of the messages that the database knows to be meant, in the order of the list.
+func (s *Store) pick(ctx context.Context, q *Search, ids []string) ([]*Mail, error) {
+	sel := selection{text: selectMail}
+	sel.where(true, "m.id IN ("+placeholders(len(ids))+")", anyOf(ids)...)
+	sel.where(q.Account != "", "m.account = ?", q.Account)
+	sel.where(!q.Since.IsZero(), "m.id >= ?", firstMessageID(q.Since))
+	if q.State != "" {
+		sel.where(true, stateCondition(q.State))
+	}
+	rows, err := s.read.QueryContext(ctx, sel.text+" ORDER BY m.id DESC", sel.args...)
+	if err != nil {
+		return nil, err
+	}
+	var mails []*Mail
+	err = each(rows, func() error {
+		m, err := scanMail(rows.Scan)
+		mails = append(mails, m)
+		return err
+	})
+	return mails, err
+}
+
+// stateCondition is what is true of a message of which a delivery is in the state, which must be one of searchStates.
+func stateCondition(state string) string {
+	const pending = "EXISTS (SELECT 1 FROM delivery AS d WHERE d.message = m.id"
+	switch state {
+	case StatePending:
+		return pending + ")"
+	case StateRetrying:
+		return pending + " AND d.attempts > 0)"
+	case StateHeld:
+		return "EXISTS (SELECT 1 FROM held AS h WHERE h.message = m.id AND h.state = 'held')"
+	case StateWithdrawn, StateRefused:
+		return "EXISTS (SELECT 1 FROM held AS h WHERE h.message = m.id AND h.state = '" + state + "')"
+	case StateDelivered, StateDead, StateFiltered, StateMissed:
+		return "EXISTS (SELECT 1 FROM delivery_result AS r WHERE r.message = m.id AND r.replayed_by IS NULL AND r.state = '" + state + "')"
+	}
+	return "1 = 0"
+}
+
+// candidateList gives ids of messages that may be meant, the newest before an id first; an empty id is before none.
+type candidateList func(ctx context.Context, before string, limit int) ([]string, error)
+
+// candidates chooses the shortest list that is sure to hold all that is looked for.
+func (s *Store) candidates(q *Search) candidateList {
+	if q.ID != "" {
+		return s.oneCandidate(q.ID)
+	}
+	switch q.State {
+	case StateDead:
+		return s.listed("delivery_result", "message", "state = 'dead'") // a literal, as the index over the dead alone wants it
+	case StatePending, StateRetrying:
+		return s.listed("delivery", "message", "")
+	case StateHeld, StateWithdrawn, StateRefused:
+		return s.listed("held", "message", "")
+	}
+	return s.listed("message", "id", "")
+}
+
+// listed walks the ids of messages in a column of a table.
+func (s *Store) listed(table, column, condition string) candidateList {
+	return func(ctx context.Context, before string, limit int) (ids []string, err error) {
+		sel := selection{text: "SELECT DISTINCT " + column + " FROM " + table}
+		sel.where(condition != "", condition)
+		sel.where(before != "", column+" < ?", before)
+		rows, err := s.read.QueryContext(ctx, sel.text+" ORDER BY "+column+" DESC LIMIT ?", append(sel.args, limit)...)
+		if err != nil {
+			return nil, err
+		}
+		err = each(rows, func() error {
+			var id string
+			err := rows.Scan(&id)
+			ids = append(ids, id)
+			return err
+		})
+		return ids, err
+	}
+}
+
+// anyOf is a list of ids as arguments of a query.
+func anyOf(ids []string) []any {
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		args[i] = id
+	}
+	return args
+}
+
+// messageOf finds out which message an id is about: its own, a webhook-id, or that of a delivery, whose message is only known to
+// begin with what is given then.
+func messageOf(id string) (message string, ok bool) {
+	if rest, ok := strings.CutPrefix(id, messagePrefix); ok {
+		rest, _, _ = strings.Cut(rest, "_") // the number of a recipient in a webhook-id
+		return messagePrefix + strings.ToLower(rest), len(rest) == len(firstMessageID(time.Time{}))-len(messagePrefix)
+	}
+	low, _, ok := messageRange(id)
+	return low, ok
+}
+
+// oneCandidate is the message that an id is about.
+func (s *Store) oneCandidate(id string) candidateList {
+	message, ok := messageOf(id)
+	return func(ctx context.Context, before string, _ int) ([]string, error) {
+		if !ok {
+			return nil, nil
+		}
+		if strings.HasPrefix(id, deliveryPrefix) {
+			rows, err := s.Deliveries(ctx, DeliveryFilter{ID: id})
+			if err != nil || len(rows) == 0 {
+				return nil, err
+			}
+			message = rows[0].Message
+		}
+		if before != "" && message >= before {
+			return nil, nil
+		}
+		return []string{message}, nil
+	}
+}

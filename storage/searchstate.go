@@ -1,0 +1,52 @@
+package storage
+
+import (
+	"context"
+	"slices"
+)
+
+// attention are the states in the order in which they ask for it.
+var attention = []string{
+	StateDead, StateRetrying, StatePending, StateHeld, StateWithdrawn, StateRefused, StateFiltered, StateMissed, StateDelivered,
+}
+
+// selectStates gives the states of the deliveries of messages. A delivery that was replayed has left its place to the replay.
+func selectStates(messages int) string {
+	in := " IN (" + placeholders(messages) + ")"
+	return "SELECT message, CASE WHEN attempts > 0 THEN 'retrying' ELSE 'pending' END FROM delivery WHERE message" + in +
+		" UNION ALL SELECT message, state FROM delivery_result WHERE replayed_by IS NULL AND message" + in +
+		" UNION ALL SELECT message, state FROM held WHERE message" + in
+}
+
+// setStates finds the state of every message of a page.
+func (s *Store) setStates(ctx context.Context, page []Listed) error {
+	if len(page) == 0 {
+		return nil
+	}
+	ids := make([]string, len(page))
+	for i := range page {
+		ids[i] = page[i].ID
+	}
+	args := anyOf(ids)
+	rows, err := s.read.QueryContext(ctx, selectStates(len(ids)), slices.Concat(args, args, args)...)
+	if err != nil {
+		return err
+	}
+	states := make(map[string]string, len(page))
+	err = each(rows, func() error {
+		var message, state string
+		if err := rows.Scan(&message, &state); err != nil {
+			return err
+		}
+		if old := states[message]; old == "" || slices.Index(attention, state) < slices.Index(attention, old) {
+			states[message] = state
+		}
+		return nil
+	})
+	for i := range page {
+		if page[i].State = states[page[i].ID]; page[i].State == "" {
+			page[i].State = StateDiscarded
+		}
+	}
+	return err
+}

@@ -1,0 +1,77 @@
+package storage
+
+import (
+	"strconv"
+	"time"
+)
+
+// The spans that a tally counts by, and how long each is kept.
+const (
+	TallyMinute = time.Minute
+	TallyHour   = time.Hour
+
+	minutesKept = 26 * time.Hour
+	hoursKept   = 92 * 24 * time.Hour
+)
+
+// The names that are counted. Refusals and failures have their reason behind a slash, durations of attempts their bound in
+// milliseconds.
+const (
+	TallyAccepted  = "accepted"  // messages
+	TallyOctets    = "octets"    // of accepted messages
+	TallyRefused   = "refused/"  // and the reason, as the label of the metric has it
+	TallyDelivered = "delivered" // attempts that succeeded
+	TallyFailed    = "failed/"   // attempts that did not, and their outcome
+	TallyDead      = "dead"      // deliveries that were given up
+	TallyFiltered  = "filtered"  // deliveries
+	TallyTook      = "took/"     // attempts that took no longer than so many milliseconds, and longer than the bound before
+)
+
+// tookBounds are the bounds of durations in milliseconds; the last one is for all above.
+var tookBounds = []int64{10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 1 << 31}
+
+func tookName(d time.Duration) string {
+	ms := d.Milliseconds()
+	for _, bound := range tookBounds {
+		if ms <= bound {
+			return TallyTook + strconv.FormatInt(bound, 10)
+		}
+	}
+	return TallyTook + strconv.FormatInt(tookBounds[len(tookBounds)-1], 10)
+}
+
+// maxTallies bounds what is counted apart in one second; beyond it endpoints, then accounts, are counted together.
+const maxTallies = 20_000
+
+// tallyKey is what is counted apart.
+type tallyKey struct {
+	minute                  int64 // milliseconds
+	account, endpoint, name string
+}
+
+// tallies are counts that are not written yet.
+type tallies map[tallyKey]int64
+
+func (t tallies) add(key tallyKey, n int64) {
+	if _, ok := t[key]; !ok && len(t) >= maxTallies {
+		key.account, key.endpoint = "", ""
+	}
+	t[key] += n
+}
+
+var upsertTallies = &rowStatement{
+	head: "INSERT INTO tally (span, at, account, endpoint, name, n) VALUES ", row: "(?,?,?,?,?,?)",
+	tail: " ON CONFLICT (span, at, account, endpoint, name) DO UPDATE SET n = tally.n + excluded.n", columns: 6,
+}
+
+// beginning of the span that a time lies in.
+func spanOf(ms int64, span time.Duration) int64 { return ms - ms%span.Milliseconds() }
+
+// tookNames are the bounds as names have them.
+func tookNames() []string {
+	names := make([]string, len(tookBounds))
+	for i, bound := range tookBounds {
+		names[i] = strconv.FormatInt(bound, 10)
+	}
+	return names
+}
