@@ -18,6 +18,8 @@ var (
 	ErrHolding = errors.New("the same mail is being held")
 	// ErrNotAccepted says that a mail was never accepted, so that only its sender can have it delivered.
 	ErrNotAccepted = errors.New("the mail was not accepted: only its sender can send it again")
+	// ErrTooManySecrets says that as many secrets of an endpoint sign as may. An overlap of 0 ends all of them at once.
+	ErrTooManySecrets = errors.New("10 secrets of the endpoint still sign; wait until one ends, or rotate without an overlap")
 	// ErrForeign says that the blobs belong to another store.
 	ErrForeign = errors.New("the blobs belong to another store")
 	// ErrSchema says that the database was written by a newer version of the program, or not yet brought to this one.

@@ -27,6 +27,10 @@ type EndpointSecret struct {
 	Until     time.Time // from then on it does not sign; zero: no end
 }
 
+// maxSecrets bounds the secrets of one kind that sign for an endpoint at once: each makes a signature, and a header field of receivers is
+// not endless.
+const maxSecrets = 10
+
 // Signs says whether the secret signs at a time.
 func (s *EndpointSecret) Signs(at time.Time) bool { return s.Until.IsZero() || at.Before(s.Until) }
 
@@ -34,6 +38,7 @@ const (
 	selectSecrets = "SELECT endpoint, id, kind, sealed, created_at, until FROM endpoint_secret WHERE until = 0 OR until > ? ORDER BY endpoint, until = 0 DESC, until DESC, id DESC"
 	retireSecrets = "UPDATE endpoint_secret SET until = ? WHERE endpoint = ? AND kind = ? AND (until = 0 OR until > ?)"
 	forgetSecrets = "DELETE FROM endpoint_secret WHERE until > 0 AND until <= ?"
+	countSecrets  = "SELECT count(*) FROM endpoint_secret WHERE endpoint = ? AND kind = ? AND (until = 0 OR until > ?)"
 	insertSecret  = "INSERT INTO endpoint_secret (endpoint, id, kind, sealed, created_at, until) VALUES (?,?,?,?,?,0)"
 )
 
@@ -68,7 +73,7 @@ func (s *Store) Secrets(ctx context.Context) (map[string][]EndpointSecret, error
 // RotateSecret makes a new secret of an endpoint, durable when it returns. Those of the same kind that were made before sign
 // beside it until overlap has passed, or their own earlier end. A running server signs with it within a second. Without an
 // instance key there is nothing to seal it with, and that is an error; an endpoint that the store has never seen gives one that
-// Is [ErrNotFound].
+// Is [ErrNotFound], one with ten secrets that still sign one that Is [ErrTooManySecrets].
 func (s *Store) RotateSecret(ctx context.Context, endpoint string, kind SecretKind, overlap time.Duration) (EndpointSecret, error) {
 	made := EndpointSecret{Endpoint: endpoint, Kind: kind}
 	err := s.do(ctx, func(w *writer) (err error) {
@@ -105,6 +110,13 @@ func (s *Store) makeSecret(w *writer, made *EndpointSecret, overlap time.Duratio
 	until := now.Add(overlap).UnixMilli()
 	if _, err := w.exec(retireSecrets, until, made.Endpoint, string(made.Kind), until); err != nil {
 		return err
+	}
+	n, err := w.queryInt(countSecrets, made.Endpoint, string(made.Kind), now.UnixMilli())
+	if err != nil {
+		return err
+	}
+	if n >= maxSecrets {
+		return ErrTooManySecrets
 	}
 	_, err = w.exec(insertSecret, made.Endpoint, made.ID, string(made.Kind), sealed, now.UnixMilli())
 	return err

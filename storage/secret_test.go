@@ -149,3 +149,37 @@ func TestRotateSecret(t *testing.T) {
 	}
 	signing(2) // of two kinds
 }
+
+// TestSecretsAreFew rotates again and again within the overlap: the list of signatures does not grow without an end.
+func TestSecretsAreFew(t *testing.T) {
+	s, err := Open(t.Context(), Config{Dir: t.TempDir(), Keys: [][]byte{bytes.Repeat([]byte{7}, KeySize)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	directory, err := s.Apply(t.Context(), Declaration{Accounts: []string{"a"}, Endpoints: []Endpoint{{Account: "a", Name: "app"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var id string
+	for id = range directory.Endpoints {
+	}
+	for range maxSecrets {
+		if _, err := s.RotateSecret(t.Context(), id, SecretHMAC, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.RotateSecret(t.Context(), id, SecretHMAC, time.Hour); !errors.Is(err, ErrTooManySecrets) {
+		t.Errorf("one too many: %v", err)
+	}
+	if _, err := s.RotateSecret(t.Context(), id, SecretEd25519, time.Hour); err != nil {
+		t.Errorf("one of another kind: %v", err)
+	}
+	if _, err := s.RotateSecret(t.Context(), id, SecretHMAC, 0); err != nil {
+		t.Errorf("without an overlap: %v", err)
+	}
+	secrets, err := s.Secrets(t.Context())
+	if err != nil || len(secrets[id]) != 2 {
+		t.Errorf("%d secrets sign, error %v", len(secrets[id]), err)
+	}
+}

@@ -5,8 +5,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -36,14 +34,7 @@ func kept(ctx context.Context, t *testing.T, sent *bench.Sent, r *bench.Receiver
 // TestKilledAtRandom kills the server again and again under load, wherever it happens to be.
 // LETTERHOOK_KILLS sets how often; the default suits a continuous integration run.
 func TestKilledAtRandom(t *testing.T) {
-	kills := 10
-	if s := os.Getenv("LETTERHOOK_KILLS"); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil {
-			t.Fatalf("LETTERHOOK_KILLS: %v", err)
-		}
-		kills = n
-	}
+	kills := killsWanted(t, 10)
 	ctx := within(t, time.Duration(kills)*5*time.Second+2*time.Minute)
 	r := receive(t)
 	o := bench.ServerOptions{Program: program(t), Data: t.TempDir(), Forward: r.URL}
