@@ -1,0 +1,118 @@
+// Package lease has the rules by which nodes that share a database agree whose each lane is. A lane is the queue of one
+// endpoint, and exactly one node makes its attempts. The rules are pure: no database, no goroutine, and time is a value. The
+// package leasetest has the database's side of them in memory, and storage has it in SQL.
+//
+// A node has a lease, which it renews, and lanes. Where a lease has run out for longer than [Grace], by the database's clock,
+// the other nodes bury the node: its row goes and its lanes are free, in one transaction. A node that was buried hears so when
+// it renews. What it did under its lease carries the lease's epoch, a number that is never used again, and is refused then.
+//
+// A node knows by its own clock when its lease may have run out, because the database can only have granted it later than the
+// node had asked: see [Term].
+package lease
+
+import "time"
+
+// The times of the protocol. All nodes on one database must have the same, or at least a sum of TTL and Grace that is not
+// below anybody's time of the cut.
+const (
+	// RenewEvery is the pause between two renewals.
+	RenewEvery = 2 * time.Second
+	// TTL is how long a lease lasts from its last renewal.
+	TTL = 8 * time.Second
+	// Grace is how long a lease must have run out until the lanes go to others.
+	Grace = 3 * time.Second
+	// Margin is what lies between the last octet of a node that is late and the first of its successor, for clocks that do not
+	// run at the same pace.
+	Margin = time.Second
+	// Takeover is within what time the lanes of a node that died have another owner, when one is there: the lease that it
+	// may have renewed just before, the grace, and the pause until somebody looks.
+	Takeover = TTL + Grace + RenewEvery
+	// TurnEvery is the pause between two looks for lanes that are free or have been woken.
+	TurnEvery = 250 * time.Millisecond
+)
+
+// Term is what a node knows about its own lease, by its own clock. The zero value is no lease.
+type Term struct {
+	epoch int64
+	asked time.Time // when the renewal was asked for that was granted last
+}
+
+// Granted notes that the database has granted or renewed the lease. asked is the time before the node asked: the database's own
+// time of the renewal cannot be earlier.
+func (t *Term) Granted(epoch int64, asked time.Time) {
+	if epoch == t.epoch && asked.Before(t.asked) {
+		return // answers that overtook each other
+	}
+	t.epoch, t.asked = epoch, asked
+}
+
+// Lost notes that the lease is over for good.
+func (t *Term) Lost() { *t = Term{} }
+
+// Epoch is the number of the lease; 0: there is none.
+func (t *Term) Epoch() int64 { return t.epoch }
+
+// MayBegin says whether an attempt may begin: the lease has certainly not run out.
+func (t *Term) MayBegin(now time.Time) bool { return t.epoch != 0 && elapsed(t.asked, now) < TTL }
+
+// MayWrite says whether an attempt that was begun may go on. Once that is false every attempt is to be cut, for in a moment
+// the lanes may be another's.
+func (t *Term) MayWrite(now time.Time) bool {
+	return t.epoch != 0 && elapsed(t.asked, now) < TTL+Grace-Margin
+}
+
+// CutAt is when MayWrite becomes false unless the lease is renewed before.
+func (t *Term) CutAt() time.Time { return t.asked.Add(TTL + Grace - Margin) }
+
+// elapsed is the time between two readings of the clock, by whichever of its two readings makes it longer: the monotonic one
+// may stand still while the machine sleeps, and the other may be set.
+func elapsed(from, to time.Time) time.Duration {
+	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
+}
+
+// Standing is what a renewal tells of all nodes.
+type Standing struct {
+	Epoch  int64
+	Nodes  int // that have a lease, this one too
+	Lanes  int // that have an owner
+	Mine   int // of Lanes
+	Buried int // nodes whose lanes this renewal has made free
+}
+
+// slack is how many lanes more than its share a node may always own.
+const slack = 4
+
+// Surplus is how many lanes the node should let go of: what it owns beyond 1.2 times its share. Several steps may be needed, so
+// that no step stops many lanes at once.
+func (s *Standing) Surplus() int {
+	if s.Nodes < 2 {
+		return 0
+	}
+	if share := s.share(); s.Mine > share+share/5+slack {
+		return min(s.Mine-share, maxSurplus)
+	}
+	return 0
+}
+
+const maxSurplus = 256
+
+// Full says that the node owns its share, so that free lanes should rather go to others.
+func (s *Standing) Full() bool { return s.Nodes > 1 && s.Mine > s.share()+slack }
+
+func (s *Standing) share() int { return (s.Lanes + s.Nodes - 1) / s.Nodes }
+
+// Wishes are what a node asks for in its turn.
+type Wishes struct {
+	// Wake has lanes whose endpoints have just got work. One that nobody owns becomes the node's own, and the owner of any other
+	// is told.
+	Wake []string
+	// Claim has lanes with due work that the node does not know to be its own. One that nobody owns becomes its own, and so does
+	// one that was its own without its knowing.
+	Claim []string
+	// Take is how many free lanes the node takes, longest free first.
+	Take int
+	// Spare is how long a lane must have been free before the node takes it.
+	Spare time.Duration
+	// All asks for all lanes of the node, not only those that are new or woken: an answer may have been lost.
+	All bool
+}
