@@ -7,8 +7,8 @@ import (
 	"hash"
 	"io"
 	"net/netip"
-	"os"
 	"slices"
+	"sync"
 
 	"github.com/letterhook/letterhook/inbound/guard"
 )
@@ -17,6 +17,7 @@ import (
 type space struct {
 	memory, files *guard.Shares
 	source        netip.Prefix
+	writing       *sync.Mutex // whose turn it is to write a file out
 }
 
 // errNoSpace says that temporary files hold as many octets as they may, or as those of this source may.
@@ -35,10 +36,10 @@ type body struct {
 	tempDir string
 	bound   int64 // octets to hold in memory
 
-	buf    []byte   // the content, or what was not yet written to file
-	taken  int64    // octets reserved in memory
-	filed  int64    // octets reserved in files
-	file   *os.File // nil: the content is buf
+	buf    []byte    // the content, or what was not yet written to file
+	taken  int64     // octets reserved in memory
+	filed  int64     // octets reserved in files
+	file   *tempFile // nil: the content is buf
 	size   int64
 	hash   hash.Hash
 	hashed int // octets of buf that went into hash
@@ -93,17 +94,13 @@ func (b *body) grow(need int64) bool {
 	return true
 }
 
-// spill moves the content to a temporary file. The file is unlinked at once, so that nothing is left of it however
-// the process ends.
+// spill moves the content to a temporary file.
 func (b *body) spill() error {
-	file, err := os.CreateTemp(b.tempDir, "letterhook-body-*")
+	file, err := newTempFile(b.tempDir, b.space.writing)
 	if err != nil {
-		return fmt.Errorf("creating a temporary file: %w", err)
+		return err
 	}
 	b.file = file
-	if err := os.Remove(file.Name()); err != nil {
-		return fmt.Errorf("unlinking a temporary file: %w", err)
-	}
 	if err := b.flush(nil); err != nil {
 		return err
 	}
@@ -174,7 +171,7 @@ func (b *body) release() {
 	b.taken, b.filed = 0, 0
 	b.buf = nil
 	if b.file != nil {
-		b.file.Close() // it has no name any more: nothing to lose by an error
+		b.file.Close()
 		b.file = nil
 	}
 }

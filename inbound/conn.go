@@ -244,7 +244,7 @@ func (c *conn) farewell() *refusal {
 
 // newContent begins the content of a message.
 func (c *conn) newContent() *content {
-	return newContent(&c.srv.cfg, space{c.srv.memory, c.srv.files, guard.Source(c.remote)}, c.tx)
+	return newContent(&c.srv.cfg, space{c.srv.memory, c.srv.files, guard.Source(c.remote), &c.srv.writing}, c.tx)
 }
 
 // isStopping says whether the connection is to end because the server shuts down and no transaction is under way.

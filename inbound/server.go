@@ -27,6 +27,7 @@ type Server struct {
 
 	memory    *guard.Shares // octets of bodies in memory
 	files     *guard.Shares // octets of bodies in temporary files
+	writing   sync.Mutex    // held while one of these files is written out
 	budgets   *guard.Sources
 	rate      *guard.Meter
 	levers    *guard.Levers
