@@ -28,6 +28,7 @@ func (d *Dispatcher) attempt(running, ctx context.Context, j *job) {
 		return
 	}
 	defer flight.release()
+	begun := time.Now()
 	post, content, err := d.ready(running, j, ep, flight)
 	if kept, ok := errors.AsType[*filteredError](err); ok {
 		d.filtered(j, ep, kept)
@@ -40,7 +41,7 @@ func (d *Dispatcher) attempt(running, ctx context.Context, j *job) {
 		d.unmade(running, j, ep, err)
 		return
 	}
-	res := d.sender.Send(ctx, post)
+	res, span := d.send(ctx, j, post, content, begun)
 	res.Detail.Filtered = post.Filtered
 	switch res.Outcome {
 	case outcomeCut:
@@ -69,6 +70,7 @@ func (d *Dispatcher) attempt(running, ctx context.Context, j *job) {
 	}
 	asShadow(ep, &c)
 	d.report(j, ep, &res, &c)
+	span.end(&res, &c)
 	if !c.RetryAt.IsZero() && ep.Ordered {
 		// In the store it keeps its place before all that was accepted later.
 		j.heldUntil, c.RetryAt = c.RetryAt, j.delivery.DueAt
@@ -135,7 +137,7 @@ func (d *Dispatcher) compose(ctx context.Context, j *job, ep *storage.Endpoint, 
 	}
 	return &Post{
 		Endpoint: ep, ID: c.ID, Attempt: j.delivery.Attempts + 1, Replay: j.delivery.Replay, Smallest: smallest, Form: form,
-		Filtered: filtered,
+		Filtered: filtered, parent: mail.Envelope.TraceParent,
 	}, content, nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/letterhook/letterhook/inbound"
 	"github.com/letterhook/letterhook/parser"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -63,6 +64,9 @@ type Config struct {
 	// Notify is told of every change in the life of an endpoint, after it was made durable, and of warnings that one is
 	// going to be disabled; nil: nobody. It must not block for long. A crash between the two loses the notice.
 	Notify func(EndpointChange)
+
+	// Tracing has attempts at messages that were traced when they came continue their traces.
+	Tracing inbound.Tracing
 
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics

@@ -94,13 +94,14 @@ func (g *Gate) ask(ctx context.Context, ep *storage.Endpoint, held *storage.Held
 	defer flight.release()
 	making, cancel := context.WithTimeout(ctx, timeoutOf(ep))
 	defer cancel()
+	begun := time.Now()
 	post, content, err := g.d.ready(making, j, ep, flight)
 	if err != nil {
 		g.d.log.Error("a held mail could not be made ready", "message", held.Mail.ID, "endpoint", ep.ID, "error", err)
 		return breaker.Unknown, g.withdraw(held, "the mail could not be made ready", "trouble", err)
 	}
 	post.Sync = true
-	res := g.d.sender.Send(ctx, post)
+	res, span := g.d.send(ctx, j, post, content, begun)
 	switch res.Outcome {
 	case outcomeCut:
 		return breaker.Unknown, g.withdraw(held, "the server stopped before the answer", "trouble", ctx.Err())
@@ -112,6 +113,7 @@ func (g *Gate) ask(ctx context.Context, ep *storage.Endpoint, held *storage.Held
 	c.Summary, c.Parsed = content.summary, content.counted
 	c.State, c.Reason = judgeHeld(&res, post.Smallest)
 	g.d.report(j, ep, &res, &c)
+	span.end(&res, &c)
 	if err := g.d.cfg.Store.Settle(c); err != nil {
 		return answerOf(&res), err // the sender comes again, and the endpoint hears the same id
 	}

@@ -47,6 +47,9 @@ type Post struct {
 	Smallest bool // Form is the smallest
 	Form     *Form
 	Filtered []string // which recipients of the delivery it is not for, and why
+
+	parent      string // trace context that the message came with; empty: it is not traced
+	traceParent string // that of the attempt, for the request; empty: none
 }
 
 // Result says how an attempt went.
@@ -159,6 +162,10 @@ func (s *Sender) setHeader(req *http.Request, p *Post, body *sealed, authorizati
 		req.Header.Set("letterhook-sync", "true")
 	}
 	setOrDelete(req.Header, "letterhook-omitted", p.Form.Omitted)
+	if p.traceParent != "" {
+		req.Header.Set("traceparent", p.traceParent)
+		req.Header.Del("tracestate") // of another trace
+	}
 	if authorization != "" {
 		req.Header.Set("Authorization", authorization)
 	}

@@ -105,6 +105,8 @@ type Config struct {
 	Log *slog.Logger
 	// Registerer takes the metrics. Nil: none.
 	Registerer prometheus.Registerer
+	// Tracing has the messages traced.
+	Tracing Tracing
 	// Step, when not nil, is called right after each named step of a message: "rcpt", "data-read", "accepted",
 	// "replied". Crash tests end the process there.
 	Step func(string)

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/letterhook/letterhook/inbound/guard"
 )
 
@@ -49,12 +51,13 @@ type conn struct {
 	verb string // command that go-smtp is answering
 	mute bool   // its reply is not for the peer
 
-	helo    string      // argument of the last HELO or EHLO
-	esmtp   bool        // it was EHLO
-	greeted bool        // HELO or EHLO succeeded since the connection or TLS began
-	user    string      // who logged in; empty: nobody
-	known   *Reputation // what the lists say of the client; nil: nobody was asked
-	asked   bool        // they were
+	helo    string            // argument of the last HELO or EHLO
+	esmtp   bool              // it was EHLO
+	greeted bool              // HELO or EHLO succeeded since the connection or TLS began
+	user    string            // who logged in; empty: nobody
+	known   *Reputation       // what the lists say of the client; nil: nobody was asked
+	asked   bool              // they were
+	traced  trace.SpanContext // of the first message that is traced; the zero value: none yet
 	mail    mailCommand
 	rcpt    Path
 	tx      *transaction // nil: none
@@ -244,6 +247,7 @@ func (c *conn) farewell() *refusal {
 
 // newContent begins the content of a message.
 func (c *conn) newContent() *content {
+	_, c.tx.data = c.step("smtp data")
 	return newContent(&c.srv.cfg, space{c.srv.memory, c.srv.files, guard.Source(c.remote), &c.srv.writing}, c.tx)
 }
 

@@ -21,6 +21,10 @@ type Envelope struct {
 	LMTP        bool        `json:"lmtp"`         // it speaks LMTP: RemoteIP is that of the mail server in front of us
 	ReceivedAt  time.Time   `json:"received_at"`  // when the last octet of the data was read, UTC
 
+	// TraceParent is the context of the trace that the message belongs to, as the field traceparent of W3C Trace Context has it;
+	// empty where it is not traced. Attempts continue the trace, also after a restart.
+	TraceParent string `json:"traceparent,omitempty"`
+
 	// Reputation is what lists say of the client; nil where none was asked.
 	Reputation *Reputation `json:"reputation,omitempty"`
 	// ScanResults says what scanners made of the message; nil where none was asked.

@@ -63,13 +63,14 @@ func (c *conn) logAccepted(env *Envelope, ids []string, size int64, took time.Du
 // cause, and is written as the allowance goes.
 func (c *conn) logRefused(r *refusal, cause []error) {
 	c.srv.metrics.refused.WithLabelValues(r.reason).Inc()
+	c.traceRefusal(r)
 	level, suppressed := slog.LevelInfo, 0
 	attrs := []slog.Attr{slog.String("reason", r.reason), slog.Int("code", r.Code), slog.String("reply", r.Error())}
 	attrs = append(attrs, r.found...)
 	for _, err := range cause {
 		if err != nil && err.Error() != r.Error() {
 			attrs = append(attrs, slog.Any("error", err))
-			if r.reason == reasonStorage || r.reason == reasonPanic || r.reason == reasonDiskFull {
+			if r.ours() {
 				level = slog.LevelError
 			}
 		}

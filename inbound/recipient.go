@@ -47,7 +47,10 @@ func (c *conn) limit(maxSize int64) (int64, *refusal) {
 func (s session) check(decision Decision) *refusal {
 	env := s.envelope()
 	env.Recipients = []Recipient{{Path: s.rcpt, Decision: decision}}
-	if reply := s.srv.cfg.CheckRecipient(s.ctx, env); reply != nil {
+	ctx, span := s.step("check recipient")
+	reply := s.srv.cfg.CheckRecipient(ctx, env)
+	endStep(span, nil)
+	if reply != nil {
 		return refuseRecipient(reply)
 	}
 	return nil

@@ -13,6 +13,11 @@ type refusal struct {
 	found []slog.Attr
 }
 
+// ours says that the cause is trouble of ours.
+func (r *refusal) ours() bool {
+	return r.reason == reasonStorage || r.reason == reasonPanic || r.reason == reasonDiskFull
+}
+
 // budget names a counter of a connection that ends it when it is used up.
 type budget int
 

@@ -13,8 +13,13 @@ func (s session) scan(env *Envelope, message *content) (*refusal, error) {
 		return nil, nil
 	}
 	began := time.Now()
-	results, err := s.srv.cfg.Scan(s.ctx, env, message.body)
+	ctx, span := s.step("scan")
+	results, err := s.srv.cfg.Scan(ctx, env, message.body)
 	s.tx.scanned = time.Since(began)
+	if span != nil {
+		describe(span, results.attrs(s.tx.scanned))
+		endStep(span, err)
+	}
 	var rejection *Rejection
 	switch {
 	case errors.As(err, &rejection):

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/emersion/go-smtp"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/letterhook/letterhook/inbound/guard"
 )
@@ -23,6 +24,10 @@ type transaction struct {
 	scanned    time.Duration     // how long the scanners took
 	verdicts   map[string]*Reply // LMTP: how the recipients of an account fared; an account without one as all
 	content    *content          // of BDAT, from the first chunk on
+
+	span   trace.Span // nil: it is not traced
+	data   trace.Span // of its content
+	stored bool       // something of it was accepted; kept where it is traced
 }
 
 // index finds a forward-path among the recipients; -1: it is none.
@@ -44,6 +49,7 @@ func (t *transaction) release() {
 	if t.content != nil {
 		t.content.release()
 	}
+	t.endSpan()
 }
 
 // session is what go-smtp calls for the commands it executes. All calls come from the goroutine of the connection.
@@ -54,7 +60,7 @@ var _ smtp.Session = session{}
 
 // Mail begins a transaction.
 func (s session) Mail(string, *smtp.MailOptions) error {
-	s.tx = &transaction{mail: s.mail}
+	s.tx = &transaction{mail: s.mail, span: s.beginSpan()}
 	s.setBusy(true)
 	return nil
 }
@@ -103,7 +109,9 @@ func (s session) Data(io.Reader) (err error) {
 		}
 	}
 	s.feed = endOfData
-	if message.finish(); message.refusal != nil {
+	message.finish()
+	endStep(s.tx.data, message.err)
+	if message.refusal != nil {
 		return s.answer(message.refusal, message.err)
 	}
 	return s.accept(message)
@@ -206,22 +214,29 @@ func (s session) accepted() {
 // spool has a message made durable for its recipients.
 func (s session) spool(env *Envelope, message *content) (*Reply, *refusal, error) {
 	began := time.Now()
-	ids, err := s.srv.cfg.Spool.Accept(s.ctx, env, message.body)
+	ctx, span := s.step("accept")
+	ids, err := s.srv.cfg.Spool.Accept(ctx, env, message.body)
 	if again := s.unproven.drop(ids); err == nil && len(again) > 0 {
 		// The same mail twice in one pipeline of BDAT: no resend, for this connection had the first one accepted.
 		s.srv.cfg.Spool.Acknowledged(again)
-		ids, err = s.srv.cfg.Spool.Accept(s.ctx, env, message.body)
+		ids, err = s.srv.cfg.Spool.Accept(ctx, env, message.body)
 	}
+	endStep(span, err)
 	if err != nil {
 		return nil, refusalOf(err), err
 	}
 	s.unproven.add(ids)
 	s.logAccepted(env, ids, message.size, time.Since(began))
+	s.traceAccepted(env, ids, message.size)
 	return &Reply{250, [3]int{2, 0, 0}, "OK" + listIDs(ids)}, nil, nil
 }
 
 // envelope is what the session said of the message.
 func (s session) envelope() *Envelope {
+	parent := ""
+	if s.tx.span != nil {
+		parent = TraceParent(s.tx.span.SpanContext())
+	}
 	return &Envelope{
 		ReversePath: s.tx.mail.path,
 		Recipients:  s.tx.recipients,
@@ -235,6 +250,7 @@ func (s session) envelope() *Envelope {
 		LMTP:        s.listener.Kind == LMTP,
 		ReceivedAt:  time.Now().UTC(),
 		Reputation:  s.known,
+		TraceParent: parent,
 	}
 }
 

@@ -23,7 +23,12 @@ func (s session) verifySender(env *Envelope, message *content) (*refusal, error)
 	if s.srv.cfg.VerifySender == nil || s.listener.Kind != MX {
 		return nil, nil
 	}
-	results, err := s.srv.cfg.VerifySender(s.ctx, env, message.body)
+	ctx, span := s.step("verify sender")
+	results, err := s.srv.cfg.VerifySender(ctx, env, message.body)
+	if span != nil {
+		describe(span, results.verdict())
+		endStep(span, err)
+	}
 	if err != nil {
 		return refuseTrouble, fmt.Errorf("checking the sender: %w", err)
 	}

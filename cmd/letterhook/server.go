@@ -18,6 +18,7 @@ import (
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
 	"github.com/letterhook/letterhook/cmd/letterhook/identity"
 	"github.com/letterhook/letterhook/cmd/letterhook/notice"
+	"github.com/letterhook/letterhook/cmd/letterhook/telemetry"
 	"github.com/letterhook/letterhook/dispatch"
 	"github.com/letterhook/letterhook/dispatch/format"
 	"github.com/letterhook/letterhook/inbound"
@@ -52,8 +53,9 @@ type server struct {
 	recipients *dispatch.RecipientChecker
 	scanners   *scan.Scanners
 	identity   *identity.Certificates
-	acme       *identity.ACME // nil: not used
-	lookEvery  time.Duration  // at the files of certificates
+	acme       *identity.ACME    // nil: not used
+	traces     *telemetry.Traces // nil: there are none
+	lookEvery  time.Duration     // at the files of certificates
 
 	directory atomic.Pointer[storage.Directory]
 	policies  atomic.Pointer[map[string]admin.Policy] // of MTA-STS, by host
@@ -105,6 +107,9 @@ func openServer(ctx context.Context, o serverOptions) (_ *server, err error) {
 		return nil, err
 	}
 	s.wireNotices()
+	if err := s.wireTraces(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.wireDelivery(); err != nil {
 		return nil, err
 	}
@@ -201,6 +206,7 @@ func (s *server) wireDelivery() error {
 		Parse:         parseMail,
 		ProbeParse:    probeParse,
 		Notify:        s.notices.Tell,
+		Tracing:       s.tracing(),
 		Log:           s.log,
 		Registerer:    s.registry,
 		Step:          crashStep(),
@@ -254,6 +260,7 @@ func (s *server) wireSMTP(ctx context.Context) error {
 		Scan:                 s.scanners.Scan,
 		VerifySender:         s.verifySender,
 		LogAddresses:         c.LogAddresses,
+		Tracing:              s.tracing(),
 		Log:                  s.log,
 		Registerer:           s.registry,
 		Step:                 crashStep(),
@@ -332,10 +339,14 @@ func (s *server) close() error {
 			l.Close() // closed already after Run
 		}
 	}
-	if s.store == nil {
-		return nil
+	var err error
+	if s.traces != nil {
+		err = s.traces.Close(context.Background())
 	}
-	return s.store.Close()
+	if s.store == nil {
+		return err
+	}
+	return errors.Join(err, s.store.Close())
 }
 
 // ready is why no mail is taken now, or nil.

@@ -68,6 +68,7 @@ func Default() *Config {
 
 		Scanners: defaultScanners(),
 		Notices:  Notices{Mail: NoticeMail{TLS: notice.StartTLS}},
+		Tracing:  Tracing{Sample: 1},
 		Log:      Log{Format: "text", Level: "info"},
 	}
 }

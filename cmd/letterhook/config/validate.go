@@ -42,6 +42,7 @@ func (c *Config) validate(f *faults) {
 	v.mtaSTS()
 	v.authentication()
 	v.notices()
+	v.tracing()
 }
 
 type validator struct {
