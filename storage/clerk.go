@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"database/sql/driver"
 	"sync"
 	"time"
 )
@@ -80,7 +79,7 @@ func (c *clerk) task() *task {
 	if prune {
 		c.pruneAt = now.Add(time.Minute)
 	}
-	t := &task{done: make(chan error, 1)}
+	t := &task{apart: true, done: make(chan error, 1)}
 	t.do = func(w *writer) error {
 		err := writeNotes(w, counts, refusals, now, prune)
 		if err != nil {
@@ -102,11 +101,7 @@ func (c *clerk) putBack(counts tallies) {
 }
 
 func writeNotes(w *writer, counts tallies, refusals []Refusal, now time.Time, prune bool) error {
-	var args []driver.Value
-	for key, n := range counts {
-		args = append(args, TallyMinute.Milliseconds(), key.minute, key.account, key.endpoint, key.name, n,
-			TallyHour.Milliseconds(), spanOf(key.minute, TallyHour), key.account, key.endpoint, key.name, n)
-	}
+	args := counts.appendRows(nil)
 	if _, err := w.execRows(upsertTallies, args); err != nil {
 		return err
 	}

@@ -64,11 +64,7 @@ func (c *committer) write(b *batch) {
 		c.commit(b)
 	}
 	for _, t := range b.tasks {
-		if t.bare {
-			t.done <- t.do(c.writer)
-		} else {
-			t.done <- c.writer.transact(func() error { return t.do(c.writer) })
-		}
+		t.done <- c.task(t)
 	}
 }
 
@@ -77,8 +73,8 @@ func (c *committer) write(b *batch) {
 // mails.
 func (c *committer) commit(b *batch) {
 	start := time.Now()
-	tx := transaction{writer: c.writer, now: c.now(), values: &c.values}
-	err := c.writer.transact(func() error { return c.writeRows(&tx, b) })
+	var tx transaction
+	err := c.attempt(&tx, b)
 	if err == nil {
 		c.metrics.commit(b, &tx, time.Since(start))
 		c.finish(b, tx.now)
@@ -101,6 +97,46 @@ func (c *committer) commit(b *batch) {
 	c.metrics.failed.Inc()
 	b.fail(err)
 	c.keepQuiet(b, err)
+}
+
+// attempt runs the transaction of a batch. What PostgreSQL asks to run again, or to make a partition for, is.
+func (c *committer) attempt(tx *transaction, b *batch) (err error) {
+	for range 3 {
+		*tx = transaction{writer: c.writer, now: c.now(), values: &c.values}
+		err = c.writer.transact(func() error { return c.writeRows(tx, b) })
+		switch {
+		case isConflict(err):
+		case isWithoutPartition(err):
+			if err := makePartitions(c.writer, b.days()...); err != nil {
+				return err
+			}
+		default:
+			return err
+		}
+	}
+	return err
+}
+
+// run runs a rare write.
+func (c *committer) task(t *task) error {
+	if t.bare {
+		return t.do(c.writer)
+	}
+	if t.apart || !c.writer.postgres() {
+		return c.writer.transact(func() error { return t.do(c.writer) })
+	}
+	n := int64(0)
+	err := c.writer.transact(func() (err error) {
+		// The row is a lock too: what these writes look at first and change then stands still for all nodes and commands.
+		if n, err = c.writer.queryInt("UPDATE change SET n = n + 1 RETURNING n"); err != nil {
+			return err
+		}
+		return t.do(c.writer)
+	})
+	if err == nil && n == c.dataVersion+1 {
+		c.dataVersion = n // ours; another step is somebody else's
+	}
+	return err
 }
 
 // writeRows writes the rows while the pack is being synced, and lets nothing be committed that is not.

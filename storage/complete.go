@@ -15,7 +15,7 @@ func (s *Store) Complete(c Completion, done func(error)) {
 		done(fmt.Errorf("record attempt: %w", err))
 		return
 	}
-	if !s.queue.putCompletion(item) {
+	if !s.results.putCompletion(item) {
 		done(ErrClosed)
 	}
 }

@@ -2,7 +2,6 @@ package storage_test
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
@@ -32,9 +31,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 				var armed, hit atomic.Bool
 				config.Step = func(name string) {
 					if name == step.name && armed.CompareAndSwap(true, false) {
-						if err := os.CopyFS(copied.Dir, os.DirFS(config.Dir)); err != nil {
-							t.Error(err)
-						}
+						copyOf(t, config, &copied)
 						hit.Store(true)
 					}
 				}
@@ -80,9 +77,7 @@ func TestCrashAfterACompletion(t *testing.T) {
 	copied.Dir = t.TempDir()
 	config.Step = func(name string) {
 		if name == "completions-committed" {
-			if err := os.CopyFS(copied.Dir, os.DirFS(config.Dir)); err != nil {
-				t.Error(err)
-			}
+			copyOf(t, config, &copied)
 		}
 	}
 	s := open(t, config)

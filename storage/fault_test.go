@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -14,9 +13,6 @@ import (
 
 	"github.com/letterhook/letterhook/storage"
 )
-
-// A trigger that raises ABORT fails one statement of the store from outside, without a fake.
-const failWhen = `CREATE TRIGGER fault BEFORE %s ON %s WHEN %s BEGIN SELECT RAISE(ABORT, 'planted'); END`
 
 func TestAcceptFailsWholeAndRecovers(t *testing.T) {
 	tests := []struct{ name, event, table string }{
@@ -29,7 +25,7 @@ func TestAcceptFailsWholeAndRecovers(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			forEachLayout(t, func(t *testing.T, config storage.Config) {
 				s := open(t, config)
-				damage(t, config, fmt.Sprintf(failWhen, test.event, test.table, "1"))
+				remove := plant(t, config, test.event, test.table, "1 = 1")
 				text := content(10)
 				if ids, err := s.Accept(t.Context(), envelope("ep_1"), newBody(text)); err == nil {
 					t.Fatalf("accepted as %q", ids)
@@ -38,7 +34,7 @@ func TestAcceptFailsWholeAndRecovers(t *testing.T) {
 				if s.AcceptTrouble() == nil {
 					t.Error("no trouble after a mail that was not stored")
 				}
-				damage(t, config, "DROP TRIGGER fault")
+				remove()
 				ids := accept(t, s, envelope("ep_1"), newBody(text))
 				if err := s.AcceptTrouble(); err != nil {
 					t.Errorf("trouble after a mail that was stored: %v", err)
@@ -69,7 +65,7 @@ func checkEmpty(t *testing.T, s *storage.Store) {
 func TestOneBadRowFailsAlone(t *testing.T) {
 	forEachLayout(t, func(t *testing.T, config storage.Config) {
 		s := open(t, config)
-		damage(t, config, fmt.Sprintf(failWhen, "INSERT", "message", "NEW.account = 'acc_bad'"))
+		plant(t, config, "INSERT", "message", "NEW.account = 'acc_bad'")
 		var group sync.WaitGroup
 		for i := range 64 {
 			group.Go(func() {
@@ -96,7 +92,7 @@ func TestOneBadRowFailsAlone(t *testing.T) {
 func TestMailOfSeveralAccountsIsOne(t *testing.T) {
 	config := newConfig(t, layouts()[0])
 	s := open(t, config)
-	damage(t, config, fmt.Sprintf(failWhen, "INSERT", "message", "NEW.account = 'acc_2'"))
+	plant(t, config, "INSERT", "message", "NEW.account = 'acc_2'")
 	env := envelope("ep_1")
 	env.Recipients = append(env.Recipients, env.Recipients[0])
 	env.Recipients[1].Account = "acc_2"
@@ -128,7 +124,7 @@ func TestCompletionFailsWholeAndRecovers(t *testing.T) {
 			if test.event == "DELETE" {
 				row = "OLD"
 			}
-			damage(t, config, fmt.Sprintf(failWhen, test.event, test.table, row+".message = '"+id+"'"))
+			remove := plant(t, config, test.event, test.table, row+".message = '"+id+"'")
 			answers := make(chan error, 2)
 			s.Complete(attempt(ds[0]), func(err error) { answers <- err })
 			s.Complete(attempt(ds[1]), func(err error) { answers <- err })
@@ -142,7 +138,7 @@ func TestCompletionFailsWholeAndRecovers(t *testing.T) {
 			if as, err := s.Attempts(t.Context(), ds[0].ID); err != nil || len(as) != 0 {
 				t.Errorf("attempts %v, error %v", as, err)
 			}
-			damage(t, config, "DROP TRIGGER fault")
+			remove()
 			if err := complete(s, attempt(ds[0])); err != nil {
 				t.Error(err)
 			}

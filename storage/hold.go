@@ -129,7 +129,7 @@ func (s *Store) Settle(c Completion) error {
 	item, err := encodeCompletion(c, func(err error) { done <- err })
 	if err == nil {
 		item.settles = true
-		if !s.queue.putCompletion(item) {
+		if !s.results.putCompletion(item) {
 			return ErrClosed
 		}
 		err = <-done

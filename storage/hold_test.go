@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -201,14 +200,14 @@ func TestSettleThatFails(t *testing.T) {
 	s := open(t, config)
 	text := content(100)
 	h := hold(t, s, decided("ep_1"), newBody(text))
-	damage(t, config, "CREATE TRIGGER broken BEFORE INSERT ON attempt BEGIN SELECT RAISE(ABORT, 'broken'); END")
+	remove := plant(t, config, "INSERT", "attempt", "1 = 1")
 	c := attempt(h.Delivery)
 	c.State = storage.StateDelivered
 	if err := s.Settle(c); err == nil {
 		t.Fatal("no error")
 	}
 	h.Close()
-	damage(t, config, "DROP TRIGGER broken")
+	remove()
 	if got := states(t, s, h.Mail.ID); got != "held" {
 		t.Errorf("states %q", got)
 	}
@@ -347,9 +346,7 @@ func TestCrashWhileHeld(t *testing.T) {
 				var hit atomic.Bool
 				config.Step = func(name string) {
 					if name == step && hit.CompareAndSwap(false, true) {
-						if err := os.CopyFS(copied.Dir, os.DirFS(config.Dir)); err != nil {
-							t.Error(err)
-						}
+						copyOf(t, config, &copied)
 					}
 				}
 				s := open(t, config)

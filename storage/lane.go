@@ -31,7 +31,7 @@ const selectDue = `SELECT id, message, part, due_at, attempts, spared, replay, c
 
 // Lanes gives the oldest due time of every endpoint that has unfinished deliveries.
 func (s *Store) Lanes(ctx context.Context) ([]LaneHead, error) {
-	rows, err := s.reads.lanes.QueryContext(ctx)
+	rows, err := s.reads.lanes.query(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read lanes: %w", err)
 	}
@@ -60,7 +60,7 @@ func (s *Store) Fetch(ctx context.Context, endpoint string, after Cursor, dueBy 
 	if !after.DueAt.IsZero() {
 		from = after.DueAt.UnixMilli()
 	}
-	rows, err := s.reads.fetch.QueryContext(ctx, endpoint, from, after.ID, dueBy.UnixMilli(), limit)
+	rows, err := s.reads.fetch.query(ctx, endpoint, from, after.ID, dueBy.UnixMilli(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("fetch deliveries of %s: %w", endpoint, err)
 	}
@@ -91,8 +91,8 @@ func (s *Store) ForeignChange(ctx context.Context) (changed bool, err error) {
 		if err := w.connect(); err != nil {
 			return err
 		}
-		version, err := w.queryInt("PRAGMA data_version")
-		// The number is the connection's own: after a new one it says nothing, so rather look once in vain.
+		version, err := w.queryInt(w.form(forms{"PRAGMA data_version", "SELECT n FROM change"}))
+		// SQLite's number is the connection's own: after a new one it says nothing, so rather look once in vain.
 		changed = err == nil && (version != c.dataVersion || w.generation != c.dataGeneration) && c.dataGeneration != 0
 		c.dataVersion, c.dataGeneration = version, w.generation
 		return err

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"time"
@@ -61,7 +62,12 @@ func newMetrics(r prometheus.Registerer, s *Store) (*metrics, error) {
 		m.reads, m.readRows,
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Namespace: "letterhook", Subsystem: "storage", Name: "written_statements_total", Help: "Statements run by the connection that writes.",
-		}, func() float64 { return float64(s.committer.writer.statements.Load()) }),
+		}, func() (n float64) {
+			for _, c := range s.committers() {
+				n += float64(c.writer.statements.Load())
+			}
+			return n
+		}),
 		m.accepts, m.duplicates, m.completions, m.failed, m.batchAccepts, m.commitSeconds, m.acceptSeconds,
 		gauge("pending_deliveries", "Deliveries that are not finished.", s.countPending),
 		gauge("held_messages", "Messages that are not accepted: their endpoint decides, or their sender was told to come again.", s.countHeld),
@@ -83,7 +89,7 @@ func (s *Store) countHeld() float64 { return s.count("SELECT count(*) FROM held"
 
 func (s *Store) count(query string) float64 {
 	var n int64
-	if err := s.read.QueryRow(query).Scan(&n); err != nil {
+	if err := s.read.QueryRowContext(context.Background(), query).Scan(&n); err != nil {
 		return math.NaN()
 	}
 	return float64(n)

@@ -14,20 +14,34 @@ import (
 // The schema in numbered steps. A step that was released is never changed. A step is known by its number, wherever it stands
 // among the others, so a number may stay unused.
 //
-//go:embed schema/*.sql
+//go:embed schema/*.sql schema/postgres/*.sql
 var schemaFiles embed.FS
 
 const createVersions = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)"
 
 // schemaStep is one file of the schema.
+//
+// On PostgreSQL nodes of two versions run side by side while they are upgraded, so a step there says in its first line what it is
+// to a program that does not know it:
+//
+//	-- expand    It adds what that program does not see: tables, indexes, columns with a default. That program goes on, and
+//	             opens the database again. Every step is to be one of these, if it can.
+//	-- contract  It takes away or changes what that program uses, which then refuses the database. It comes a release after
+//	             the last one that needs what goes.
 type schemaStep struct {
 	version int64 // the number in its name
 	text    string
 }
 
-// schemaSteps reads the steps in the order of their numbers.
-func schemaSteps(files fs.FS) ([]schemaStep, error) {
-	names, err := fs.Glob(files, "schema/*.sql") // sorted, and the numbers have four digits each
+// The first lines of a step of PostgreSQL.
+const (
+	stepExpands   = "-- expand\n"
+	stepContracts = "-- contract\n"
+)
+
+// schemaSteps reads the steps in a folder in the order of their numbers.
+func schemaSteps(files fs.FS, folder string) ([]schemaStep, error) {
+	names, err := fs.Glob(files, folder+"/*.sql") // sorted, and the numbers have four digits each
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ var unusedSteps = []int64{2, 7}
 
 func embeddedSteps(t *testing.T) []schemaStep {
 	t.Helper()
-	steps, err := schemaSteps(schemaFiles)
+	steps, err := schemaSteps(schemaFiles, "schema")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func embeddedSteps(t *testing.T) []schemaStep {
 // migrated brings the database of a folder forward by the steps.
 func migrated(t *testing.T, dir string, steps []schemaStep, check bool) error {
 	t.Helper()
-	w, err := newWriter("file:" + filepath.Join(dir, "letterhook.db"))
+	w, err := newWriter(&sqliteEngine{path: filepath.Join(dir, "letterhook.db")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func migrated(t *testing.T, dir string, steps []schemaStep, check bool) error {
 // columns describes every column and index of a database, sorted: a column that came later stands behind the others.
 func columns(t *testing.T, dir string) (list []string) {
 	t.Helper()
-	w, err := newWriter("file:" + filepath.Join(dir, "letterhook.db"))
+	w, err := newWriter(&sqliteEngine{path: filepath.Join(dir, "letterhook.db")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +77,25 @@ func TestSchemaNumbers(t *testing.T) {
 	}
 }
 
+// TestBothEnginesHaveEveryStep: the first step of PostgreSQL is all of SQLite's up to its number, and from there they go together.
+func TestBothEnginesHaveEveryStep(t *testing.T) {
+	numbers := func(folder string) (list []int64) {
+		steps, err := schemaSteps(schemaFiles, folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range steps {
+			list = append(list, step.version)
+		}
+		return list
+	}
+	postgres := numbers("schema/postgres")
+	sqlite := slices.DeleteFunc(numbers("schema"), func(n int64) bool { return n < postgres[0] })
+	if !slices.Equal(sqlite, postgres) {
+		t.Errorf("SQLite has the steps %d, PostgreSQL %d", sqlite, postgres)
+	}
+}
+
 func TestSchemaNames(t *testing.T) {
 	files := func(names ...string) fstest.MapFS {
 		m := fstest.MapFS{}
@@ -86,11 +105,11 @@ func TestSchemaNames(t *testing.T) {
 		return m
 	}
 	for _, name := range []string{"3.sql", "00003.sql", "0000.sql", "held.sql", "0003-held.sql", "+003.sql", "99999.sql"} {
-		if steps, err := schemaSteps(files("0001.sql", name)); err == nil {
+		if steps, err := schemaSteps(files("0001.sql", name), "schema"); err == nil {
 			t.Errorf("%s: no error, but %v", name, steps)
 		}
 	}
-	steps, err := schemaSteps(files("0010.sql", "0009.sql", "0001.sql"))
+	steps, err := schemaSteps(files("0010.sql", "0009.sql", "0001.sql"), "schema")
 	if err != nil || len(steps) != 3 || steps[0].version != 1 || steps[1].version != 9 || steps[2].version != 10 {
 		t.Errorf("%v, %v", steps, err)
 	}

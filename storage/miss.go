@@ -14,7 +14,7 @@ const (
 	insertMissed = `INSERT INTO delivery_result (message, id, endpoint, part, state, reason, attempts, replay, created_at, finished_at, job, recipients)
 		SELECT message, id, endpoint, part, 'missed', ?, attempts, replay, created_at, ?, job, recipients` + overdue
 	missedSummary = `INSERT INTO summary (message, finished_at, summary, attachments)
-		SELECT message, ?, NULL, 1 FROM (SELECT DISTINCT message FROM (SELECT message` + overdue + `)) WHERE true
+		SELECT message, ?, NULL, 1 FROM (SELECT DISTINCT message FROM (SELECT message` + overdue + `) AS late) AS messages WHERE true
 		ON CONFLICT (message) DO UPDATE SET finished_at = excluded.finished_at`
 	deleteMissed = "DELETE FROM delivery WHERE (message, id) IN (SELECT message, id" + overdue + ")"
 )

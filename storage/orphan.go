@@ -35,7 +35,7 @@ func beginSpan(w *writer, now time.Time) error {
 // extendSpan commits that the database knows what was written up to now, and gives all spans.
 func (s *Store) extendSpan(ctx context.Context, now time.Time) (spans []span, err error) {
 	err = s.do(ctx, func(w *writer) error {
-		_, err := w.exec("UPDATE span SET seen_at = max(seen_at, ?) WHERE started_at = ?", now.UnixMilli(), s.started.UnixMilli())
+		_, err := w.exec("UPDATE span SET seen_at = CASE WHEN seen_at > ? THEN seen_at ELSE ? END WHERE started_at = ?", now.UnixMilli(), now.UnixMilli(), s.started.UnixMilli())
 		if err != nil {
 			return err
 		}

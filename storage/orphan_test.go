@@ -81,11 +81,7 @@ func TestRestoredDatabaseSparesNewerMail(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		database := filepath.Join(config.Dir, "letterhook.db")
-		backup, err := os.ReadFile(database)
-		if err != nil {
-			t.Fatal(err)
-		}
+		restore := backup(t, config)
 		s = open(t, config)
 		for _, size := range []int{100, 2 << 20} {
 			accept(t, s, envelope("ep_1"), newBody(content(size)))
@@ -96,9 +92,7 @@ func TestRestoredDatabaseSparesNewerMail(t *testing.T) {
 			t.Fatal(err)
 		}
 		segments, blobs := files(t, config, "segments"), files(t, config, "blobs")
-		if err := os.WriteFile(database, backup, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		restore(&config)
 		s = open(t, config)
 		for range 3 {
 			clock.at = clock.at.Add(2 * day)

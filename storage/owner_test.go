@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/letterhook/letterhook/storage"
+	"github.com/letterhook/letterhook/storage/throwaway"
 )
 
 // TestTwoStoresShareNoBlobs opens a second store on the blobs of a first one: each would take the other's mail for orphans.
@@ -16,6 +17,9 @@ func TestTwoStoresShareNoBlobs(t *testing.T) {
 		first := open(t, config)
 		other := config
 		other.Dir = t.TempDir()
+		if other.Database != "" {
+			other.Database = throwaway.Database(t)
+		}
 		_, err := storage.Open(t.Context(), other)
 		if !errors.Is(err, storage.ErrForeign) || !strings.Contains(err.Error(), "blobs") {
 			t.Fatalf("a second store: %v", err)

@@ -94,7 +94,9 @@ type beginning struct {
 type task struct {
 	do   func(*writer) error
 	bare bool // without a transaction
-	done chan error
+	// apart says that the write depends on nothing that others write, and that nobody need look at what it wrote.
+	apart bool
+	done  chan error
 }
 
 // queue is what waits for the committer.

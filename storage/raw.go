@@ -19,7 +19,7 @@ func (s *Store) Mails(ctx context.Context, ids []string) ([]*Mail, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %d messages: %w", len(ids), err)
 	}
-	rows, err := s.reads.mails.QueryContext(ctx, string(list))
+	rows, err := s.reads.mails.query(ctx, string(list))
 	if err != nil {
 		return nil, fmt.Errorf("read %d messages: %w", len(ids), err)
 	}
@@ -38,7 +38,7 @@ func (s *Store) Mails(ctx context.Context, ids []string) ([]*Mail, error) {
 
 // Mail reads a message by its id. An unknown id gives an error that Is [ErrNotFound].
 func (s *Store) Mail(ctx context.Context, id string) (*Mail, error) {
-	m, err := scanMail(s.reads.mail.QueryRowContext(ctx, id).Scan)
+	m, err := scanMail(s.reads.mail.queryRow(ctx, id).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}
@@ -79,14 +79,14 @@ func scanMail(scan func(...any) error) (*Mail, error) {
 // again at zero when a [Completion] with Parsed is recorded. After an error nothing is counted.
 func (s *Store) BeginParse(ctx context.Context, messageID string) (count int, err error) {
 	p := &beginning{message: messageID, done: make(chan error, 1)}
-	if !s.queue.putBeginning(p) {
+	if !s.results.putBeginning(p) {
 		return 0, ErrClosed
 	}
 	select {
 	case err := <-p.done:
 		return p.count, err
 	case <-ctx.Done():
-		if s.queue.withdrawBeginning(p) {
+		if s.results.withdrawBeginning(p) {
 			return 0, ctx.Err()
 		}
 		err := <-p.done
@@ -96,7 +96,7 @@ func (s *Store) BeginParse(ctx context.Context, messageID string) (count int, er
 
 // EndParse takes one count of [Store.BeginParse] back. It does not wait: the count is taken back durably with one of the
 // next transactions, within a second, and before any later BeginParse of the message counts.
-func (s *Store) EndParse(messageID string) { s.queue.putEnds([]string{messageID}) }
+func (s *Store) EndParse(messageID string) { s.results.putEnds([]string{messageID}) }
 
 // Raw is the content of a message as it was received. Close it after use.
 type Raw struct {

@@ -99,7 +99,8 @@ func (s *Store) Refusal(ctx context.Context, account, id string) (*Refusal, erro
 }
 
 var insertRefusals = &rowStatement{
-	head: "INSERT INTO refusal (id, account, sender, recipient, remote, reason, code, detail) VALUES ", row: "(?,?,?,?,?,?,?,?)", columns: 8,
+	head: "INSERT INTO refusal (id, account, sender, recipient, remote, reason, code, detail) VALUES ", row: "(?,?,?,?,?,?,?,?)",
+	types: "text text text text text text bigint text",
 }
 
 // appendRow gives the refusal as insertRefusals wants it.

@@ -12,6 +12,12 @@ import (
 	"github.com/letterhook/letterhook/inbound"
 )
 
+// kindOfMail is the kind that stands in a summary.
+var kindOfMail = forms{
+	sqlite:   "coalesce(json_extract(s.summary, '$.kind'), '')",
+	postgres: "coalesce(s.summary::json ->> 'kind', '')",
+}
+
 // replayPage is how many rows are looked at together.
 const replayPage = 1000
 
@@ -41,7 +47,7 @@ type replayDebt struct {
 // page looks at what stands behind a cursor. It is the last one when it has less than replayPage rows looked at; end is then
 // true. Rows that select nothing are left out, but the last one.
 func (t *replayTerms) page(ctx context.Context, s *Store, message, delivery string) (list []replayRow, end bool, err error) {
-	text, args := t.query(message, delivery)
+	text, args := t.query(s.read.form(kindOfMail), message, delivery)
 	rows, err := s.read.QueryContext(ctx, text, args...)
 	if err != nil {
 		return nil, false, err
@@ -77,7 +83,7 @@ func (t *replayTerms) page(ctx context.Context, s *Store, message, delivery stri
 }
 
 // query gives the statement that walks over the candidates, in the order of messages.
-func (t *replayTerms) query(message, delivery string) (string, []any) {
+func (t *replayTerms) query(kind, message, delivery string) (string, []any) {
 	p := t.spec
 	low, high := firstMessageID(p.From), firstMessageID(t.until.Add(time.Millisecond))
 	if !p.Until.IsZero() && p.Until.Before(t.until) {
@@ -87,7 +93,7 @@ func (t *replayTerms) query(message, delivery string) (string, []any) {
 		low = ""
 	}
 	if p.Missing {
-		q := selection{text: `SELECT m.id, '', '', 0, '', m.account, m.envelope, coalesce(json_extract(s.summary, '$.kind'), '')
+		q := selection{text: `SELECT m.id, '', '', 0, '', m.account, m.envelope, ` + kind + `
 			FROM message AS m LEFT JOIN summary AS s ON s.message = m.id`}
 		q.where(true, "m.id > ? AND m.id >= ? AND m.id < ? AND m.account = ?", message, low, high, t.account)
 		q.where(p.Message != "", "m.id = ?", p.Message)
@@ -95,7 +101,7 @@ func (t *replayTerms) query(message, delivery string) (string, []any) {
 		return q.text + " ORDER BY m.id LIMIT " + strconv.Itoa(replayPage), q.args
 	}
 	q := selection{text: `SELECT r.message, r.id, r.endpoint, r.part, r.recipients, coalesce(m.account, ''), m.envelope,
-			coalesce(json_extract(s.summary, '$.kind'), '')
+			` + kind + `
 		FROM delivery_result AS r LEFT JOIN message AS m ON m.id = r.message LEFT JOIN summary AS s ON s.message = r.message`}
 	q.where(true, "(r.message, r.id) > (?, ?) AND r.message >= ? AND r.message < ?", message, delivery, low, high)
 	q.where(true, "r.endpoint = ? AND r.replayed_by IS NULL AND r.finished_at <= ?", p.Endpoint, t.until.UnixMilli())

@@ -56,11 +56,11 @@ func (s *Store) CountReplay(ctx context.Context, spec *ReplaySpec, target *Endpo
 func (s *Store) countDebts(ctx context.Context, t *replayTerms, row *replayRow, c *ReplayCount) error {
 	for _, d := range row.debts {
 		var owed int64
-		text := "SELECT EXISTS (SELECT 1 FROM delivery WHERE message = ? AND endpoint = ? AND part = ? AND recipients = ?)"
+		text := "SELECT CASE WHEN EXISTS (SELECT 1 FROM delivery WHERE message = ? AND endpoint = ? AND part = ? AND recipients = ?) THEN 1 ELSE 0 END"
 		args := []any{row.message, t.lane, d.part, d.recipients}
 		if t.spec.Missing {
-			text = `SELECT EXISTS (SELECT 1 FROM delivery WHERE message = ? AND endpoint = ? AND part = ?)
-				OR EXISTS (SELECT 1 FROM delivery_result WHERE message = ? AND endpoint = ? AND part = ?)`
+			text = `SELECT CASE WHEN EXISTS (SELECT 1 FROM delivery WHERE message = ? AND endpoint = ? AND part = ?)
+				OR EXISTS (SELECT 1 FROM delivery_result WHERE message = ? AND endpoint = ? AND part = ?) THEN 1 ELSE 0 END`
 			args = []any{row.message, t.lane, d.part, row.message, t.lane, d.part}
 		}
 		if err := s.read.QueryRowContext(ctx, text, args...).Scan(&owed); err != nil {
@@ -225,6 +225,12 @@ func (t *replayStep) debt(row *replayRow, d replayDebt) error {
 	return err
 }
 
+// selectReplayed locks the rows: an attempt at one that is recorded meanwhile waits, and finds it gone.
+var selectReplayed = forms{
+	sqlite:   "SELECT message, id, attempts FROM delivery WHERE job = ? AND job <> '' LIMIT ?",
+	postgres: "SELECT message, id, attempts FROM delivery WHERE job = ? AND job <> '' LIMIT ? FOR UPDATE",
+}
+
 // cancelRows bounds a step of a cancellation.
 const cancelRows = 200
 
@@ -243,7 +249,7 @@ func (s *Store) StepCancel(ctx context.Context, r *Replay, busy func(delivery st
 		err := w.query(func(v []driver.Value) error {
 			rows = append(rows, row{v[0].(string), v[1].(string), v[2].(int64)})
 			return nil
-		}, "SELECT message, id, attempts FROM delivery WHERE job = ? AND job <> '' LIMIT ?", r.ID, int64(cancelRows))
+		}, w.form(selectReplayed), r.ID, int64(cancelRows))
 		if err != nil {
 			return err
 		}

@@ -14,8 +14,8 @@ const (
 		SELECT message, id, endpoint, part, 'delivered', '', attempts + 1, 0, created_at, ? FROM held WHERE message = ? AND attempts + 1 = ?`
 	deleteHeld = "DELETE FROM held WHERE message = ?"
 	// The number of the attempt is 0 where none was made.
-	withdrawHeld = `UPDATE held SET state = ?, reason = ?, expires_at = ?, attempts = max(attempts, ?)
-		WHERE message = ? AND ? IN (0, attempts + 1)`
+	withdrawHeld = `UPDATE held SET state = ?, reason = ?, expires_at = ?, attempts = CASE WHEN attempts > ? THEN attempts ELSE ? END
+		WHERE message = ? AND CAST(? AS BIGINT) IN (0, attempts + 1)`
 	selectDelivered = "SELECT id, endpoint, part FROM delivery_result WHERE message = ? AND state = 'delivered' LIMIT 1"
 	forgetKey       = "DELETE FROM dedupe WHERE key = (SELECT dedupe FROM message WHERE id = ?) AND message = ?"
 )
@@ -57,12 +57,12 @@ func (t *transaction) settle(c *completing) error {
 			_, err = t.exec(deleteHeld, a.Message)
 		}
 	case StateRefused:
-		changed, err = t.exec(withdrawHeld, c.State, c.Reason, t.now.UnixMilli(), n, a.Message, n)
+		changed, err = t.exec(withdrawHeld, c.State, c.Reason, t.now.UnixMilli(), n, n, a.Message, n)
 		if err == nil && changed > 0 {
 			_, err = t.exec(forgetKey, a.Message, a.Message)
 		}
 	default:
-		changed, err = t.exec(withdrawHeld, c.State, c.Reason, t.now.Add(holdFor).UnixMilli(), n, a.Message, n)
+		changed, err = t.exec(withdrawHeld, c.State, c.Reason, t.now.Add(holdFor).UnixMilli(), n, n, a.Message, n)
 	}
 	switch {
 	case err != nil:

@@ -2,25 +2,27 @@ package storage
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	_ "modernc.org/sqlite" // the driver "sqlite" for the pool of readers
 )
 
 // Config says where a [Store] lies and how it behaves.
 type Config struct {
 	// Dir is the data folder: database, segments, lock. It is made when it is missing.
 	Dir string
+	// Database is the URL of a PostgreSQL database in the place of the one in Dir. It holds a password: never log it.
+	Database string
+	// ReadConnections is the most connections that read at the same time. 0: 4.
+	ReadConnections int
 	// Blobs takes messages larger than 1 MiB, and with PackInBlobs the packs too.
 	Blobs Blobs
 	// PackInBlobs writes packs as objects instead of segments in Dir.
@@ -45,6 +47,9 @@ func (c *Config) setDefaults() {
 	if c.MinFree == 0 {
 		c.MinFree = 128 << 20
 	}
+	if c.ReadConnections == 0 {
+		c.ReadConnections = readConnections
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -64,22 +69,27 @@ func (c *Config) setDefaults() {
 type Store struct {
 	cfg       Config
 	lock      *os.File // nil beside a server
-	read      *sql.DB
+	engine    engine
+	read      reader
 	reads     reads
 	queue     *queue
 	committer *committer
-	clerk     *clerk
-	packer    *packer // nil: packs go to segments
-	segments  *segments
-	reader    segmentReader
-	metrics   *metrics
-	unacked   unacknowledged
-	holding   holding
-	buffers   buffers
-	disk      disk
-	trouble   trouble
-	id        string    // of the store, for ever; empty beside a server
-	started   time.Time // names the span of this run
+	// results is the queue of what becomes of deliveries. On PostgreSQL it has a committer of its own, so that neither waits
+	// for the other; on SQLite, which has one writer at a time, it is queue.
+	results  *queue
+	second   *committer // of results; nil on SQLite
+	clerk    *clerk
+	packer   *packer // nil: packs go to segments
+	segments *segments
+	reader   segmentReader
+	metrics  *metrics
+	unacked  unacknowledged
+	holding  holding
+	buffers  buffers
+	disk     disk
+	trouble  trouble
+	id       string    // of the store, for ever; empty beside a server
+	started  time.Time // names the span of this run
 	// orphansSwept is when Blobs was last listed as a whole; it belongs to the one goroutine that sweeps.
 	orphansSwept time.Time
 
@@ -96,11 +106,14 @@ const readConnections = 4
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg.setDefaults()
 	s := &Store{cfg: cfg, queue: newQueue()}
+	s.results = s.queue
 	s.clerk = newClerk(s.queue, cfg.Now)
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store in %s: %w", cfg.Dir, err), s.closeFiles())
 	}
-	go s.committer.run()
+	for _, c := range s.committers() {
+		go c.run()
+	}
 	if cfg.PackInBlobs && !cfg.Beside {
 		s.packer = &packer{
 			blobs: cfg.Blobs, next: s.queue.putAccept, now: cfg.Now, step: cfg.Step, buffers: &s.buffers, failed: s.metrics.failed,
@@ -121,35 +134,26 @@ func (s *Store) open(ctx context.Context) (err error) {
 		if s.lock, err = lockFolder(s.cfg.Dir); err != nil {
 			return err
 		}
-		if err := makeFile(s.databasePath()); err != nil {
-			return err
-		}
-	} else if _, err := os.Stat(s.databasePath()); err != nil {
-		return err // else SQLite would make an empty one
 	}
-	w, err := newWriter(s.dsn(false))
+	if err := s.openEngine(); err != nil {
+		return err
+	}
+	w, err := s.openCommitters()
 	if err != nil {
 		return err
 	}
-	s.committer = &committer{
-		queue: s.queue, writer: w, step: s.cfg.Step, now: s.cfg.Now, log: s.cfg.Log, stopped: make(chan struct{}), clerk: s.clerk,
-	}
-	steps, err := schemaSteps(schemaFiles)
-	if err != nil {
-		return err
-	}
-	if err := migrate(w, steps, s.cfg.Now(), s.cfg.Beside); err != nil {
+	if err := s.bringForward(w); err != nil {
 		return err
 	}
 	if err := s.begin(ctx, w); err != nil {
 		return err
 	}
-	if s.read, err = sql.Open("sqlite", s.dsn(true)); err != nil {
+	if s.read.DB, err = s.engine.open(); err != nil {
 		return err
 	}
-	s.read.SetMaxOpenConns(readConnections)
-	s.read.SetMaxIdleConns(readConnections)
-	if s.reads, err = prepareReads(ctx, s.read); err != nil {
+	s.read.SetMaxOpenConns(s.cfg.ReadConnections)
+	s.read.SetMaxIdleConns(s.cfg.ReadConnections)
+	if s.reads, err = prepareReads(ctx, &s.read); err != nil {
 		return err
 	}
 	s.segments = newSegments(filepath.Join(s.cfg.Dir, "segments"), s.cfg.Now, s.cfg.Step, &s.buffers)
@@ -159,13 +163,66 @@ func (s *Store) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	s.committer.segments = s.segments
 	if s.metrics, err = newMetrics(s.cfg.Registerer, s); err != nil {
 		return err
 	}
-	s.committer.metrics = s.metrics
+	for _, c := range s.committers() {
+		c.segments, c.metrics = s.segments, s.metrics
+	}
 	s.disk = disk{path: s.cfg.Dir, min: s.cfg.MinFree}
 	return nil
+}
+
+// openEngine chooses the database.
+func (s *Store) openEngine() (err error) {
+	if s.cfg.Database != "" {
+		e, err := newPostgresEngine(s.cfg.Database)
+		s.engine, s.read.engine = e, e
+		return err
+	}
+	e := &sqliteEngine{path: s.databasePath()}
+	s.engine, s.read.engine = e, e
+	return e.prepare(s.cfg.Beside)
+}
+
+// openCommitters makes the committers with their connections, and gives the first of these for what is to be done before they run.
+func (s *Store) openCommitters() (*writer, error) {
+	w, err := newWriter(s.engine)
+	if err != nil {
+		return nil, err
+	}
+	s.committer = s.newCommitter(s.queue, w)
+	if !w.postgres() {
+		return w, nil
+	}
+	s.results = newQueue()
+	s.second = s.newCommitter(s.results, &writer{engine: s.engine})
+	return w, nil
+}
+
+func (s *Store) newCommitter(q *queue, w *writer) *committer {
+	return &committer{queue: q, writer: w, step: s.cfg.Step, now: s.cfg.Now, log: s.cfg.Log, stopped: make(chan struct{}), clerk: s.clerk}
+}
+
+// committers are one or two.
+func (s *Store) committers() []*committer {
+	return slices.DeleteFunc([]*committer{s.committer, s.second}, func(c *committer) bool { return c == nil })
+}
+
+// bringForward brings the schema forward, and proves that the database keeps what it is given.
+func (s *Store) bringForward(w *writer) error {
+	files := w.form(forms{"schema", "schema/postgres"})
+	steps, err := schemaSteps(schemaFiles, files)
+	if err != nil {
+		return err
+	}
+	if w.postgres() {
+		if err := checkServer(w, s.cfg.Log); err != nil {
+			return err
+		}
+		return migratePostgres(w, steps, s.cfg.Beside)
+	}
+	return migrate(w, steps, s.cfg.Now(), s.cfg.Beside)
 }
 
 // checkKeys opens the key of the newest message, so that a wrong instance key is told at the start and not by every
@@ -192,6 +249,11 @@ func (s *Store) begin(ctx context.Context, w *writer) (err error) {
 		return err
 	}
 	s.started = s.cfg.Now()
+	if w.postgres() {
+		if err := makePartitions(w, daysAhead(s.started)...); err != nil {
+			return err
+		}
+	}
 	if s.id, err = identify(w, s.started); err != nil {
 		return err
 	}
@@ -202,20 +264,6 @@ func (s *Store) begin(ctx context.Context, w *writer) (err error) {
 }
 
 func (s *Store) databasePath() string { return filepath.Join(s.cfg.Dir, "letterhook.db") }
-
-// dsn names the database. synchronous(full) is the promise: a commit returns when the write-ahead log is synced.
-func (s *Store) dsn(readOnly bool) string {
-	q := url.Values{"_pragma": {
-		"busy_timeout(5000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(1)",
-		"wal_autocheckpoint(2000)", "journal_size_limit(67108864)", "temp_store(memory)",
-		"secure_delete(fast)", // the key of an erased message must not linger in a page
-	}}
-	if readOnly {
-		q = url.Values{"_pragma": {"busy_timeout(5000)", "query_only(1)"}}
-	}
-	u := url.URL{Scheme: "file", OmitHost: true, Path: s.databasePath(), RawQuery: q.Encode()}
-	return u.String()
-}
 
 // Close writes everything that was queued, refuses what comes later with [ErrClosed], and ends the store's goroutines.
 // Closing again does nothing.
@@ -229,8 +277,10 @@ func (s *Store) close() error {
 		s.packer.close()
 	}
 	s.clerk.close()
-	s.queue.close()
-	<-s.committer.stopped
+	for _, c := range s.committers() {
+		c.queue.close()
+		<-c.stopped
+	}
 	if err := s.closeFiles(); err != nil {
 		return fmt.Errorf("close store: %w", err)
 	}
@@ -243,11 +293,11 @@ func (s *Store) closeFiles() error {
 	if s.segments != nil {
 		s.segments.abandon()
 	}
-	if s.read != nil {
+	if s.read.DB != nil {
 		errs = append(errs, s.reads.close(), s.read.Close())
 	}
-	if s.committer != nil {
-		errs = append(errs, s.committer.writer.close())
+	for _, c := range s.committers() {
+		errs = append(errs, c.writer.close())
 	}
 	if s.lock != nil {
 		errs = append(errs, s.lock.Close()) // the lock goes with it

@@ -13,6 +13,7 @@ import (
 
 	"github.com/letterhook/letterhook/inbound"
 	"github.com/letterhook/letterhook/storage"
+	"github.com/letterhook/letterhook/storage/throwaway"
 )
 
 // body is a mail body in memory, or, when hidden, one that shows only its ReaderAt as a temporary file would.
@@ -36,6 +37,7 @@ func (b *body) Bytes() []byte {
 // layout is a way of keeping raw bytes. The suite runs over all of them.
 type layout struct {
 	name        string
+	postgres    bool
 	packInBlobs bool
 	keys        [][]byte
 }
@@ -44,6 +46,8 @@ func layouts() []layout {
 	return []layout{
 		{name: "segments"},
 		{name: "packs in blobs, instance key", packInBlobs: true, keys: [][]byte{bytes.Repeat([]byte{7}, 32)}},
+		{name: "postgres, segments", postgres: true},
+		{name: "postgres, packs in blobs, instance key", postgres: true, packInBlobs: true, keys: [][]byte{bytes.Repeat([]byte{7}, 32)}},
 	}
 }
 
@@ -64,7 +68,11 @@ func newConfig(t testing.TB, l layout) storage.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return storage.Config{Dir: dir, Blobs: blobs, PackInBlobs: l.packInBlobs, Keys: l.keys}
+	config := storage.Config{Dir: dir, Blobs: blobs, PackInBlobs: l.packInBlobs, Keys: l.keys}
+	if l.postgres {
+		config.Database = throwaway.Database(t)
+	}
+	return config
 }
 
 func open(t testing.TB, config storage.Config) *storage.Store {

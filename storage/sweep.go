@@ -91,11 +91,17 @@ const (
 	selectClaimed = `SELECT m.id, m.account FROM summary AS s JOIN message AS m ON m.id = s.message WHERE s.attachments = 2 LIMIT ?`
 )
 
+// withoutAttachments is a summary without its list of attachments.
+var withoutAttachments = forms{
+	sqlite:   "json_remove(summary, '$.attachments')",
+	postgres: "(summary::jsonb - 'attachments')::text",
+}
+
 // claimAttachments commits that the attachments of those messages go that no delivery names. From then on the summary
 // lists none, so the next replay stores them again.
 func (s *Store) claimAttachments(ctx context.Context, list []stored) error {
 	return s.do(ctx, func(w *writer) error {
-		_, err := w.exec("UPDATE summary SET attachments = 2, summary = json_remove(summary, '$.attachments') WHERE message IN ("+
+		_, err := w.exec("UPDATE summary SET attachments = 2, summary = "+w.form(withoutAttachments)+" WHERE message IN ("+
 			placeholders(len(list))+`) AND attachments = 1
 			AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.message = summary.message)`, ids(list)...)
 		return err

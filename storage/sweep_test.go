@@ -188,12 +188,19 @@ func TestDoomedPackTakesNoMessage(t *testing.T) {
 	forEachLayout(t, func(t *testing.T, config storage.Config) {
 		s := open(t, config)
 		// The key of the next pack is not known before, so every key is doomed just before its row is inserted.
-		damage(t, config, `CREATE TRIGGER doom BEFORE INSERT ON pack WHEN NEW.doomed_at IS NULL BEGIN
-			INSERT INTO pack (key, created_at, live, doomed_at) VALUES (NEW.key, 0, 0, 1); END`)
+		const doom = "INSERT INTO pack (key, created_at, live, doomed_at) VALUES (NEW.key, 0, 0, 1);"
+		drop := "DROP TRIGGER doom"
+		if config.Database == "" {
+			damage(t, config, "CREATE TRIGGER doom BEFORE INSERT ON pack WHEN NEW.doomed_at IS NULL BEGIN "+doom+" END")
+		} else {
+			damage(t, config, "CREATE FUNCTION doom() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "+doom+" RETURN NEW; END $$")
+			damage(t, config, "CREATE TRIGGER doom BEFORE INSERT ON pack FOR EACH ROW WHEN (NEW.doomed_at IS NULL) EXECUTE FUNCTION doom()")
+			drop += " ON pack"
+		}
 		if ids, err := s.Accept(t.Context(), envelope("ep_1"), newBody(content(10))); err == nil {
 			t.Fatalf("accepted as %q", ids)
 		}
-		damage(t, config, `DROP TRIGGER doom`)
+		damage(t, config, drop)
 		checkEmpty(t, s)
 		accept(t, s, envelope("ep_1"), newBody(content(10)))
 		checkClean(t, s)

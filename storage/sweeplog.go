@@ -13,6 +13,7 @@ import (
 type pruning struct {
 	find   string // takes the last key, its own arguments and a limit; gives keys in their order
 	remove string // without the list of keys
+	types  string // of the columns of a key, on PostgreSQL
 	still  string // what must still be true of a row when it is deleted; may be empty
 	key    []any  // before the first one
 }
@@ -22,6 +23,7 @@ var (
 		find: `SELECT message, delivery, n FROM attempt AS a WHERE (message, delivery, n) > (?, ?, ?) AND message < ? AND at < ?
 			AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = a.message) ORDER BY message, delivery, n LIMIT ?`,
 		remove: "DELETE FROM attempt WHERE (message, delivery, n) IN (VALUES %s)",
+		types:  "text text bigint",
 		still:  " AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.message = attempt.message)",
 		key:    []any{"", "", 0},
 	}
@@ -29,11 +31,13 @@ var (
 		find: `SELECT message, id FROM delivery_result AS r WHERE (message, id) > (?, ?) AND message < ? AND finished_at < ?
 			AND NOT EXISTS (SELECT 1 FROM message WHERE id = r.message) ORDER BY message, id LIMIT ?`,
 		remove: "DELETE FROM delivery_result WHERE (message, id) IN (VALUES %s)",
+		types:  "text text",
 		key:    []any{"", ""},
 	}
 	pruneDedupe = pruning{
 		find:   "SELECT key FROM dedupe WHERE key > ? AND created_at <= ? ORDER BY key LIMIT ?",
 		remove: "DELETE FROM dedupe WHERE key IN (VALUES %s)",
+		types:  "bytea",
 		still:  " AND created_at <= ?",
 		key:    []any{[]byte{}},
 	}
@@ -42,6 +46,13 @@ var (
 // removal is the statement that deletes n rows.
 func (p *pruning) removal(n int) string {
 	row := "(" + placeholders(len(p.key)) + ")"
+	return fmt.Sprintf(p.remove, strings.TrimSuffix(strings.Repeat(row+",", n), ",")) + p.still
+}
+
+// postgresRemoval is removal on PostgreSQL, which wants to be told of what type the values are.
+func (p *pruning) postgresRemoval(n int) string {
+	types := strings.Fields(p.types)
+	row := "(CAST(? AS " + strings.Join(types, "), CAST(? AS ") + "))"
 	return fmt.Sprintf(p.remove, strings.TrimSuffix(strings.Repeat(row+",", n), ",")) + p.still
 }
 
@@ -71,7 +82,8 @@ func (s *Store) prune(ctx context.Context, p *pruning, args []any, still ...driv
 		}
 		after = key
 		err = s.do(ctx, func(w *writer) error {
-			n, err := w.exec(p.removal(len(keys)/len(p.key)), append(keys, still...)...)
+			rows := len(keys) / len(p.key)
+			n, err := w.exec(w.form(forms{p.removal(rows), p.postgresRemoval(rows)}), append(keys, still...)...)
 			removed += int(n)
 			return err
 		})

@@ -1,6 +1,10 @@
 package storage
 
 import (
+	"cmp"
+	"database/sql/driver"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -59,9 +63,32 @@ func (t tallies) add(key tallyKey, n int64) {
 	t[key] += n
 }
 
+// appendRows gives the counts as upsertTallies wants them: no row twice, and all nodes in one order, so that none waits for another in
+// a circle.
+func (t tallies) appendRows(args []driver.Value) []driver.Value {
+	hours := tallies{}
+	for key, n := range t {
+		key.minute = spanOf(key.minute, TallyHour)
+		hours[key] += n
+	}
+	for _, of := range []struct {
+		span   time.Duration
+		counts tallies
+	}{{TallyMinute, t}, {TallyHour, hours}} {
+		keys := slices.SortedFunc(maps.Keys(of.counts), func(a, b tallyKey) int {
+			return cmp.Or(cmp.Compare(a.minute, b.minute), cmp.Compare(a.account, b.account), cmp.Compare(a.endpoint, b.endpoint), cmp.Compare(a.name, b.name))
+		})
+		for _, key := range keys {
+			args = append(args, of.span.Milliseconds(), key.minute, key.account, key.endpoint, key.name, of.counts[key])
+		}
+	}
+	return args
+}
+
 var upsertTallies = &rowStatement{
 	head: "INSERT INTO tally (span, at, account, endpoint, name, n) VALUES ", row: "(?,?,?,?,?,?)",
-	tail: " ON CONFLICT (span, at, account, endpoint, name) DO UPDATE SET n = tally.n + excluded.n", columns: 6,
+	tail:  " ON CONFLICT (span, at, account, endpoint, name) DO UPDATE SET n = tally.n + excluded.n",
+	types: "bigint bigint text text text bigint",
 }
 
 // beginning of the span that a time lies in.

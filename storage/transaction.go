@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -14,53 +15,66 @@ const dedupeWindow = 24 * time.Hour
 var errDoomed = errors.New("the pack was swept as an orphan")
 
 var (
-	deleteKeys   = &rowStatement{head: "DELETE FROM dedupe WHERE key IN (", row: "?", tail: ")", columns: 1}
+	deleteKeys   = &rowStatement{head: "DELETE FROM dedupe WHERE key IN (", row: "?", tail: ")", types: "bytea"}
 	deleteKeysOf = &rowStatement{
-		head: "DELETE FROM dedupe WHERE key IN (SELECT dedupe FROM message WHERE id IN (", row: "?", tail: "))", columns: 1,
+		head: "DELETE FROM dedupe WHERE key IN (SELECT dedupe FROM message WHERE id IN (", row: "?", tail: "))", types: "text",
 	}
 	insertKeys = &rowStatement{
 		head: "INSERT INTO dedupe (key, message, created_at) VALUES ", row: "(?,?,?)",
 		tail: ` ON CONFLICT (key) DO UPDATE SET message = excluded.message, created_at = excluded.created_at
-			WHERE created_at <= excluded.created_at - 86400000`, columns: 3,
+			WHERE dedupe.created_at <= excluded.created_at - 86400000`, types: "bytea text bigint",
 	}
 	insertMessages = &rowStatement{
-		head: "INSERT INTO message (id, account, received_at, size, sha256, envelope, pack, offset, length, key, dedupe) VALUES ",
-		row:  "(?,?,?,?,?,?,?,?,?,?,?)", columns: 11,
+		head: "INSERT INTO message (id, account, received_at, size, sha256, envelope, pack, \"offset\", length, key, dedupe) VALUES ",
+		row:  "(?,?,?,?,?,?,?,?,?,?,?)", types: "text text bigint bigint bytea text text bigint bigint bytea bytea",
 	}
 	insertDeliveries = &rowStatement{
 		head: "INSERT INTO delivery (message, id, endpoint, part, due_at, attempts, replay, created_at) VALUES ",
-		row:  "(?,?,?,?,?,?,?,?)", columns: 8,
+		row:  "(?,?,?,?,?,?,?,?)", types: "text text text bigint bigint bigint bigint bigint",
 	}
 	insertAttempts = &rowStatement{
 		head: "INSERT INTO attempt (message, delivery, n, endpoint, at, duration, outcome, status, detail) VALUES ",
-		row:  "(?,?,?,?,?,?,?,?,?)", columns: 9,
+		row:  "(?,?,?,?,?,?,?,?,?)", types: "text text bigint text bigint bigint text bigint text",
 	}
-	// Only a delivery that still stands as the attempt found it gives a result. CROSS JOIN fixes the order of the loops.
+	// Only a delivery that still stands as the attempt found it gives a result. CROSS JOIN fixes the order of the loops. The one
+	// statement of PostgreSQL deletes the deliveries too: what another transaction has finished meanwhile is not finished twice.
 	insertResults = &rowStatement{
 		head: `INSERT INTO delivery_result (message, id, endpoint, part, state, reason, attempts, replay, created_at, finished_at, job, recipients)
 			SELECT d.message, d.id, d.endpoint, d.part, v.column4, v.column5, v.column6, d.replay, d.created_at, v.column7, d.job, d.recipients FROM (VALUES `,
 		row: "(?,?,?,?,?,?,?)",
 		tail: `) AS v CROSS JOIN delivery AS d
-			WHERE d.message = v.column1 AND d.id = v.column2 AND d.attempts = v.column3`, columns: 7,
+			WHERE d.message = v.column1 AND d.id = v.column2 AND d.attempts = v.column3`, types: "text text bigint text text bigint bigint",
+		postgres: `WITH gone AS (DELETE FROM delivery AS d USING (%s) AS v
+				WHERE d.message = v.column1 AND d.id = v.column2 AND d.attempts = v.column3
+				RETURNING d.message, d.id, d.endpoint, d.part, v.column4 AS state, v.column5 AS reason, v.column6 AS attempts, d.replay,
+					d.created_at, v.column7 AS finished_at, d.job, d.recipients)
+			INSERT INTO delivery_result (message, id, endpoint, part, state, reason, attempts, replay, created_at, finished_at, job, recipients)
+			SELECT message, id, endpoint, part, state, reason, attempts, replay, created_at, finished_at, job, recipients FROM gone`,
 	}
 	deleteDeliveries = &rowStatement{
-		head: "DELETE FROM delivery WHERE ", row: "message = ? AND id = ?", or: true, columns: 2,
+		head: "DELETE FROM delivery WHERE ", row: "message = ? AND id = ?", or: true, types: "text text",
 	}
 	// A summary stays as it is, but for one without a list of attachments: the sweeper takes the list away with the blobs.
 	upsertSummaries = &rowStatement{
 		head: "INSERT INTO summary (message, finished_at, summary, attachments) VALUES ", row: "(?,?,?,?)",
-		tail: ` ON CONFLICT (message) DO UPDATE SET finished_at = coalesce(excluded.finished_at, finished_at),
-			summary = CASE WHEN json_type(summary, '$.attachments') IS NULL THEN coalesce(excluded.summary, summary) ELSE summary END,
-			attachments = max(attachments, excluded.attachments)`, columns: 4,
+		tail: ` ON CONFLICT (message) DO UPDATE SET finished_at = coalesce(excluded.finished_at, summary.finished_at),
+			summary = CASE WHEN json_type(summary.summary, '$.attachments') IS NULL
+				THEN coalesce(excluded.summary, summary.summary) ELSE summary.summary END,
+			attachments = max(summary.attachments, excluded.attachments)`, types: "text bigint text bigint",
+		postgres: `INSERT INTO summary (message, finished_at, summary, attachments) %s
+			ON CONFLICT (message) DO UPDATE SET finished_at = coalesce(excluded.finished_at, summary.finished_at),
+			summary = CASE WHEN summary.summary::json -> 'attachments' IS NULL
+				THEN coalesce(excluded.summary, summary.summary) ELSE summary.summary END,
+			attachments = greatest(summary.attachments, excluded.attachments)`,
 	}
-	deleteParsings = &rowStatement{head: "DELETE FROM parsing WHERE message IN (", row: "?", tail: ")", columns: 1}
+	deleteParsings = &rowStatement{head: "DELETE FROM parsing WHERE message IN (", row: "?", tail: ")", types: "text"}
 )
 
 const (
 	upsertPack = `INSERT INTO pack (key, created_at, live) VALUES (?,?,?)
-		ON CONFLICT (key) DO UPDATE SET live = live + excluded.live WHERE doomed_at IS NULL`
+		ON CONFLICT (key) DO UPDATE SET live = pack.live + excluded.live WHERE pack.doomed_at IS NULL`
 	selectKey  = "SELECT message FROM dedupe WHERE key = ?"
-	beginParse = "INSERT INTO parsing (message, count) SELECT id, 1 FROM message WHERE id = ? ON CONFLICT (message) DO UPDATE SET count = count + 1 RETURNING count"
+	beginParse = "INSERT INTO parsing (message, count) SELECT id, 1 FROM message WHERE id = ? ON CONFLICT (message) DO UPDATE SET count = parsing.count + 1 RETURNING count"
 	// The last count goes with its row.
 	forgetParse = "DELETE FROM parsing WHERE message = ? AND count <= 1"
 	endParse    = "UPDATE parsing SET count = count - 1 WHERE message = ?"
@@ -190,20 +204,60 @@ func (t *transaction) dedupe(as []*acceptance) error {
 			n++
 		}
 	}
-	changed, err := t.execRows(insertKeys, v.keys)
+	changed, err := t.insertKeys(v.keys)
 	if err != nil || changed == n {
 		return err
 	}
 	for _, a := range as {
 		for _, m := range a.messages {
-			first, err := t.queryText(selectKey, m.dedupe[:])
-			if err != nil {
+			if m.id, err = t.firstWith(m); err != nil {
 				return err
 			}
-			m.id = first
 		}
 	}
 	return nil
+}
+
+// firstWith gives the id that stands behind the key of a message. Where another node has retired the key since it was found taken, the
+// message is the first one again.
+func (t *transaction) firstWith(m *incoming) (id string, err error) {
+	for range 3 {
+		id, err = t.queryText(selectKey, m.dedupe[:])
+		if err != nil || id != "" {
+			return id, err
+		}
+		if _, err := t.execRows(insertKeys, []driver.Value{m.dedupe[:], m.mail.ID, t.now.UnixMilli()}); err != nil {
+			return "", err
+		}
+	}
+	return "", errors.New("the dedupe key comes and goes")
+}
+
+// insertKeys inserts keys together. PostgreSQL takes no key twice in one statement, so there the second one goes by itself.
+func (t *transaction) insertKeys(args []driver.Value) (changed int64, err error) {
+	if !t.postgres() {
+		return t.execRows(insertKeys, args)
+	}
+	seen := make(map[string]bool, len(args)/3)
+	var once, again []driver.Value
+	for row := range slices.Chunk(args, 3) {
+		key := string(row[0].([]byte))
+		if !seen[key] {
+			seen[key] = true
+			once = append(once, row...)
+		} else {
+			again = append(again, row...)
+		}
+	}
+	changed, err = t.execRows(insertKeys, once)
+	for row := range slices.Chunk(again, 3) {
+		n := int64(0)
+		if err == nil {
+			n, err = t.execRows(insertKeys, row)
+		}
+		changed += n
+	}
+	return changed, err
 }
 
 // packs counts the new messages in their packs. A pack that the sweeper has doomed takes no more.
@@ -330,8 +384,10 @@ func (t *transaction) finish(cs []*completing) (bool, error) {
 	if err != nil || changed != int64(len(cs)) {
 		return false, err
 	}
-	if _, err := t.execRows(deleteDeliveries, v.gone); err != nil {
-		return false, err
+	if !t.postgres() {
+		if _, err := t.execRows(deleteDeliveries, v.gone); err != nil {
+			return false, err
+		}
 	}
 	return true, t.record(cs)
 }
@@ -351,7 +407,7 @@ func (t *transaction) record(cs []*completing) error {
 		if c.finishes() {
 			finished = t.now.UnixMilli()
 		}
-		v.summaries = append(v.summaries, a.Message, finished, c.summary, c.attachments)
+		v.summaries = appendSummary(v.summaries, a.Message, finished, c.summary, c.attachments)
 		if c.Parsed {
 			v.parsed = append(v.parsed, a.Message)
 		}
@@ -364,4 +420,23 @@ func (t *transaction) record(cs []*completing) error {
 	}
 	_, err := t.execRows(deleteParsings, v.parsed)
 	return err
+}
+
+// appendSummary adds a row of a summary, or to the one of the same message what the second one would change: PostgreSQL takes no
+// message twice in one statement.
+func appendSummary(rows []driver.Value, message string, finished, summary driver.Value, attachments int64) []driver.Value {
+	for row := range slices.Chunk(rows, 4) {
+		if row[0] != message {
+			continue
+		}
+		if finished != nil {
+			row[1] = finished
+		}
+		if row[2] == nil {
+			row[2] = summary
+		}
+		row[3] = max(row[3].(int64), attachments)
+		return rows
+	}
+	return append(rows, message, finished, summary, attachments)
 }

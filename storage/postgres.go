@@ -1,0 +1,157 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// connectTimeout bounds the making of a connection, unless the URL has a connect_timeout.
+	connectTimeout = 5 * time.Second
+	// writeTimeout bounds a statement of a committer. A batch takes milliseconds, so what takes this long has failed.
+	writeTimeout = 15 * time.Second
+	// readTimeout bounds a statement of the readers; fsck and counts walk over whole tables.
+	readTimeout = 10 * time.Minute
+	// unansweredTimeout is how long the other end may leave octets unacknowledged before the connection is given up.
+	unansweredTimeout = 20 * time.Second
+)
+
+// postgresEngine is a database on a PostgreSQL server.
+type postgresEngine struct {
+	config *pgx.ConnConfig
+	// pooled says that a transaction pooler stands before the server: a connection is no session, so nothing is set on it.
+	pooled bool
+	texts  sync.Map // statements as PostgreSQL wants them, by what they are made of
+}
+
+func newPostgresEngine(databaseURL string) (*postgresEngine, error) {
+	config, err := pgx.ParseConfig(databaseURL)
+	if err != nil {
+		return nil, errors.New("the database URL is not one that PostgreSQL has") // the error may show the password
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTimeout
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "letterhook"
+	}
+	if config.DialFunc == nil || config.Host != "" {
+		config.DialFunc = dialDatabase
+	}
+	mode := config.DefaultQueryExecMode
+	return &postgresEngine{config: config, pooled: mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol}, nil
+}
+
+// dialDatabase connects such that a server that falls silent is noticed: without that a connection to a machine that is gone
+// stays for a quarter of an hour.
+func dialDatabase(ctx context.Context, network, address string) (net.Conn, error) {
+	d := net.Dialer{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 2},
+		Control: func(network, _ string, c syscall.RawConn) (err error) {
+			if !strings.HasPrefix(network, "tcp") {
+				return nil
+			}
+			refused := c.Control(func(fd uintptr) {
+				err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unansweredTimeout.Milliseconds()))
+			})
+			return errors.Join(err, refused)
+		},
+	}
+	return d.DialContext(ctx, network, address)
+}
+
+// settings are those of a session. The plans of these statements are known beforehand: by key or along an index. A planner that
+// met a table when it was small would scan it for the minute until its statistics follow.
+func settings(timeout time.Duration, more string) string {
+	return fmt.Sprintf("SET statement_timeout = %d; SET lock_timeout = %d; SET idle_in_transaction_session_timeout = 60000; SET jit = off; SET enable_seqscan = off; %s",
+		timeout.Milliseconds(), timeout.Milliseconds(), more)
+}
+
+func (e *postgresEngine) connect() (connection, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), e.config.ConnectTimeout)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(ctx, e.config.Copy())
+	if err != nil {
+		return nil, databaseError{fmt.Errorf("connect to the database: %w", err)}
+	}
+	if !e.pooled {
+		if _, err := conn.Exec(ctx, settings(writeTimeout, "SET enable_hashjoin = off; SET enable_mergejoin = off")); err != nil {
+			return nil, databaseError{errors.Join(fmt.Errorf("prepare the connection to the database: %w", err), conn.Close(ctx))}
+		}
+	}
+	return &postgresConnection{engine: e, conn: conn}, nil
+}
+
+func (e *postgresEngine) open() (*sql.DB, error) {
+	prepare := stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		if e.pooled {
+			return nil
+		}
+		_, err := conn.Exec(ctx, settings(readTimeout, ""))
+		return err
+	})
+	return stdlib.OpenDB(*e.config.Copy(), prepare), nil
+}
+
+func (e *postgresEngine) form(f forms) string { return f.postgres }
+
+func (e *postgresEngine) argument(v any) any { return plain(v) }
+
+func (e *postgresEngine) snapshot() *sql.TxOptions {
+	return &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead}
+}
+
+// text numbers the arguments of a statement.
+func (e *postgresEngine) text(statement string) string {
+	if text, ok := e.texts.Load(statement); ok {
+		return text.(string)
+	}
+	text := numbered(statement)
+	e.texts.Store(statement, text)
+	return text
+}
+
+// numbered writes $1, $2 ... for the question marks outside of literals.
+func numbered(statement string) string {
+	var b strings.Builder
+	n, quoted := 0, false
+	for i := range len(statement) {
+		switch c := statement[i]; {
+		case c == '\'':
+			quoted = !quoted
+			b.WriteByte(c)
+		case c == '?' && !quoted:
+			n++
+			b.WriteByte('$')
+			b.WriteString(strconv.Itoa(n))
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// plain makes of a text what PostgreSQL takes for one: no octets that are not UTF-8, and no U+0000. Nothing by which a row is found
+// has any; what a stranger wrote is shown, not compared.
+func plain(v any) any {
+	text, ok := v.(string)
+	if !ok {
+		return v
+	}
+	if strings.IndexByte(text, 0) >= 0 {
+		text = strings.ReplaceAll(text, "\x00", "\uFFFD")
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
+}
