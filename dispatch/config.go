@@ -61,8 +61,10 @@ type Config struct {
 	// only says that the probe could not be made. Nil: such a mail is parsed without.
 	ProbeParse func(context.Context, *storage.Raw) error
 
-	// Notify is told of every change in the life of an endpoint, after it was made durable, and of warnings that one is
-	// going to be disabled; nil: nobody. It must not block for long. A crash between the two loses the notice.
+	// Notice makes of a change in the life of an endpoint, or of a warning that one is going to be disabled, what becomes durable
+	// with it for somebody to be told of; nil, also where the field is: nothing. For the same change it makes the same.
+	Notice func(EndpointChange) *storage.Notice
+	// Notify is told of every change and warning after it was made durable; nil: nobody. It must not block for long.
 	Notify func(EndpointChange)
 
 	// Tracing has attempts at messages that were traced when they came continue their traces.
@@ -114,6 +116,9 @@ func (c *Config) setDefaults() error {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Notice == nil {
+		c.Notice = func(EndpointChange) *storage.Notice { return nil }
 	}
 	if c.Notify == nil {
 		c.Notify = func(EndpointChange) {}

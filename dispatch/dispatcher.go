@@ -262,13 +262,20 @@ func (d *Dispatcher) sweep(ctx context.Context, probe bool) error {
 		return err
 	}
 	d.board.adopt(lives, false, time.Now())
-	if err := d.replays.read(ctx, d.cfg.Store); err != nil {
+	// Before the lanes: one that is finished in between is known by this list, one that was finished before by what it has made.
+	open, err := d.cfg.Store.OpenReplays(ctx)
+	if err != nil {
 		return err
 	}
 	heads, err := d.cfg.Store.Lanes(ctx)
 	if err != nil {
 		return err
 	}
+	others, err := d.replays.atURLs(ctx, d.cfg.Store, heads)
+	if err != nil {
+		return err
+	}
+	d.replays.set(open, others)
 	if err := d.makeTests(ctx); err != nil {
 		return err
 	}

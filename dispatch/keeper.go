@@ -48,8 +48,17 @@ func (d *Dispatcher) keep(ctx context.Context) {
 
 func (d *Dispatcher) saveLives(ctx context.Context) bool {
 	lives, changes := d.board.unsaved()
-	if len(lives) > 0 {
-		overtaken, err := d.cfg.Store.SaveLives(ctx, lives)
+	var notices []storage.Notice
+	for i := range changes {
+		if ep := d.endpoint(changes[i].Endpoint); ep != nil {
+			changes[i].Name, changes[i].Account = ep.Name, ep.Account
+		}
+		if n := d.cfg.Notice(changes[i]); n != nil {
+			notices = append(notices, *n)
+		}
+	}
+	if len(lives) > 0 || len(notices) > 0 {
+		overtaken, err := d.cfg.Store.SaveLives(ctx, lives, notices...)
 		if err != nil {
 			d.board.saveAgain(lives, changes)
 			if ctx.Err() == nil {
@@ -69,9 +78,6 @@ func (d *Dispatcher) saveLives(ctx context.Context) bool {
 
 // tell tells everybody of a change.
 func (d *Dispatcher) tell(c EndpointChange) {
-	if ep := d.endpoint(c.Endpoint); ep != nil {
-		c.Name, c.Account = ep.Name, ep.Account
-	}
 	attrs := []slog.Attr{slog.String("endpoint", c.Endpoint), slog.String("name", c.Name), slog.String("state", string(c.To)), slog.String("reason", c.Reason)}
 	switch {
 	case c.Warning > 0:

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -43,23 +44,34 @@ func newReplays() *replays {
 	return &replays{known: map[string]*storage.Replay{}, targets: map[string]target{}, look: make(chan struct{}, 1)}
 }
 
-// read looks at the store for replays.
+// read looks at the store for replays that need work.
 func (r *replays) read(ctx context.Context, store *storage.Store) error {
-	list, err := store.Replays(ctx)
-	if err != nil {
-		return err
+	open, err := store.OpenReplays(ctx)
+	if err == nil {
+		r.set(open, nil)
 	}
+	return err
+}
+
+// set takes the replays that are open, and those of the others whose URL somebody is still owed something at; nil: those that are
+// known.
+func (r *replays) set(open []*storage.Replay, others map[string]*storage.Replay) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.active, r.known = nil, map[string]*storage.Replay{}
-	for _, job := range list {
+	known := others
+	if known == nil {
+		known = maps.Clone(r.known)
+	}
+	r.active = nil
+	for _, job := range open {
 		if job.State == storage.ReplayRunning || job.State == storage.ReplayCancelling {
 			r.active = append(r.active, job)
 		}
 		if job.Spec.URL != "" {
-			r.known[job.ID] = job
+			known[job.ID] = job
 		}
 	}
+	r.known = known
 	maps.DeleteFunc(r.targets, func(id string, _ target) bool { return r.known[id] == nil })
 	if len(r.active) > 0 {
 		select {
@@ -67,7 +79,24 @@ func (r *replays) read(ctx context.Context, store *storage.Store) error {
 		default: // it is going to look anyway
 		}
 	}
-	return nil
+}
+
+// atURLs gives the replays whose own lanes have something in the store.
+func (r *replays) atURLs(ctx context.Context, store *storage.Store, heads []storage.LaneHead) (map[string]*storage.Replay, error) {
+	found := map[string]*storage.Replay{}
+	for _, h := range heads {
+		if !strings.HasPrefix(h.Endpoint, replayPrefix) {
+			continue
+		}
+		job, err := store.Replay(ctx, h.Endpoint)
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+			return nil, err
+		}
+		if err == nil {
+			found[job.ID] = job
+		}
+	}
+	return found, nil
 }
 
 // take gives the replays that need work, the oldest first.

@@ -262,3 +262,35 @@ func TestReplayRate(t *testing.T) {
 		t.Errorf("%d at once after an hour", n)
 	}
 }
+
+// TestReplayToAURLAfterARestart has made all its deliveries when the program ends. The next one still knows where they go.
+func TestReplayToAURLAfterARestart(t *testing.T) {
+	inBubble(t, []string{"one"}, nil, nil, func(h *house, n *network, d *Dispatcher) {
+		n.host("one", nil)
+		free := n.host("free", nil)
+		free.setDown(true)
+		stop := h.start(d)
+		id := h.accept(mail("x"), "one")
+		<-time.After(time.Second)
+		h.createReplay(storage.ReplaySpec{Endpoint: h.ids["one"], URL: "http://free/hook"})
+		d.Wake()
+		<-time.After(time.Second)
+		if _, _, refused := free.counts(); refused == 0 {
+			h.t.Error("it was not tried")
+		}
+		stop()
+		open, err := h.store.OpenReplays(h.t.Context())
+		if err != nil || len(open) != 0 {
+			h.t.Errorf("%d replays are open, error %v", len(open), err)
+		}
+		free.setDown(false)
+		second := h.dispatcher(nil)
+		second.sender.dial = n.dial
+		stop = h.start(second)
+		<-time.After(time.Minute)
+		if got := free.seen(); len(got) != 1 || got[0] != id {
+			h.t.Errorf("it got %q", got)
+		}
+		stop()
+	})
+}

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -345,5 +346,32 @@ func TestNewConfigurationMends(t *testing.T) {
 		if owed := h.owed("wrong"); len(owed) != 0 {
 			t.Errorf("%d still wait", len(owed))
 		}
+	})
+}
+
+// What is told of a change is durable before anybody looks for it.
+func TestNoticesAreStoredWithTheChange(t *testing.T) {
+	stored := make(chan int, 1)
+	inBubble(t, []string{"one"}, nil, nil, func(h *house, n *network, d *Dispatcher) {
+		n.host("one", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) })
+		d.cfg.Notice = func(c EndpointChange) *storage.Notice {
+			return &storage.Notice{ID: "evt_" + c.Name, At: c.At, Text: []byte("{}"), Ways: []storage.NoticeWay{storage.NoticeByMail}}
+		}
+		d.cfg.Notify = func(EndpointChange) {
+			found, err := h.store.Notices(context.Background(), storage.NoticeByMail, 10)
+			if err != nil || len(found) != 1 || found[0].ID != "evt_one" {
+				h.t.Errorf("%+v, %v", found, err)
+			}
+			stored <- len(found)
+		}
+		stop := h.start(d)
+		defer stop()
+		h.accept(mail("x"), "one")
+		<-time.After(time.Second)
+		synctest.Wait()
+		if len(stored) != 1 {
+			h.t.Error("nobody was told")
+		}
+		stop()
 	})
 }

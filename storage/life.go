@@ -79,11 +79,14 @@ func (s *Store) Lives(ctx context.Context) ([]EndpointLife, error) {
 	return lives, nil
 }
 
-// SaveLives makes the lives durable, all or none. One that the operator has changed since it was read, which its Revision
-// tells, is left as the operator wants it and comes back as it stands.
-func (s *Store) SaveLives(ctx context.Context, lives []EndpointLife) (overtaken []EndpointLife, err error) {
+// SaveLives makes the lives durable and the notices of their changes with them, all or none. A life that the operator has changed
+// since it was read, which its Revision tells, is left as the operator wants it and comes back as it stands.
+func (s *Store) SaveLives(ctx context.Context, lives []EndpointLife, notices ...Notice) (overtaken []EndpointLife, err error) {
 	err = s.do(ctx, func(w *writer) error {
 		overtaken = nil
+		if err := notify(w, notices); err != nil {
+			return err
+		}
 		for i := range lives {
 			l := &lives[i]
 			changed, err := w.exec(upsertLife, l.Endpoint, string(l.State), l.Reason, milli(l.Since), milli(l.RestUntil), l.RestReason,

@@ -34,6 +34,8 @@ func TestStatementsUseTheirIndexes(t *testing.T) {
 		"find claimed":      selectClaimed,
 		"due":               selectDue,
 		"find expired":      selectExpired,
+		"open replays":      openReplays,
+		"bound notices":     boundNotices,
 		"take up":           takeUp,
 		"withdraw":          withdrawHeld,
 		"deliver held":      deliverHeld,
@@ -52,7 +54,7 @@ func TestStatementsUseTheirIndexes(t *testing.T) {
 	} {
 		statements[name], _ = f.query()
 	}
-	small := []string{"delivery_result_dead", "summary_going"} // they hold nothing but what is looked for
+	small := []string{"delivery_result_dead", "summary_going", "replay_open", "SCAN notice"} // they hold nothing but what is looked for
 	for name, text := range statements {
 		err := s.do(t.Context(), func(w *writer) error {
 			return w.query(func(row []driver.Value) error {

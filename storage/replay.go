@@ -91,6 +91,8 @@ func (p *ReplaySpec) states() []string {
 
 const selectReplays = `SELECT id, spec, state, created_at, finished_at, total, message, delivery, made, owed, gone FROM replay`
 
+const openReplays = selectReplays + " WHERE finished_at = 0 ORDER BY id DESC"
+
 // CreateReplay makes the replay durable. A running server begins with it within a second. An endpoint that the store has
 // never seen, or one to lead to that is another account's, gives an error that Is [ErrNotFound].
 func (s *Store) CreateReplay(ctx context.Context, spec ReplaySpec, total int64) (*Replay, error) {
@@ -122,7 +124,11 @@ func (s *Store) CreateReplay(ctx context.Context, spec ReplaySpec, total int64) 
 
 // Replays lists the replays, the newest first.
 func (s *Store) Replays(ctx context.Context) ([]*Replay, error) {
-	rows, err := s.read.QueryContext(ctx, selectReplays+" ORDER BY id DESC")
+	return s.replays(ctx, selectReplays+" ORDER BY id DESC")
+}
+
+func (s *Store) replays(ctx context.Context, text string) ([]*Replay, error) {
+	rows, err := s.read.QueryContext(ctx, text)
 	if err != nil {
 		return nil, fmt.Errorf("list replays: %w", err)
 	}
@@ -136,6 +142,11 @@ func (s *Store) Replays(ctx context.Context) ([]*Replay, error) {
 		return nil, fmt.Errorf("list replays: %w", err)
 	}
 	return list, nil
+}
+
+// OpenReplays lists the replays that are worked at or paused, the newest first. However many are kept, it costs what these do.
+func (s *Store) OpenReplays(ctx context.Context) ([]*Replay, error) {
+	return s.replays(ctx, openReplays)
 }
 
 // Replay gives one replay; one that is not there gives an error that Is [ErrNotFound].

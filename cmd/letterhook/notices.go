@@ -9,7 +9,7 @@ import (
 // wireNotices makes what tells operators of changes of endpoints. Its requests are made like attempts, by a sender of their own.
 func (s *server) wireNotices() {
 	c := &s.cfg.Notices
-	n := notice.Config{Log: s.log}
+	n := notice.Config{Log: s.log, Store: s.store}
 	if w := &c.Webhook; w.URL != "" {
 		guard := s.cfg.Guard()
 		guard.AllowLoopback, guard.Refuse = s.loopback, s.ownAddresses()

@@ -41,14 +41,12 @@ type Mail struct {
 }
 
 // mail writes one mail of all the notices.
-func (n *Notifier) mail(ctx context.Context, notices []Notice) {
-	if n.cfg.Mail == nil {
-		return
+func (n *Notifier) mail(ctx context.Context, notices []Notice, _ int) (told int, err error) {
+	if err := n.cfg.Mail.send(ctx, n.cfg.Mail.compose(notices, time.Now())); err != nil {
+		return 0, err
 	}
-	text := n.cfg.Mail.compose(notices, time.Now())
-	if n.again(ctx, "mail", func() error { return n.cfg.Mail.send(ctx, text) }) {
-		n.cfg.Log.Info("notice", "by", "mail", "notices", len(notices))
-	}
+	n.cfg.Log.Info("notice", "by", "mail", "notices", len(notices))
+	return len(notices), nil
 }
 
 // compose writes the mail (RFC 5322). It is marked so that no program answers it (RFC 3834 section 5).

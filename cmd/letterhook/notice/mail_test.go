@@ -1,23 +1,19 @@
 package notice
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
-	"log/slog"
 	"net"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
 	"github.com/letterhook/letterhook/dispatch"
-	"github.com/letterhook/letterhook/storage"
 )
 
 // session is a smarthost's side of a dialogue.
@@ -88,42 +84,4 @@ func TestMailOverTLS(t *testing.T) {
 	if len(mails) > 0 {
 		t.Error("a mail went out all the same")
 	}
-}
-
-// TestManyAtOnce gathers what comes together, tells nothing of what the operator did himself, and gives up in the end.
-func TestManyAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		sent := map[string]int{}
-		order := []string{}
-		n := New(Config{Webhook: &storage.Endpoint{}, Log: slog.New(slog.DiscardHandler), Send: func(_ context.Context, p *dispatch.Post) dispatch.Result {
-			sent[p.ID]++
-			order = append(order, p.ID)
-			if len(order) > 100 {
-				return dispatch.Result{Outcome: dispatch.OutcomeRefused}
-			}
-			return dispatch.Result{Outcome: dispatch.OutcomeDelivered}
-		}})
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- n.Run(ctx) }()
-		for range 100 {
-			n.Tell(dispatch.EndpointChange{From: storage.EndpointEnabled, To: storage.EndpointBroken, At: time.Now()})
-			n.Tell(dispatch.EndpointChange{From: storage.EndpointEnabled, To: storage.EndpointPaused, At: time.Now()})
-		}
-		<-time.After(time.Minute)
-		synctest.Wait()
-		if len(sent) != 100 || len(order) != 100 {
-			t.Errorf("%d notices in %d requests", len(sent), len(order))
-		}
-		n.Tell(dispatch.EndpointChange{From: storage.EndpointBroken, To: storage.EndpointEnabled, At: time.Now()})
-		<-time.After(time.Hour)
-		synctest.Wait()
-		if len(order) != 100+1+len(waits) {
-			t.Errorf("%d requests for one that nobody takes", len(order)-100)
-		}
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
 }

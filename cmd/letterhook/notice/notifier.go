@@ -2,7 +2,9 @@ package notice
 
 import (
 	"context"
-	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -17,15 +19,20 @@ import (
 const (
 	// gather is how long a notice waits for others that go in the same mail.
 	gather = 5 * time.Second
-	// maxWaiting bounds the notices in memory; what comes on top is in the log alone.
-	maxWaiting = 10_000
+	// mails and posts are how many notices are told together, and told again if we die before that is recorded.
+	mails = 500
+	posts = 20
+	// maxAge is how old a notice may become until it is given up.
+	maxAge = 3 * 24 * time.Hour
 )
 
-// waits are those before another try.
+// waits are those before another try; the last is repeated.
 var waits = []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute}
 
 // Config is whom a [Notifier] tells.
 type Config struct {
+	// Store keeps the notices.
+	Store *storage.Store
 	// Webhook gets an event for each notice, by Send; nil: none.
 	Webhook *storage.Endpoint
 	Send    func(context.Context, *dispatch.Post) dispatch.Result
@@ -43,34 +50,65 @@ type Notice struct {
 
 // Notifier tells of changes in the lives of endpoints.
 type Notifier struct {
-	cfg   Config
-	wake  chan struct{} // capacity 1
-	mu    sync.Mutex
-	fresh []Notice
+	cfg  Config
+	ways []*way
+}
+
+// way is a way of telling, with what it has to do now.
+type way struct {
+	name storage.NoticeWay
+	most int // notices at a time
+	// tell tells notices in their order and says how many it told; the error is why it was not all.
+	tell func(ctx context.Context, notices []Notice, try int) (told int, err error)
+	wake chan struct{} // capacity 1
 }
 
 // New returns a Notifier that tells nothing before [Notifier.Run].
 func New(cfg Config) *Notifier {
-	return &Notifier{cfg: cfg, wake: make(chan struct{}, 1)}
+	n := &Notifier{cfg: cfg}
+	if cfg.Webhook != nil {
+		n.ways = append(n.ways, &way{name: storage.NoticeByWebhook, most: posts, tell: n.post, wake: make(chan struct{}, 1)})
+	}
+	if cfg.Mail != nil {
+		n.ways = append(n.ways, &way{name: storage.NoticeByMail, most: mails, tell: n.mail, wake: make(chan struct{}, 1)})
+	}
+	return n
 }
 
-// Tell takes a change. It does not block. What an operator did himself is no notice.
-func (n *Notifier) Tell(c dispatch.EndpointChange) {
+// Notice makes of a change what is to be stored with it; nil: nobody is to be told. What an operator did himself is no notice. The same
+// change gives the same notice.
+func (n *Notifier) Notice(c dispatch.EndpointChange) *storage.Notice {
 	kind := typeOf(&c)
-	if kind == "" || n.cfg.Webhook == nil && n.cfg.Mail == nil {
-		return
+	if kind == "" || len(n.ways) == 0 {
+		return nil
 	}
-	id := "evt_" + strings.ToLower(ulid.MustNew(ulid.Timestamp(c.At), rand.Reader).String())
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if len(n.fresh) >= maxWaiting {
-		n.cfg.Log.Error("too many notices wait; this one is dropped", "endpoint", c.Endpoint, "type", kind)
-		return
+	text, err := json.Marshal(&c)
+	if err != nil {
+		n.cfg.Log.Error("a notice could not be written", "endpoint", c.Endpoint, "type", kind, "error", err)
+		return nil
 	}
-	n.fresh = append(n.fresh, Notice{ID: id, Type: kind, EndpointChange: c})
-	select {
-	case n.wake <- struct{}{}:
-	default:
+	made := &storage.Notice{ID: idOf(&c), At: c.At, Text: text}
+	for _, w := range n.ways {
+		made.Ways = append(made.Ways, w.name)
+	}
+	return made
+}
+
+// idOf makes an id of a change: its time, and what else tells it from others.
+func idOf(c *dispatch.EndpointChange) string {
+	sum := sha256.Sum256(fmt.Append(nil, c.Endpoint, " ", c.From, " ", c.To, " ", c.Warning, " ", c.At.UnixNano()))
+	id := ulid.ULID(sum[:16])
+	_ = id.SetTime(ulid.Timestamp(c.At)) // the error is for the year 10889
+	return "evt_" + strings.ToLower(id.String())
+}
+
+// Look says that there may be something to tell. It does not block.
+func (n *Notifier) Look(dispatch.EndpointChange) {
+	for _, w := range n.ways {
+		select {
+		case w.wake <- struct{}{}:
+		default: // it is going to look anyway
+		}
 	}
 }
 
@@ -89,82 +127,104 @@ func typeOf(c *dispatch.EndpointChange) string {
 	return ""
 }
 
-// Run tells until ctx ends.
+// Run tells until ctx ends, first what an earlier run of the program could not.
 func (n *Notifier) Run(ctx context.Context) error {
-	var telling sync.WaitGroup
-	defer telling.Wait()
-	hooks, mails := make(chan []Notice), make(chan []Notice)
-	telling.Go(func() { n.each(ctx, hooks, n.post) })
-	telling.Go(func() { n.each(ctx, mails, n.mail) })
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-n.wake:
-		}
-		if !pause(ctx, gather) {
-			return nil
-		}
-		n.mu.Lock()
-		batch := n.fresh
-		n.fresh = nil
-		n.mu.Unlock()
-		for _, to := range []chan []Notice{hooks, mails} {
-			select {
-			case to <- batch:
-			case <-ctx.Done():
-				return nil
-			}
-		}
+	if err := n.dropOthers(ctx); err != nil && ctx.Err() == nil {
+		n.cfg.Log.Error("notices of a way that is not configured any more are kept", "error", err)
 	}
+	var telling sync.WaitGroup
+	for _, w := range n.ways {
+		telling.Go(func() { n.each(ctx, w) })
+	}
+	telling.Wait()
+	return nil
 }
 
-// each hands on batches in their order; what comes while one is being told, or tried again, waits and goes together.
-func (n *Notifier) each(ctx context.Context, batches <-chan []Notice, tell func(context.Context, []Notice)) {
-	var waiting []Notice
-	done := make(chan struct{}, 1)
-	busy := false
-	defer func() {
-		if busy {
-			<-done
+// dropOthers forgets what was to be told by ways that are not configured.
+func (n *Notifier) dropOthers(ctx context.Context) error {
+	for name, there := range map[storage.NoticeWay]bool{storage.NoticeByWebhook: n.cfg.Webhook != nil, storage.NoticeByMail: n.cfg.Mail != nil} {
+		if there {
+			continue
 		}
-	}()
-	for {
-		if len(waiting) > 0 && !busy {
-			batch := waiting
-			waiting, busy = nil, true
-			go func() { tell(ctx, batch); done <- struct{}{} }()
+		if err := n.cfg.Store.DropNotices(ctx, name); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// each tells by one way, batch by batch; what comes while one is being told, or tried again, waits and goes together.
+func (n *Notifier) each(ctx context.Context, w *way) {
+	for tries := 0; ; {
+		left, err := n.round(ctx, w, tries+1)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			wait := waits[min(tries, len(waits)-1)]
+			tries++
+			n.cfg.Log.Warn("a notice could not be told; trying again", "by", w.name, "in", wait, "error", err)
+			if !pause(ctx, wait) {
+				return
+			}
+			continue
+		case left:
+			tries = 0
+			continue
+		}
+		tries = 0
 		select {
 		case <-ctx.Done():
 			return
-		case <-done:
-			busy = false
-		case batch := <-batches:
-			if waiting = append(waiting, batch...); len(waiting) > maxWaiting {
-				n.cfg.Log.Error("too many notices wait; the oldest are dropped", "dropped", len(waiting)-maxWaiting)
-				waiting = waiting[len(waiting)-maxWaiting:]
-			}
+		case <-w.wake:
+		}
+		if !pause(ctx, gather) {
+			return
 		}
 	}
 }
 
-// again tries until it succeeds or the waits are used up, and says whether it did.
-func (n *Notifier) again(ctx context.Context, what string, try func() error) bool {
-	for i := 0; ; i++ {
-		err := try()
-		if err == nil || ctx.Err() != nil {
-			return err == nil
-		}
-		if i == len(waits) {
-			n.cfg.Log.Error("a notice could not be told; it is given up", "by", what, "error", err)
-			return false
-		}
-		n.cfg.Log.Warn("a notice could not be told; trying again", "by", what, "in", waits[i], "error", err)
-		if !pause(ctx, waits[i]) {
-			return false
+// round tells what is stored, the oldest first; left says that there may be more.
+func (n *Notifier) round(ctx context.Context, w *way, try int) (left bool, err error) {
+	stored, err := n.cfg.Store.Notices(ctx, w.name, w.most)
+	if err != nil || len(stored) == 0 {
+		return false, err
+	}
+	notices, done := n.read(w, stored)
+	var failed error
+	if len(notices) > 0 {
+		var told int
+		told, failed = w.tell(ctx, notices, try)
+		for i := range told {
+			done = append(done, notices[i].ID)
 		}
 	}
+	if len(done) > 0 { // also when ctx has ended: it was told
+		if err := n.cfg.Store.EndNotices(context.WithoutCancel(ctx), w.name, done...); err != nil {
+			return false, err
+		}
+	}
+	return len(stored) == w.most, failed
+}
+
+// read gives the notices that are still worth telling, and the ids of the others.
+func (n *Notifier) read(w *way, stored []storage.Notice) (notices []Notice, done []string) {
+	for i := range stored {
+		s := &stored[i]
+		made := Notice{ID: s.ID}
+		err := json.Unmarshal(s.Text, &made.EndpointChange)
+		if err == nil && time.Since(s.At) > maxAge {
+			err = fmt.Errorf("nobody took it for %s", maxAge)
+		}
+		if err != nil {
+			n.cfg.Log.Error("a notice is given up", "by", w.name, "id", s.ID, "endpoint", made.Endpoint, "error", err)
+			done = append(done, s.ID)
+			continue
+		}
+		made.Type = typeOf(&made.EndpointChange)
+		notices = append(notices, made)
+	}
+	return notices, done
 }
 
 // pause is false when ctx has ended.

@@ -41,34 +41,24 @@ func eventOf(n *Notice) *Event {
 	return e
 }
 
-// post tells by webhook. After a notice that nobody takes the rest is given up with it, for it would fare no better.
-func (n *Notifier) post(ctx context.Context, notices []Notice) {
-	if n.cfg.Webhook == nil {
-		return
-	}
+// post tells by webhook, one after the other, until nobody takes one.
+func (n *Notifier) post(ctx context.Context, notices []Notice, try int) (told int, err error) {
 	for i := range notices {
 		body, err := json.Marshal(eventOf(&notices[i]))
 		if err != nil {
-			n.cfg.Log.Error("a notice could not be written", "error", err)
-			continue
+			return i, err
 		}
-		attempt := 0
-		told := n.again(ctx, "webhook", func() error {
-			attempt++
-			res := n.cfg.Send(ctx, &dispatch.Post{
-				Endpoint: n.cfg.Webhook, ID: notices[i].ID, Attempt: attempt, Form: &dispatch.Form{MediaType: "application/json", Body: body},
-			})
-			if res.Outcome != dispatch.OutcomeDelivered {
-				return errors.New(res.Outcome + ": " + res.Detail.Error)
-			}
-			n.cfg.Log.Info("notice", "by", "webhook", "id", notices[i].ID, "type", notices[i].Type, "after", time.Since(notices[i].At))
-			return nil
+		attempt := 1
+		if i == 0 {
+			attempt = try
+		}
+		res := n.cfg.Send(ctx, &dispatch.Post{
+			Endpoint: n.cfg.Webhook, ID: notices[i].ID, Attempt: attempt, Form: &dispatch.Form{MediaType: "application/json", Body: body},
 		})
-		if !told {
-			if rest := len(notices) - i - 1; rest > 0 && ctx.Err() == nil {
-				n.cfg.Log.Error("more notices are given up with it", "by", "webhook", "notices", rest)
-			}
-			return
+		if res.Outcome != dispatch.OutcomeDelivered {
+			return i, errors.New(res.Outcome + ": " + res.Detail.Error)
 		}
+		n.cfg.Log.Info("notice", "by", "webhook", "id", notices[i].ID, "type", notices[i].Type, "after", time.Since(notices[i].At))
 	}
+	return len(notices), nil
 }
