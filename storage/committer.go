@@ -19,6 +19,7 @@ type committer struct {
 	log      *slog.Logger
 	metrics  *metrics
 	clerk    *clerk
+	indexer  *indexer      // nil beside a server
 	stopped  chan struct{} // closed when run has returned
 	values   values        // reused
 
@@ -197,6 +198,9 @@ func (c *committer) finish(b *batch, now time.Time) {
 		(*handOver)(fresh)
 	}
 	c.clerk.written(b, now)
+	if c.indexer != nil {
+		c.indexer.committed(b)
+	}
 	for _, c := range b.completions {
 		c.done(c.err)
 	}

@@ -63,15 +63,23 @@ func scanMail(scan func(...any) error) (*Mail, error) {
 	if copy(m.SHA256[:], hash) != len(m.SHA256) {
 		return nil, errors.New("the stored hash has a wrong length")
 	}
+	if err := m.decode(envelope, summary); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// decode fills in what is stored as JSON.
+func (m *Mail) decode(envelope []byte, summary sql.NullString) error {
 	if err := json.Unmarshal(envelope, &m.Envelope); err != nil {
-		return nil, fmt.Errorf("decode envelope: %w", err)
+		return fmt.Errorf("decode envelope: %w", err)
 	}
 	if summary.Valid {
 		if err := json.Unmarshal([]byte(summary.String), &m.Summary); err != nil {
-			return nil, fmt.Errorf("decode summary: %w", err)
+			return fmt.Errorf("decode summary: %w", err)
 		}
 	}
-	return m, nil
+	return nil
 }
 
 // BeginParse counts, durably, that a parse of the message begins. Whoever comes back from that parse, with a result or

@@ -64,6 +64,9 @@ const (
 	searchLooks = 20_000 // candidates after which a page is given as it is
 )
 
+// jitter is how far the order of acceptance may differ from that of ids.
+const jitter = time.Minute
+
 // Search lists the messages that are looked for, the newest first. A message is found by its envelope as soon as it is accepted,
 // and by its header once it was parsed.
 func (s *Store) Search(ctx context.Context, q Search) (Found, error) {
@@ -80,7 +83,10 @@ func (s *Store) Search(ctx context.Context, q Search) (Found, error) {
 func (s *Store) search(ctx context.Context, q *Search) (found Found, err error) {
 	limit := limitOr(q.Limit)
 	match := newMatcher(q)
-	candidates := s.candidates(q)
+	candidates, err := s.candidates(ctx, q, match)
+	if err != nil {
+		return Found{}, err
+	}
 	before := q.Before
 	if !q.Until.IsZero() {
 		if until := firstMessageID(q.Until); before == "" || until < before {
@@ -107,7 +113,7 @@ func (s *Store) search(ctx context.Context, q *Search) (found Found, err error) 
 			found.Messages = append(found.Messages, Listed{Mail: m})
 		}
 		before = ids[len(ids)-1]
-		if !q.Since.IsZero() && before < firstMessageID(q.Since) {
+		if !q.Since.IsZero() && before < firstMessageID(q.Since.Add(-jitter)) {
 			return found, nil
 		}
 		if looked += len(ids); looked >= searchLooks {
@@ -117,25 +123,34 @@ func (s *Store) search(ctx context.Context, q *Search) (found Found, err error) 
 	}
 }
 
-// pick reads those of the messages that the database knows to be meant, in the order of the list.
+// pick reads those of the messages that the database knows to be meant, in their order.
 func (s *Store) pick(ctx context.Context, q *Search, ids []string) ([]*Mail, error) {
 	sel := selection{text: selectMail}
 	sel.where(true, "m.id IN ("+placeholders(len(ids))+")", anyOf(ids)...)
 	sel.where(q.Account != "", "m.account = ?", q.Account)
 	sel.where(!q.Since.IsZero(), "m.id >= ?", firstMessageID(q.Since))
+	sel.where(!q.Until.IsZero(), "m.id < ?", firstMessageID(q.Until))
 	if q.State != "" {
 		sel.where(true, stateCondition(q.State))
 	}
-	rows, err := s.read.QueryContext(ctx, sel.text+" ORDER BY m.id DESC", sel.args...)
+	rows, err := s.read.QueryContext(ctx, sel.text, sel.args...)
 	if err != nil {
 		return nil, err
 	}
-	var mails []*Mail
+	byID := make(map[string]*Mail, len(ids))
 	err = each(rows, func() error {
 		m, err := scanMail(rows.Scan)
-		mails = append(mails, m)
+		if err == nil {
+			byID[m.ID] = m
+		}
 		return err
 	})
+	mails := make([]*Mail, 0, len(byID))
+	for _, id := range ids {
+		if m := byID[id]; m != nil {
+			mails = append(mails, m)
+		}
+	}
 	return mails, err
 }
 
@@ -161,19 +176,22 @@ func stateCondition(state string) string {
 type candidateList func(ctx context.Context, before string, limit int) ([]string, error)
 
 // candidates chooses the shortest list that is sure to hold all that is looked for.
-func (s *Store) candidates(q *Search) candidateList {
+func (s *Store) candidates(ctx context.Context, q *Search, match *matcher) (candidateList, error) {
 	if q.ID != "" {
-		return s.oneCandidate(q.ID)
+		return s.oneCandidate(q.ID), nil
 	}
 	switch q.State {
 	case StateDead:
-		return s.listed("delivery_result", "message", "state = 'dead'") // a literal, as the index over the dead alone wants it
+		return s.listed("delivery_result", "message", "state = 'dead'"), nil // a literal, as the index over the dead alone wants it
 	case StatePending, StateRetrying:
-		return s.listed("delivery", "message", "")
+		return s.listed("delivery", "message", ""), nil
 	case StateHeld, StateWithdrawn, StateRefused:
-		return s.listed("held", "message", "")
+		return s.listed("held", "message", ""), nil
 	}
-	return s.listed("message", "id", "")
+	if question := match.question(); s.index != nil && !question.empty() {
+		return s.indexed(ctx, question)
+	}
+	return s.listed("message", "id", ""), nil
 }
 
 // listed walks the ids of messages in a column of a table.

@@ -1,7 +1,10 @@
 package storage_test
 
 import (
+	"bytes"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -47,76 +50,113 @@ func receive(t *testing.T, s *storage.Store, m mailbox) string {
 	return id
 }
 
-func TestSearch(t *testing.T) {
-	s := open(t, newConfig(t, layouts()[0]))
-	invoice := receive(t, s, mailbox{"acc_1", "bounce-7@mailer.example.net", "Jan.Smith+orders@shop.example.com", "Billing@Acme.example", "Your INVOICE no. 4711 für Zürich", "message", "<x@y>"})
-	bounce := receive(t, s, mailbox{"acc_1", "", "jan.smith@shop.example.com", "mailer-daemon@example.net", "Undelivered mail", "bounce", "b.1@example.net"})
-	foreign := receive(t, s, mailbox{"acc_2", "jan.smith@shop.example.com", "invoice@other.example", "jan.smith@shop.example.com", "会議の件 invoice", "message", "f@z"})
-	unparsed := receive(t, s, mailbox{account: "acc_1", from: "smithers@power.example", to: "desk@example.com"})
+// inbox is what TestSearch looks through.
+type inbox struct{ invoice, bounce, foreign, unparsed string }
 
-	for query, want := range map[string][]string{
-		"":                                {unparsed, foreign, bounce, invoice},
-		"invoice":                         {foreign, invoice},
-		"INV":                             {foreign, invoice},
-		"voice":                           {}, // not where a word begins
-		"invoice 4711":                    {invoice},
-		"zürich":                          {invoice},
-		"Zu\u0308rich":                    {invoice}, // decomposed
-		"会議":                              {foreign},
-		"smith":                           {unparsed, foreign, bounce, invoice},
-		"jan.smith@shop":                  {foreign, bounce},
-		"jan.smith+orders":                {invoice},
-		"from:smith":                      {unparsed, foreign},
-		"to:smith":                        {bounce, invoice},
-		"to:example.com":                  {unparsed, bounce, invoice},
-		"domain:example.com":              {unparsed, bounce, invoice},
-		"domain:shop.example.com":         {bounce, invoice},
-		"domain:ample.com":                {},
-		"from:acme.example":               {invoice},
-		"from:mailer":                     {bounce, invoice},
-		"subject:invoice":                 {foreign, invoice},
-		`subject:"no invoice"`:            {invoice},
-		"subject:smith":                   {},
-		"kind:bounce":                     {bounce},
-		"kind:bounce invoice":             {},
-		"message-id:<b.1@example.net>":    {bounce},
-		"b.1@example.net":                 {bounce},
-		"state:pending":                   {unparsed},
-		"state:retrying":                  {},
-		"state:delivered":                 {foreign, bounce, invoice},
-		"state:dead":                      {},
-		"before:2020-01-01":               {},
-		"after:2020-01-01 kind:bounce":    {bounce},
-		"after:1h before:2099-01-01 4711": {invoice},
-		"endpoint:ep_of_acc_2":            {foreign},
-		invoice:                           {invoice},
-		"id:" + invoice + "_2":            {invoice},
-		"msg_01hzzzzzzzzzzzzzzzzzzzzzzz":  {},
-		"nothing of the kind":             {},
-		"@":                               {unparsed, foreign, bounce, invoice},
-		"50%_":                            {},
-	} {
-		q, err := storage.ParseSearch(query, time.Now())
-		if err != nil {
-			t.Errorf("%q: %v", query, err)
-		}
-		slices.Sort(want)
-		slices.Reverse(want)
-		if got := search(t, s, q); !slices.Equal(got, want) {
-			t.Errorf("%q gives %q, want %q", query, got, want)
-		}
-		q.Account = "acc_2"
-		want = slices.DeleteFunc(slices.Clone(want), func(id string) bool { return id != foreign })
-		if got := search(t, s, q); !slices.Equal(got, want) {
-			t.Errorf("%q of acc_2 gives %q, want %q", query, got, want)
-		}
+// TestSearch asks the same of messages that are not indexed yet, of indexed ones, of an index that had to be made again, and from
+// beside the server.
+func TestSearch(t *testing.T) {
+	config := newConfig(t, layouts()[0])
+	s := open(t, config)
+	var in inbox
+	in.unparsed = receive(t, s, mailbox{account: "acc_1", from: "smithers@power.example", to: "desk@example.com"})
+	in.invoice = receive(t, s, mailbox{"acc_1", "bounce-7@mailer.example.net", "Jan.Smith+orders@shop.example.com", "Billing@Acme.example", "Your INVOICE no. 4711 für Zürich", "message", "<x@y>"})
+	in.bounce = receive(t, s, mailbox{"acc_1", "", "jan.smith@shop.example.com", "mailer-daemon@example.net", "Undelivered mail", "bounce", "b.1@example.net"})
+	in.foreign = receive(t, s, mailbox{"acc_2", "jan.smith@shop.example.com", "invoice@other.example", "jan.smith@shop.example.com", "会議の件 invoice", "message", "f@z"})
+	t.Run("not indexed", in.check(s))
+	if err := s.IndexNow(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := s.Detail(t.Context(), "acc_2", invoice); !errors.Is(err, storage.ErrNotFound) {
-		t.Errorf("a message of another account: %v", err)
+	t.Run("indexed", in.check(s))
+	beside := config
+	beside.Beside = true
+	t.Run("beside", in.check(open(t, beside)))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
-	d, err := s.Detail(t.Context(), "acc_1", invoice)
-	if err != nil || d.State != storage.StateDelivered || len(d.Deliveries) != 1 || len(d.Attempts) != 1 {
-		t.Errorf("%+v, %v", d, err)
+	index := filepath.Join(config.Dir, "search-1.db")
+	if err := os.Remove(index); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("beside, without an index", in.check(open(t, beside)))
+	if err := os.WriteFile(index, bytes.Repeat([]byte("no database "), 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, config)
+	if err := s.IndexNow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("made again", in.check(s))
+}
+
+// check is a test of all that can be asked.
+func (in inbox) check(s *storage.Store) func(*testing.T) {
+	return func(t *testing.T) {
+		for query, want := range map[string][]string{
+			"":                                {in.unparsed, in.foreign, in.bounce, in.invoice},
+			"invoice":                         {in.foreign, in.invoice},
+			"INV":                             {in.foreign, in.invoice},
+			"voice":                           {}, // not where a word begins
+			"invoice 4711":                    {in.invoice},
+			"zürich":                          {in.invoice},
+			"Zu\u0308rich":                    {in.invoice}, // decomposed
+			"会議":                              {in.foreign},
+			"smith":                           {in.unparsed, in.foreign, in.bounce, in.invoice},
+			"jan.smith@shop":                  {in.foreign, in.bounce},
+			"jan.smith+orders":                {in.invoice},
+			"from:smith":                      {in.unparsed, in.foreign},
+			"to:smith":                        {in.bounce, in.invoice},
+			"to:example.com":                  {in.unparsed, in.bounce, in.invoice},
+			"domain:example.com":              {in.unparsed, in.bounce, in.invoice},
+			"domain:shop.example.com":         {in.bounce, in.invoice},
+			"domain:ample.com":                {},
+			"from:acme.example":               {in.invoice},
+			"from:mailer":                     {in.bounce, in.invoice},
+			"subject:invoice":                 {in.foreign, in.invoice},
+			`subject:"no invoice"`:            {in.invoice},
+			"subject:smith":                   {},
+			"kind:bounce":                     {in.bounce},
+			"kind:bounce invoice":             {},
+			"message-id:<b.1@example.net>":    {in.bounce},
+			"b.1@example.net":                 {in.bounce},
+			"state:pending":                   {in.unparsed},
+			"state:retrying":                  {},
+			"state:delivered":                 {in.foreign, in.bounce, in.invoice},
+			"state:dead":                      {},
+			"before:2020-01-01":               {},
+			"after:2020-01-01 kind:bounce":    {in.bounce},
+			"after:1h before:2099-01-01 4711": {in.invoice},
+			"endpoint:ep_of_acc_2":            {in.foreign},
+			in.invoice:                        {in.invoice},
+			"id:" + in.invoice + "_2":         {in.invoice},
+			"msg_01hzzzzzzzzzzzzzzzzzzzzzzz":  {},
+			"nothing of the kind":             {},
+			"@":                               {in.unparsed, in.foreign, in.bounce, in.invoice},
+			"50%_":                            {},
+		} {
+			q, err := storage.ParseSearch(query, time.Now())
+			if err != nil {
+				t.Errorf("%q: %v", query, err)
+			}
+			want = slices.Clone(want)
+			slices.Sort(want)
+			slices.Reverse(want)
+			if got := search(t, s, q); !slices.Equal(got, want) {
+				t.Errorf("%q gives %q, want %q", query, got, want)
+			}
+			q.Account = "acc_2"
+			want = slices.DeleteFunc(want, func(id string) bool { return id != in.foreign })
+			if got := search(t, s, q); !slices.Equal(got, want) {
+				t.Errorf("%q of acc_2 gives %q, want %q", query, got, want)
+			}
+		}
+		if _, err := s.Detail(t.Context(), "acc_2", in.invoice); !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("a message of another account: %v", err)
+		}
+		d, err := s.Detail(t.Context(), "acc_1", in.invoice)
+		if err != nil || d.State != storage.StateDelivered || len(d.Deliveries) != 1 || len(d.Attempts) != 1 {
+			t.Errorf("%+v, %v", d, err)
+		}
 	}
 }
 

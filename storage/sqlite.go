@@ -15,7 +15,11 @@ import (
 )
 
 // sqliteEngine is a database in a file.
-type sqliteEngine struct{ path string }
+type sqliteEngine struct {
+	path string
+	// derived says that it is made from another database: a commit that a power cut takes back is made again.
+	derived bool
+}
 
 func (e *sqliteEngine) text(statement string) string { return statement }
 func (e *sqliteEngine) form(f forms) string          { return f.sqlite }
@@ -31,6 +35,9 @@ func (e *sqliteEngine) dsn(readOnly bool) string {
 		"wal_autocheckpoint(2000)", "journal_size_limit(67108864)", "temp_store(memory)",
 		"secure_delete(fast)", // the key of an erased message must not linger in a page
 	}}
+	if e.derived {
+		q["_pragma"] = append(q["_pragma"], "synchronous(normal)", "cache_size(-8000)") // the last one counts
+	}
 	if readOnly {
 		q = url.Values{"_pragma": {"busy_timeout(5000)", "query_only(1)"}}
 	}

@@ -79,7 +79,9 @@ type Store struct {
 	results  *queue
 	second   *committer // of results; nil on SQLite
 	clerk    *clerk
-	packer   *packer // nil: packs go to segments
+	index    *searchIndex // nil on PostgreSQL, and beside a server that has none
+	indexer  *indexer     // nil without an index, and beside a server
+	packer   *packer      // nil: packs go to segments
 	segments *segments
 	reader   segmentReader
 	metrics  *metrics
@@ -111,6 +113,10 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store in %s: %w", cfg.Dir, err), s.closeFiles())
 	}
+	if s.index != nil && !cfg.Beside {
+		s.indexer = newIndexer(s, s.index)
+		s.committer.indexer = s.indexer
+	}
 	for _, c := range s.committers() {
 		go c.run()
 	}
@@ -119,6 +125,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 			blobs: cfg.Blobs, next: s.queue.putAccept, now: cfg.Now, step: cfg.Step, buffers: &s.buffers, failed: s.metrics.failed,
 		}
 		s.packer.start()
+	}
+	if s.indexer != nil {
+		go s.indexer.run()
 	}
 	return s, nil
 }
@@ -149,6 +158,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return err
 	}
 	if s.read.DB, err = s.engine.open(); err != nil {
+		return err
+	}
+	if err := s.openIndex(); err != nil {
 		return err
 	}
 	s.read.SetMaxOpenConns(s.cfg.ReadConnections)
@@ -281,6 +293,9 @@ func (s *Store) close() error {
 		c.queue.close()
 		<-c.stopped
 	}
+	if s.indexer != nil {
+		s.indexer.stop()
+	}
 	if err := s.closeFiles(); err != nil {
 		return fmt.Errorf("close store: %w", err)
 	}
@@ -295,6 +310,9 @@ func (s *Store) closeFiles() error {
 	}
 	if s.read.DB != nil {
 		errs = append(errs, s.reads.close(), s.read.Close())
+	}
+	if s.index != nil {
+		errs = append(errs, s.index.close())
 	}
 	for _, c := range s.committers() {
 		errs = append(errs, c.writer.close())

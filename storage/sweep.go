@@ -191,7 +191,7 @@ func (s *Store) sweepMessages(ctx context.Context, now time.Time, age time.Durat
 		if swept.Attachments += n; err != nil {
 			return removed, err
 		}
-		err = s.do(ctx, func(w *writer) error {
+		err = s.unlist(ctx, list, func(w *writer) error {
 			n, err := removeMessages(w, ids(list))
 			removed += n
 			return err
@@ -200,6 +200,18 @@ func (s *Store) sweepMessages(ctx context.Context, now time.Time, age time.Durat
 			return removed, err
 		}
 	}
+}
+
+// unlist runs a removal of messages, which are out of the search index before they are gone.
+func (s *Store) unlist(ctx context.Context, list []stored, remove func(*writer) error) error {
+	if s.indexer == nil {
+		return s.do(ctx, remove)
+	}
+	names := make([]string, len(list))
+	for i, m := range list {
+		names[i] = m.id
+	}
+	return s.indexer.without(ctx, names, func() error { return s.do(ctx, remove) })
 }
 
 // removeMessages deletes the rows of those messages that no delivery names and that are not held, and counts them out of their packs. A message
