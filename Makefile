@@ -70,9 +70,10 @@ bench: build ## figures of this machine
 	$(BIN)/letterhook bench $(ARGS)
 
 .PHONY: soak
-soak: services ## hours: many kills under load, hostile mail of 50 MB, a million pending deliveries, every fuzz target for ten minutes
+soak: services ## hours: many kills under load, hostile mail of 50 MB, a million pending deliveries, searches of a million messages, every fuzz target for ten minutes
 	LETTERHOOK_SOAK=1 go test -count=1 -run TestHostileAtFullSize -v ./parser
 	LETTERHOOK_SOAK=1 go test -count=1 -timeout 0 -run TestClaimCostIsConstant -v ./dispatch
+	LETTERHOOK_SOAK=1 go test -count=1 -timeout 0 -run TestSearchAMillion -v ./storage
 	go test -count=1 -timeout 0 -run TestSchedulerHoldsModel ./dispatch -rapid.checks=5000
 	go test -count=1 -timeout 0 -run TestLeasesHoldModel ./storage/lease -rapid.checks=5000
 	LETTERHOOK_KILLS=500 go test -timeout 0 -run TestKilledAtRandom -v ./cmd/letterhook/e2e/

@@ -30,7 +30,7 @@ const searchSchema = `
 	);
 	CREATE INDEX IF NOT EXISTS doc_unparsed ON doc (n) WHERE parsed = 0;
 	CREATE VIRTUAL TABLE IF NOT EXISTS word USING fts5 (
-		terms, content = '', contentless_delete = 1, detail = none, tokenize = "ascii tokenchars '.-_:'"
+		terms, content = '', contentless_delete = 1, detail = none, tokenize = "ascii tokenchars '.-_:@'"
 	);
 	CREATE TABLE IF NOT EXISTS reached (one INTEGER PRIMARY KEY CHECK (one = 1), n INTEGER NOT NULL);
 	INSERT INTO reached (one, n) VALUES (1, 0) ON CONFLICT DO NOTHING;`

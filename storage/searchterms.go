@@ -22,8 +22,11 @@ const (
 	termAccount  = "a:"
 )
 
-// beginnings are the lengths in characters of the beginnings of words that are indexed.
-var beginnings = []int{3, 4, 5, 6, 8, 11, 16, 24}
+// beginnings are the lengths in characters of the beginnings of words that are indexed. In an address those of at least longPart
+// go on over what separates its words, so that a whole address or a domain is asked for by one term that few messages have.
+var beginnings = []int{3, 4, 5, 6, 8, 12, 20}
+
+const longPart = 8
 
 // maxTerms bounds the terms of one message: a subject or a list of recipients may be long.
 const maxTerms = 400
@@ -65,6 +68,36 @@ func (t *terms) words(field string, words []string) {
 	}
 }
 
+// address adds the beginnings of what begins with each of its words.
+func (t *terms) address(field, address string) {
+	words := wordsOf(address)
+	t.words(field, words)
+	for rest := plainTerm(address); len(words) > 0; words = words[1:] {
+		at := strings.Index(rest, words[0])
+		if at < 0 {
+			return
+		}
+		rest = rest[at:]
+		for _, length := range beginnings {
+			if part, ok := firstRunes(rest, length); ok && length >= longPart && len(part) > len(words[0]) {
+				t.add(field, part)
+			}
+		}
+		rest = rest[len(words[0]):]
+	}
+}
+
+// firstRunes cuts a text to n characters; false: it has fewer.
+func firstRunes(s string, n int) (string, bool) {
+	for i := range s {
+		if n == 0 {
+			return s[:i], true
+		}
+		n--
+	}
+	return s, n == 0
+}
+
 // termsOf gives the terms of a message, separated by spaces.
 func termsOf(m *Mail) string {
 	t := terms{seen: make(map[string]struct{}, 64)}
@@ -80,7 +113,7 @@ func termsOf(m *Mail) string {
 	}
 	k := knownOf(m)
 	for _, a := range k.from {
-		t.words(termFrom, wordsOf(a))
+		t.address(termFrom, a)
 	}
 	for _, d := range k.recipients {
 		for rest := d; rest != ""; _, rest, _ = strings.Cut(rest, ".") {
@@ -88,7 +121,7 @@ func termsOf(m *Mail) string {
 		}
 	}
 	for _, a := range k.to {
-		t.words(termTo, wordsOf(a))
+		t.address(termTo, a)
 	}
 	t.words(termSubject, k.subject)
 	return strings.Join(t.list, " ")
@@ -97,7 +130,7 @@ func termsOf(m *Mail) string {
 // plainTerm replaces what the index would split at or quote.
 func plainTerm(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '.' || r == '-' || r == '_' || isWordRune(r) {
+		if r == '.' || r == '-' || r == '_' || r == '@' || isWordRune(r) {
 			return r
 		}
 		return '_'
@@ -119,23 +152,12 @@ func beginningOf(word string) (string, bool) {
 	if r, _ := utf8.DecodeRuneInString(word); n == 1 && standsAlone(r) {
 		return word, true
 	}
-	longest := 0
-	for _, length := range beginnings {
+	for _, length := range slices.Backward(beginnings) {
 		if length <= n {
-			longest = length
+			return firstRunes(word, length)
 		}
 	}
-	if longest == 0 {
-		return "", false
-	}
-	at := 0
-	for i := range word {
-		if at == longest {
-			return word[:i], true
-		}
-		at++
-	}
-	return word, true
+	return "", false
 }
 
 // question is what an index is asked: for a term, for all of several questions or for any of them. The zero value asks for nothing.
@@ -192,13 +214,33 @@ func wordsIn(words []string, fields ...string) question {
 		for _, f := range fields {
 			some = append(some, question{term: f + b})
 		}
-		if len(some) == 1 {
-			all = append(all, some[0])
-		} else {
-			all = append(all, question{some: some})
-		}
+		all = append(all, anyOfThem(some...))
 	}
 	return allOf(all...)
+}
+
+// partOf asks for a part of an address.
+func partOf(text string, words []string, fields ...string) question {
+	if len(words) > 1 {
+		at := strings.Index(text, words[0])
+		if part, ok := beginningOf(plainTerm(text[at:])); ok && utf8.RuneCountInString(part) >= longPart {
+			some := make([]question, len(fields))
+			for i, f := range fields {
+				some[i] = question{term: f + part}
+			}
+			return anyOfThem(some...)
+		}
+	}
+	return wordsIn(words, fields...)
+}
+
+// anyOfThem joins what is not empty.
+func anyOfThem(list ...question) question {
+	list = slices.DeleteFunc(list, question.empty)
+	if len(list) == 1 {
+		return list[0]
+	}
+	return question{some: list}
 }
 
 // question gives what the index can be asked for a search. All that is looked for meets it, and more may. It is empty when the
@@ -207,17 +249,21 @@ func (q *matcher) question() question {
 	s := q.search
 	all := []question{
 		exactly(termID, hashTerm(q.messageID)),
-		wordsIn(wordsOf(q.from), termFrom),
-		wordsIn(wordsOf(q.to), termTo),
+		partOf(q.from, wordsOf(q.from), termFrom),
+		partOf(q.to, wordsOf(q.to), termTo),
 		wordsIn(q.subject, termSubject),
 		exactly(termDomain, plainTerm(q.domain)),
 	}
 	for _, w := range q.words {
-		words := wordsIn(w.words, termFrom, termTo, termSubject)
-		if strings.Contains(w.text, "@") && !words.empty() { // it may be a Message-ID, of which the index has no words
-			words = question{some: []question{words, exactly(termID, hashTerm(w.text))}}
+		inSubject := wordsIn(w.words, termSubject)
+		if inSubject.empty() {
+			continue // too short: any message may have it
 		}
-		all = append(all, words)
+		some := []question{partOf(w.text, w.words, termFrom, termTo), inSubject}
+		if strings.Contains(w.text, "@") { // it may be a Message-ID, of which the index has no words
+			some = append(some, exactly(termID, hashTerm(w.text)))
+		}
+		all = append(all, anyOfThem(some...))
 	}
 	return allOf(append(all, exactly(termKind, plainTerm(s.Kind)), exactly(termEndpoint, plainTerm(s.Endpoint)), exactly(termAccount, s.Account))...)
 }
