@@ -144,7 +144,8 @@ func (a *applying) domain(account string) *domain {
 }
 
 func (a *applying) readDomains(d *Declaration) error {
-	for _, declared := range d.Domains {
+	for i := range d.Domains {
+		declared := &d.Domains[i]
 		name, err := normalDomain(declared.Name)
 		if err != nil {
 			return fmt.Errorf("domain %q: %w", declared.Name, err)
@@ -158,7 +159,7 @@ func (a *applying) readDomains(d *Declaration) error {
 		dom := a.domain(account)
 		dom.replyKeys, dom.maxSize = declared.ReplyKeys, declared.MaxSize
 		dom.dmarc, dom.requireTLS, dom.greylist = declared.DMARC, declared.RequireTLS, declared.Greylist
-		dom.check = declared.Check
+		dom.check, dom.source = declared.Check, declared.Source
 		a.directory.domains[name] = dom
 		if a.directory.postmaster == nil {
 			a.directory.postmaster = dom
@@ -168,7 +169,8 @@ func (a *applying) readDomains(d *Declaration) error {
 }
 
 func (a *applying) readRoutes(d *Declaration) error {
-	for _, declared := range d.Routes {
+	for i := range d.Routes {
+		declared := &d.Routes[i]
 		name, err := normalDomain(declared.Domain)
 		if err != nil {
 			return fmt.Errorf("domain %q: %w", declared.Domain, err)
@@ -178,6 +180,7 @@ func (a *applying) readRoutes(d *Declaration) error {
 		if err != nil {
 			return fmt.Errorf("route %q of %q: %w", declared.Match, declared.Domain, err)
 		}
+		r.source = declared.Source
 		r.refuse, r.token, r.maxSize = declared.Refuse, declared.Token, declared.MaxSize
 		if len(declared.Filters) > 0 {
 			a.directory.filters[r.id] = declared.Filters

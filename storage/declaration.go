@@ -40,6 +40,8 @@ type DeclaredDomain struct {
 	Greylist bool
 	// RequireTLS refuses mail for the domain that comes over a connection in clear.
 	RequireTLS bool
+	// Source is where it was declared, as in [Endpoint].
+	Source string
 }
 
 // DeclaredRoute says what happens to mail for certain local-parts of a domain. A route is known again by its domain and
@@ -70,6 +72,8 @@ type DeclaredRoute struct {
 	Sync bool
 	// Filters keep mail back from the endpoints for the recipients of the route; any of them does.
 	Filters []Filter
+	// Source is where it was declared, as in [Endpoint].
+	Source string
 }
 
 // CheckNone is the Check of a route whose recipients nobody is asked about.

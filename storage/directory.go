@@ -43,6 +43,7 @@ type domain struct {
 	replyKeys []replyaddr.Key
 	maxSize   int64 // octets; 0: whatever the server takes
 	check     string
+	source    string
 }
 
 type route struct {
@@ -54,6 +55,7 @@ type route struct {
 	maxSize   int64 // octets; 0: the domain's
 	sync      bool
 	check     string // CheckNone or empty: none
+	source    string
 }
 
 // Recipients decides about a forward-path at RCPT (RFC 5321 section 4.1.1.3). It only reads memory, so it never blocks.

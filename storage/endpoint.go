@@ -34,7 +34,7 @@ type Endpoint struct {
 	Rate          Rate          // of attempts; zero: any
 	Ordered       bool          // strict order: one attempt at a time, in the order of acceptance; a retry holds up what follows
 	DisableAfter  time.Duration // disabled when it fails for so long without a success; 0: 5 days, negative: never
-	Source        string        // where it was declared, for example "letterhook.yaml:41"; empty if not in a file
+	Source        string        // where it was declared: "letterhook.yaml:41" or such, or SourceAPI
 	Disabled      bool          // known to the store but no longer declared: its deliveries wait
 }
 

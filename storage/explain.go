@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/letterhook/letterhook/inbound"
+	"github.com/letterhook/letterhook/storage/replyaddr"
 )
 
 // KnownDomain is a domain of a [Directory] as people look at it.
@@ -17,7 +18,10 @@ type KnownDomain struct {
 	DMARC      inbound.DMARCAction
 	RequireTLS bool
 	Greylist   bool
-	Routes     []KnownRoute // in the order in which they are tried
+	Check      string          // as in [DeclaredDomain]
+	ReplyKeys  []replyaddr.Key // never show them
+	Source     string          // where it was declared, as in [Endpoint]; empty: it stands for all that are not
+	Routes     []KnownRoute    // in the order in which they are tried
 }
 
 // KnownRoute is a route of a [KnownDomain].
@@ -29,7 +33,9 @@ type KnownRoute struct {
 	Refuse    *inbound.Reply // nil: it takes mail
 	Token     TokenPolicy
 	Sync      bool
-	MaxSize   int64 // octets; 0: the domain's
+	MaxSize   int64  // octets; 0: the domain's
+	Check     string // CheckNone or empty: nothing is asked
+	Source    string // where it was declared, as in [Endpoint]
 }
 
 // Domains lists the declared domains by name, and last the one that stands for all others, where there is one.
@@ -45,7 +51,7 @@ func (d *Directory) Domains() []KnownDomain {
 }
 
 func (d *domain) known(name string) KnownDomain {
-	k := KnownDomain{Name: name, Account: d.account, MaxSize: d.maxSize, DMARC: d.dmarc, RequireTLS: d.requireTLS, Greylist: d.greylist}
+	k := KnownDomain{Name: name, Account: d.account, MaxSize: d.maxSize, DMARC: d.dmarc, RequireTLS: d.requireTLS, Greylist: d.greylist, Check: d.check, ReplyKeys: d.replyKeys, Source: d.source}
 	for _, r := range d.ordered() {
 		k.Routes = append(k.Routes, r.known())
 	}
@@ -72,6 +78,7 @@ func (d *domain) ordered() []*route {
 func (r *route) known() KnownRoute {
 	return KnownRoute{
 		ID: r.id, Match: r.match.text, Kind: r.match.kind.String(), Endpoints: r.endpoints, Refuse: r.refuse, Token: r.token, Sync: r.sync, MaxSize: r.maxSize,
+		Check: r.check, Source: r.source,
 	}
 }
 

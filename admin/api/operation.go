@@ -34,12 +34,22 @@ type operation struct {
 
 func tags() []*huma.Tag {
 	return []*huma.Tag{
-		{Name: tagAccess, Description: "Keys, and who did what with them."},
+		{Name: tagAccess, Description: "Accounts, keys, and who did what with them."},
+		{Name: tagEndpoints, Description: "Where events are posted, and how."},
+		{Name: tagRouting, Description: "Domains and routes: where mail goes."},
+		{Name: tagReplay, Description: "Deliveries made again."},
+		{Name: tagOperation, Description: "What an operator looks at, and what he pulls."},
 	}
 }
 
 // The tags of operations.
-const tagAccess = "Access"
+const (
+	tagAccess    = "Access"
+	tagEndpoints = "Endpoints"
+	tagRouting   = "Routing"
+	tagReplay    = "Replay"
+	tagOperation = "Operation"
+)
 
 // register serves an operation. Its handler is only called for a principal with the scope; whatever error it gives is turned into a
 // problem here, in one place.
@@ -50,6 +60,7 @@ func register[I, O any](s *service, o operation, handle func(context.Context, ac
 		Security:    []map[string][]string{{securityKey: {}}},
 		Middlewares: huma.Middlewares{s.admit(o)},
 		Responses:   s.problems(),
+		Parameters:  o.parameters(),
 		Extensions:  o.extensions(),
 	}, func(ctx context.Context, in *I) (*O, error) {
 		p, ok := access.Of(ctx)
@@ -85,6 +96,18 @@ func (o *operation) extensions() map[string]any {
 		e["x-scope"] = string(o.scope)
 	}
 	return e
+}
+
+// parameters are those that the handlers do not see.
+func (o *operation) parameters() []*huma.Param {
+	if o.method != http.MethodPost {
+		return nil
+	}
+	length := maxOnceKey
+	return []*huma.Param{{
+		Name: onceHeader, In: "header", Schema: &huma.Schema{Type: huma.TypeString, MaxLength: &length},
+		Description: "Any text of your own: the same request with the same text within a day is answered as it was the first time, and does nothing again.",
+	}}
 }
 
 // problems are the answers of an operation that are none of success.

@@ -51,6 +51,11 @@ type pageOutput[T any] struct{ Body Page[T] }
 // output is an answer with a body and nothing else.
 type output[T any] struct{ Body T }
 
+// List is a list that is always whole.
+type List[T any] struct {
+	Items []T `json:"items" nullable:"false"`
+}
+
 type noInput struct{}
 
 // optionalTime is a time that may be none.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/letterhook/letterhook/admin/dnscheck"
 	"github.com/letterhook/letterhook/admin/problem"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -22,7 +24,13 @@ type Config struct {
 	Store   *storage.Store
 	Version string // of the program
 	Log     *slog.Logger
-	Now     func() time.Time // nil: time.Now
+	// Configuration is what the operations on accounts, domains, endpoints and routes work on.
+	Configuration Configuration
+	// LookupTXT asks DNS for the proofs of domains.
+	LookupTXT func(ctx context.Context, name string) ([]string, error)
+	// CheckDNS holds DNS against what the server and a domain need.
+	CheckDNS func(ctx context.Context, domain string) (dnscheck.Report, error)
+	Now      func() time.Time // nil: time.Now
 }
 
 // service serves the operations. It holds nothing that changes.
@@ -51,14 +59,20 @@ func New(cfg Config) http.Handler {
 		_, _ = w.Write(document)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { notServed(mux, w, r) })
-	return safely(cfg.Log, mux)
+	return safely(cfg.Log, s.once(mux))
 }
 
 // registerAll adds every operation. They stand in the document in this order.
 func (s *service) registerAll() {
 	s.registerSelf()
+	s.registerAccounts()
 	s.registerKeys()
 	s.registerAudit()
+	s.registerEndpoints()
+	s.registerEndpointLife()
+	s.registerDomains()
+	s.registerRoutes()
+	s.registerResolve()
 }
 
 func (s *service) config() huma.Config {

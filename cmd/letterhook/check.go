@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/letterhook/letterhook/admin/dnscheck"
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
-	"github.com/letterhook/letterhook/cmd/letterhook/dnscheck"
 )
 
 // checkOptions are the flags of check.

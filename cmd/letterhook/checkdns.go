@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/net/idna"
 
+	"github.com/letterhook/letterhook/admin/dnscheck"
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
-	"github.com/letterhook/letterhook/cmd/letterhook/dnscheck"
 	"github.com/letterhook/letterhook/cmd/letterhook/identity"
 	"github.com/letterhook/letterhook/inbound/resolver"
 )

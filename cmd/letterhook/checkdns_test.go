@@ -22,7 +22,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/letterhook/letterhook/admin"
-	"github.com/letterhook/letterhook/cmd/letterhook/dnscheck"
+	"github.com/letterhook/letterhook/admin/dnscheck"
 	"github.com/letterhook/letterhook/inbound/resolver/dnstest"
 )
 

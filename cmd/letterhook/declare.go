@@ -21,13 +21,14 @@ func declare(c *config.Config) storage.Declaration {
 	for _, domain := range c.Domains {
 		d.Domains = append(d.Domains, storage.DeclaredDomain{
 			Name: domain.Name, Account: domain.Account, ReplyKeys: c.ReplyKeysOf(&domain), MaxSize: int64(domain.MaxMessageSize),
-			DMARC: inbound.DMARCAction(domain.DMARC), RequireTLS: domain.RequireTLS, Greylist: domain.Greylist, Check: domain.RecipientCheck,
+			DMARC: inbound.DMARCAction(domain.DMARC), RequireTLS: domain.RequireTLS, Greylist: domain.Greylist, Check: domain.RecipientCheck, Source: domain.Source,
 		})
 		for _, r := range domain.Routes {
 			route := storage.DeclaredRoute{
 				Domain: domain.Name, Match: r.Match, Endpoints: r.Endpoints,
 				Filters: config.Filters(r.Filters),
 				Token:   storage.TokenPolicy(r.Token), MaxSize: int64(r.MaxMessageSize), Sync: r.Sync, Check: r.RecipientCheck,
+				Source: r.Source,
 			}
 			if r.Refuse != "" {
 				route.Refuse = &inbound.Reply{Code: 550, Status: [3]int{5, 7, 1}, Text: r.Refuse}

@@ -110,7 +110,7 @@ func (o *devOptions) open(ctx context.Context, url string, key config.Secret, lo
 	c := devConfig(o.data)
 	c.SMTP.Listeners = []config.Listener{{Name: devName, Address: o.smtp, TLS: config.TLSNone}}
 	c.HTTP.Public.Address, c.HTTP.Private.Address = o.http, o.http
-	c.Endpoints = []config.Endpoint{{Name: devName, Account: devName, URL: url, Secrets: []config.SigningSecret{{Key: key}}, AllowPrivate: true, Concurrency: devConcurrency}}
+	c.Endpoints = []config.Endpoint{{Name: devName, Account: devName, URL: url, Secrets: []config.SigningSecret{{Key: key}}, AllowPrivate: true, Concurrency: devConcurrency, Source: "letterhook dev"}}
 	level := new(slog.LevelVar)
 	if level.Set(slog.LevelWarn); o.verbose {
 		level.Set(slog.LevelInfo)

@@ -95,9 +95,11 @@ func (s *server) reload(ctx context.Context, path string) {
 
 // take applies what of a valid configuration can change in a running server.
 func (s *server) take(ctx context.Context, next *config.Config) error {
+	s.applying.Lock()
+	defer s.applying.Unlock()
 	frozen := config.Frozen(s.current, next)
 	next = config.Keep(s.current, next)
-	if err := s.apply(ctx, next, declare(next)); err != nil {
+	if err := s.apply(ctx, next); err != nil {
 		return err
 	}
 	if err := s.lists.Replace(next.ClientLists()); err != nil {

@@ -34,7 +34,7 @@ import (
 // the same one.
 type server struct {
 	cfg      *config.Config // what it was started with
-	current  *config.Config // cfg with what reloads have changed; theirs alone
+	current  *config.Config // cfg with what reloads have changed
 	log      *slog.Logger
 	level    *slog.LevelVar
 	loopback bool
@@ -56,6 +56,11 @@ type server struct {
 	acme       *identity.ACME    // nil: not used
 	traces     *telemetry.Traces // nil: there are none
 	lookEvery  time.Duration     // at the files of certificates
+
+	declare  func(*config.Config) storage.Declaration
+	applying sync.Mutex                    // guards current
+	merged   atomic.Pointer[config.Config] // current with what came by the API
+	revision atomic.Int64                  // of the configuration that merged has
 
 	directory atomic.Pointer[storage.Directory]
 	policies  atomic.Pointer[map[string]admin.Policy] // of MTA-STS, by host
@@ -84,7 +89,7 @@ type serverOptions struct {
 // openServer binds the listeners, opens the store and wires the rooms. Nothing is accepted before Run. Whoever does
 // not run it closes it.
 func openServer(ctx context.Context, o serverOptions) (_ *server, err error) {
-	s := &server{cfg: o.config, current: o.config, log: o.log, level: o.level, loopback: o.loopback, registry: prometheus.NewRegistry(), lookEvery: identity.LookEvery, logins: make(chan struct{}, loginsAtOnce())}
+	s := &server{cfg: o.config, current: o.config, declare: o.declare, log: o.log, level: o.level, loopback: o.loopback, registry: prometheus.NewRegistry(), lookEvery: identity.LookEvery, logins: make(chan struct{}, loginsAtOnce())}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -103,7 +108,7 @@ func openServer(ctx context.Context, o serverOptions) (_ *server, err error) {
 	if err := s.wireIdentity(); err != nil {
 		return nil, err
 	}
-	if err := s.apply(ctx, o.config, o.declare(o.config)); err != nil {
+	if err := s.apply(ctx, o.config); err != nil {
 		return nil, err
 	}
 	s.wireNotices()
@@ -161,23 +166,19 @@ func (s *server) openStorage(ctx context.Context) error {
 
 // apply makes a configuration the current one, in the store and in memory: all of what can change, or nothing. Handshakes
 // that run keep their certificate.
-func (s *server) apply(ctx context.Context, c *config.Config, d storage.Declaration) error {
+func (s *server) apply(ctx context.Context, c *config.Config) error {
 	certificates, err := readIdentity(c)
 	if err != nil {
 		return err
 	}
-	directory, err := s.store.Apply(ctx, d)
-	if err != nil {
-		return fmt.Errorf("applying accounts, domains and endpoints: %w", err)
+	if err := s.route(ctx, c); err != nil {
+		return err
 	}
 	s.identity.SetFiles(certificates)
-	policies := c.Policies()
-	s.policies.Store(&policies)
 	if s.recipients != nil { // nil at the start
 		s.recipients.Declare(recipientChecks(c))
 	}
 	s.users.Store(newUsers(c.Users))
-	s.directory.Store(directory)
 	s.retention.Store(retention(c))
 	s.warnWaiting(ctx)
 	return nil
@@ -302,6 +303,7 @@ func (s *server) Run(ctx context.Context) error {
 	}
 	start(&taking, stopping, s.housekeep)
 	start(&taking, stopping, s.watchCertificates)
+	start(&taking, stopping, s.watchConfiguration)
 	s.askForCertificates()
 	start(&taking, stopping, s.watchStrangers)
 	if s.follow != nil {

@@ -34,5 +34,9 @@ func (s *server) openTo() func(*http.Request) bool {
 }
 
 func (s *server) apiConfig() api.Config {
-	return api.Config{Store: s.store, Version: version(), Log: s.log}
+	return api.Config{
+		Store: s.store, Version: version(), Log: s.log,
+		Configuration: api.Configuration{Directory: s.directory.Load, Check: s.checkSettings, Reload: s.refresh},
+		LookupTXT:     s.lookupTXT, CheckDNS: s.checkDomainDNS,
+	}
 }

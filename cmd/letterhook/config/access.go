@@ -170,7 +170,7 @@ func (v *validator) clientCertificate(key string, e *Endpoint, secure bool) {
 	switch {
 	case (files.CertFile == "") != (files.KeyFile == ""):
 		v.faultf(key+".client_certificate", "cert_file and key_file belong together")
-	case files.CertFile != "" && !secure:
+	case len(e.Access.Certificate) > 0 && !secure:
 		v.faultf(key+".client_certificate", "needs a URL with https://")
 	case len(e.Access.Certificate) > 0 && len(e.Access.Key) > 0:
 		if _, err := tls.X509KeyPair(e.Access.Certificate, e.Access.Key); err != nil {
@@ -180,7 +180,7 @@ func (v *validator) clientCertificate(key string, e *Endpoint, secure bool) {
 	if len(e.Access.Authorities) > 0 && !x509.NewCertPool().AppendCertsFromPEM(e.Access.Authorities) {
 		v.faultf(key+".ca_file", "holds no certificate in PEM")
 	}
-	if e.CAFile != "" && !secure && !strings.HasPrefix(e.OAuth.TokenURL, "https:") {
+	if len(e.Access.Authorities) > 0 && !secure && !strings.HasPrefix(e.OAuth.TokenURL, "https:") {
 		v.faultf(key+".ca_file", "needs a URL with https://")
 	}
 }

@@ -323,6 +323,8 @@ type Domain struct {
 	RequireTLS bool `yaml:"require_tls"`
 
 	MTASTS MTASTS `yaml:"mta_sts"`
+
+	Source string `yaml:"-"` // where it was declared, for example "letterhook.yaml:57"
 }
 
 // Route says where mail to some recipients of a domain goes. Exactly one of Endpoints, Refuse and Discard is set.
@@ -344,6 +346,8 @@ type Route struct {
 	Sync bool `yaml:"sync"`
 	// Filters keep mail for the recipients of the route back.
 	Filters []Filter `yaml:"filters"`
+
+	Source string `yaml:"-"` // where it was declared, for example "letterhook.yaml:63"
 }
 
 // DefaultAccount owns everything where no account is declared.

@@ -150,8 +150,7 @@ func (c *Config) complete(f *faults) {
 	for i := range c.Endpoints {
 		e := &c.Endpoints[i]
 		key := fmt.Sprintf("endpoints[%d]", i)
-		at := c.at(f, key)
-		e.Source = fmt.Sprintf("%s:%d", filepath.Base(at.file), at.line)
+		e.Source = c.source(f, key)
 		if e.Account == "" {
 			e.Account = only
 		}
@@ -163,8 +162,7 @@ func (c *Config) complete(f *faults) {
 	for i := range c.RecipientChecks {
 		check := &c.RecipientChecks[i]
 		key := fmt.Sprintf("recipient_checks[%d]", i)
-		at := c.at(f, key)
-		check.Source = fmt.Sprintf("%s:%d", filepath.Base(at.file), at.line)
+		check.Source = c.source(f, key)
 		check.complete(func(name string) bool { _, set := c.positions[key+"."+name]; return set })
 		keyFile(c, f, key+".secret_file", check.SecretFile, &check.Secrets, parseSecret)
 	}
@@ -177,7 +175,12 @@ func (c *Config) complete(f *faults) {
 		if d.Account == "" {
 			d.Account = only
 		}
-		keyFile(c, f, fmt.Sprintf("domains[%d].reply_key_file", i), d.ReplyKeyFile, &d.ReplyKeys, replyaddr.ParseKey)
+		key := fmt.Sprintf("domains[%d]", i)
+		d.Source = c.source(f, key)
+		for n := range d.Routes {
+			d.Routes[n].Source = c.source(f, fmt.Sprintf("%s.routes[%d]", key, n))
+		}
+		keyFile(c, f, key+".reply_key_file", d.ReplyKeyFile, &d.ReplyKeys, replyaddr.ParseKey)
 	}
 	keyFile(c, f, "notices.webhook.secret_file", c.Notices.Webhook.SecretFile, &c.Notices.Webhook.Secrets, parseSecret)
 	passwordFile(c, f, "notices.mail.password_file", c.Notices.Mail.PasswordFile, &c.Notices.Mail.Password)
@@ -200,6 +203,12 @@ func (c *Config) completeS3(f *faults) {
 		return
 	}
 	s3.SecretAccessKey = strings.TrimSpace(string(text))
+}
+
+// source says where key was set, for people.
+func (c *Config) source(f *faults, key string) string {
+	at := c.at(f, key)
+	return fmt.Sprintf("%s:%d", filepath.Base(at.file), at.line)
 }
 
 // at is where key was set, or its nearest section, or the file.

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"github.com/letterhook/letterhook/dispatch"
+	"github.com/letterhook/letterhook/storage"
 )
 
 func (v *validator) accounts() {
@@ -101,7 +102,7 @@ func (v *validator) domains() {
 			v.faultf(key+".name", "%q is not a domain", d.Name)
 		}
 		v.account(key+".account", d.Account)
-		if len(d.Routes) == 0 {
+		if len(d.Routes) == 0 && d.Source != storage.SourceAPI { // there, routes come one by one
 			v.faultf(key+".routes", "at least one is required: without it the domain takes no mail")
 		}
 		v.maxMessageSize(key, d.MaxMessageSize)

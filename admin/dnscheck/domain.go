@@ -93,7 +93,7 @@ func (k checker) exchanger(ctx context.Context, s *Section, host string) {
 	if alias != "" {
 		s.add("MX", Wrong, host+" is an alias of "+alias+"; the target of an MX record must not be one (RFC 2181 section 10.3)")
 	}
-	if _, err := k.Resolver.LookupIPAddr(ctx, host); absent(err) {
+	if _, err := k.Resolver.LookupIPAddr(ctx, host); Absent(err) {
 		s.add("MX", Wrong, host+" has no address")
 	} else {
 		s.unknown("MX", err)

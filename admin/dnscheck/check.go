@@ -86,15 +86,15 @@ func client(r *resolver.Resolver) *http.Client {
 	}
 }
 
-// absent says whether an error means that there is nothing, rather than that it could not be found out.
-func absent(err error) bool {
+// Absent says whether an error means that there is nothing, rather than that it could not be found out.
+func Absent(err error) bool {
 	var d *net.DNSError
 	return errors.As(err, &d) && d.IsNotFound
 }
 
 // unknown reports a question without an answer, and says whether it was one.
 func (s *Section) unknown(what string, err error) bool {
-	if err == nil || absent(err) {
+	if err == nil || Absent(err) {
 		return false
 	}
 	s.add(what, Unknown, "DNS does not answer: "+err.Error())
