@@ -28,6 +28,11 @@ type Defence struct {
 	// connection. An accepted message gives one back. 200 in an hour.
 	ErrorRate guard.Rate
 
+	// UserLoginRate is the budget of failed logins of one user, whether it exists or not, from all sources together. Beyond it AUTH
+	// is answered 454 4.7.0 without a look at the password, save where that user has logged in since the server
+	// started. 100 in a day.
+	UserLoginRate guard.Rate
+
 	// Tarpit is the longest that an answer to an unknown recipient is held back. 10 seconds; negative: none is.
 	Tarpit time.Duration
 	// GreetDelay is how long the greeting of listeners of the kind MX is held back; who speaks before it is sent away with
@@ -65,6 +70,7 @@ func (d Defence) withDefaults() Defence {
 		{&d.ConnectRateTotal, &guard.Rate{Count: 500, Per: time.Second}},
 		{&d.UnknownRate, &guard.Rate{Count: 100, Per: time.Hour}},
 		{&d.ErrorRate, &guard.Rate{Count: 200, Per: time.Hour}},
+		{&d.UserLoginRate, &guard.Rate{Count: 100, Per: 24 * time.Hour}},
 	} {
 		if *rate.field == (guard.Rate{}) {
 			*rate.field = *rate.value

@@ -77,10 +77,15 @@ func (c *conn) authLogin(x *exchange) {
 	c.login(user, password)
 }
 
-// login decides, within the budget of failures that the source has.
+// login decides, within the budgets of failures that the source and the user have.
 func (c *conn) login(user, password string) {
 	if !c.srv.budgets.Take(c.remote, guard.Logins) {
 		c.refuse(refuseLogins)
+		return
+	}
+	try, ok := c.srv.users.Try(user, c.remote)
+	if !ok { // it costs the source a failure all the same
+		c.refuse(refuseUserLogins)
 		return
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, c.srv.cfg.CommandTimeout)
@@ -89,11 +94,13 @@ func (c *conn) login(user, password string) {
 	switch {
 	case err != nil:
 		c.srv.budgets.Give(c.remote, guard.Logins)
+		try.Undo()
 		c.refuse(refuseLoginTrouble, err)
 	case !right:
 		c.refuse(refuseLogin)
 	default:
 		c.srv.budgets.Give(c.remote, guard.Logins)
+		try.Succeeded()
 		c.user = user
 		c.out = append(c.out, "235 2.7.0 Welcome\r\n"...)
 		c.srv.cfg.Log.LogAttrs(context.Background(), slog.LevelInfo, "logged in", c.attrs(slog.String("auth_user", user))...)

@@ -3,6 +3,7 @@ package inbound_test
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/letterhook/letterhook/inbound"
+	"github.com/letterhook/letterhook/inbound/guard"
 )
 
 // plain is the command that logs in by PLAIN.
@@ -71,6 +73,61 @@ func TestLoginBudget(t *testing.T) {
 		e.submit(t, "2001:db8:1:3::1").do(plain("printer", "guess"), "535 5.7.8")
 		e.submit(t, "2001:db8:1:4::1").do(plain("printer", "s3cret"), "421 4.7.0")
 		e.submit(t, "2001:db8:2:4::1").do(plain("printer", "s3cret"), "235")
+	})
+}
+
+// TestUserLoginBudget: failures count for the user too, from all sources together, whether it exists or not. Beyond the budget a right
+// password from elsewhere is not looked at, and where the user has logged in before, nothing changes.
+func TestUserLoginBudget(t *testing.T) {
+	var asked atomic.Int64
+	virtuallyAs(t, inbound.Listener{Name: "submission", Kind: inbound.Submission, TLS: inbound.TLSStartTLS}, func(c *inbound.Config) {
+		c.Defence.UserLoginRate = guard.Rate{Count: 5, Per: 5 * time.Hour}
+		c.Authenticate = func(ctx context.Context, user, password string) (bool, error) {
+			asked.Add(1)
+			return authenticate(ctx, user, password)
+		}
+	}, func(t *testing.T, e *edge) {
+		const home = "198.51.100.1"
+		e.submit(t, home).do(plain("printer", "s3cret"), "235")
+		for range 4 { // a device with an old password is nobody who guesses
+			e.submit(t, home).do(plain("printer", "old"), "535 5.7.8")
+		}
+		for _, user := range []string{"printer", "nobody"} {
+			for host := range 5 {
+				e.submit(t, fmt.Sprintf("192.0.2.%d", host)).do(plain(user, "guess"), "535 5.7.8")
+			}
+			before := asked.Load()
+			p := e.submit(t, "203.0.113.1")
+			p.do(plain(user, "s3cret"), "454 4.7.0")
+			p.do("NOOP", "250")
+			if n := asked.Load(); n != before {
+				t.Errorf("a password of %s was looked at beyond the budget", user)
+			}
+		}
+		e.submit(t, home).do(plain("printer", "old"), "535 5.7.8")
+		e.submit(t, home).do(plain("printer", "s3cret"), "235")
+		time.Sleep(time.Hour)
+		e.submit(t, "203.0.113.2").do(plain("printer", "s3cret"), "235")
+		e.submit(t, "203.0.113.2").do(plain("printer", "s3cret"), "235")
+	})
+}
+
+// TestUserLoginTrouble: a password that could not be looked at counts as no failure.
+func TestUserLoginTrouble(t *testing.T) {
+	trouble := errors.New("trouble")
+	virtuallyAs(t, inbound.Listener{Name: "submission", Kind: inbound.Submission, TLS: inbound.TLSStartTLS}, func(c *inbound.Config) {
+		c.Defence.UserLoginRate = guard.Rate{Count: 1, Per: time.Hour}
+		c.Authenticate = func(ctx context.Context, user, password string) (bool, error) {
+			if password == "trouble" {
+				return false, trouble
+			}
+			return authenticate(ctx, user, password)
+		}
+	}, func(t *testing.T, e *edge) {
+		for range 3 {
+			e.submit(t, "192.0.2.1").do(plain("printer", "trouble"), "454 4.7.0 Local trouble")
+		}
+		e.submit(t, "192.0.2.1").do(plain("printer", "s3cret"), "235")
 	})
 }
 

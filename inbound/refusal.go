@@ -124,6 +124,7 @@ var (
 	refuseLogin        = refuse(535, 5, 7, 8, "User or password wrong", reasonAuth, budgetErrors)              // RFC 4954 6
 	refuseLoginTrouble = refuse(454, 4, 7, 0, "Local trouble, please try again later", reasonAuth, budgetNone) // RFC 4954 6
 	refuseLogins       = refuse(421, 4, 7, 0, "Too many failed logins, please try again later", reasonAuth, budgetNone)
+	refuseUserLogins   = refuse(454, 4, 7, 0, "Too many failed logins of this user, please try again later", reasonAuth, budgetErrors)
 	refuseProxy        = refuse(421, 4, 7, 0, "No PROXY header of a trusted proxy", reasonProxy, budgetNone) // never said
 	refuseTooLarge     = refuse(552, 5, 3, 4, "Message too large", reasonSize, budgetNone)
 	refuseTooLargeHere = refuse(552, 5, 2, 3, "Message too large for this recipient", reasonSize, budgetNone)

@@ -29,6 +29,7 @@ type Server struct {
 	files     *guard.Shares // octets of bodies in temporary files
 	writing   sync.Mutex    // held while one of these files is written out
 	budgets   *guard.Sources
+	users     *guard.Users
 	rate      *guard.Meter
 	levers    *guard.Levers
 	readers   sync.Pool // of *bufio.Reader
@@ -66,6 +67,7 @@ func NewServer(cfg Config) (*Server, error) {
 		memory:    guard.NewShares(cfg.MemoryTotal),
 		files:     guard.NewShares(cfg.Defence.TempTotal),
 		budgets:   guard.NewSources(cfg.limits()),
+		users:     guard.NewUsers(cfg.Defence.UserLoginRate),
 		rate:      guard.NewMeter(cfg.Defence.ConnectRateTotal),
 		levers:    cfg.Defence.Levers,
 		readers:   sync.Pool{New: func() any { return bufio.NewReaderSize(nil, readBuffer) }},

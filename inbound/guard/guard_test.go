@@ -65,6 +65,54 @@ func TestSourcesAreBounded(t *testing.T) {
 	}
 }
 
+// TestUsersAreBounded: however many names strangers try, those that were heard of last are remembered.
+func TestUsersAreBounded(t *testing.T) {
+	u := guard.NewUsers(guard.Rate{Count: 1, Per: time.Hour})
+	client := addr("192.0.2.1")
+	try := func(name string) bool {
+		_, ok := u.Try(name, client)
+		return ok
+	}
+	if !try("first") || try("first") {
+		t.Fatal("the budget of one is not one")
+	}
+	const most = 1 << 14
+	for i := range most {
+		try(fmt.Sprint(i))
+	}
+	if n := u.Len(); n != most {
+		t.Errorf("%d are remembered, want %d", n, most)
+	}
+	if try(fmt.Sprint(most - 1)) {
+		t.Error("one that was heard of last is forgotten")
+	}
+	if !try("first") {
+		t.Error("the one that was not heard of longest is remembered")
+	}
+}
+
+// TestUsersForgetHomes: of many sources from which a user has logged in, the last ones count.
+func TestUsersForgetHomes(t *testing.T) {
+	u := guard.NewUsers(guard.Rate{Count: 1, Per: time.Hour})
+	home := func(n int) netip.Addr { return addr(fmt.Sprintf("192.0.2.%d", n)) }
+	for n := range 17 {
+		login, ok := u.Try("printer", home(n))
+		if !ok {
+			t.Fatal("a budget was used by logins that were right")
+		}
+		login.Succeeded()
+	}
+	if _, ok := u.Try("printer", addr("198.51.100.1")); !ok {
+		t.Fatal("a budget was used by logins that were right")
+	}
+	if _, ok := u.Try("printer", home(1)); !ok {
+		t.Error("one of the last 16 is forgotten")
+	}
+	if _, ok := u.Try("printer", home(0)); ok {
+		t.Error("more than 16 are remembered")
+	}
+}
+
 // TestSourcesForgive: a budget fills up evenly.
 func TestSourcesForgive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -19,6 +19,7 @@ type Defence struct {
 	ConnectRateTotal     Rate      `yaml:"connect_rate_total"`
 	UnknownRecipientRate Rate      `yaml:"unknown_recipient_rate"` // of one source, over all its connections
 	ErrorRate            Rate      `yaml:"error_rate"`             // of one source, over all its connections
+	UserLoginRate        Rate      `yaml:"user_login_rate"`        // failed logins of one user, from all sources
 	Tarpit               Duration  `yaml:"tarpit"`                 // the longest wait for the answer to an unknown recipient; 0: none
 	GreetDelay           Duration  `yaml:"greet_delay"`            // of the greeting; 0: none
 	MaxDelayed           int       `yaml:"max_delayed"`            // connections that are held back at a time
@@ -82,6 +83,7 @@ func defaultDefence() Defence {
 		ConnectRateTotal:     Rate{500, time.Second},
 		UnknownRecipientRate: Rate{100, time.Hour},
 		ErrorRate:            Rate{200, time.Hour},
+		UserLoginRate:        Rate{100, 24 * time.Hour},
 		Tarpit:               10 * Duration(time.Second),
 		MaxDelayed:           1000,
 		MinDataRate:          1 * kib,
@@ -96,7 +98,8 @@ func (d *Defence) Inbound() inbound.Defence {
 	settings := inbound.Defence{
 		ConnectRate: guard.Rate(d.ConnectRate), ConnectRateTotal: guard.Rate(d.ConnectRateTotal),
 		UnknownRate: guard.Rate(d.UnknownRecipientRate), ErrorRate: guard.Rate(d.ErrorRate),
-		Tarpit: orNone(d.Tarpit.Std()), GreetDelay: d.GreetDelay.Std(), MaxDelayed: d.MaxDelayed,
+		UserLoginRate: guard.Rate(d.UserLoginRate),
+		Tarpit:        orNone(d.Tarpit.Std()), GreetDelay: d.GreetDelay.Std(), MaxDelayed: d.MaxDelayed,
 		MinDataRate: orNone(int64(d.MinDataRate)), TempTotal: int64(d.TempTotal),
 	}
 	for _, network := range d.ExemptNetworks {
