@@ -39,6 +39,9 @@ func damage(t testing.TB, config storage.Config, statement string, args ...any) 
 	t.Helper()
 	db := database(t, config)
 	defer db.Close()
+	if config.Database != "" {
+		statement = strings.Replace(statement, "?", "$1", 1)
+	}
 	if _, err := db.Exec(statement, args...); err != nil {
 		t.Fatal(err)
 	}
@@ -83,8 +86,8 @@ func TestCheckFindsDamage(t *testing.T) {
 		{"a segment is cut", 10, func(t *testing.T, c storage.Config) { os.Truncate(rawFile(t, c, "segments"), 5) }, storage.FaultBytes},
 		{"a segment is gone", 10, func(t *testing.T, c storage.Config) { os.Remove(rawFile(t, c, "segments")) }, storage.FaultBytes},
 		{"a blob is gone", 2 << 20, func(t *testing.T, c storage.Config) { os.Remove(rawFile(t, c, "blobs")) }, storage.FaultBytes},
-		{"another hash", 10, func(t *testing.T, c storage.Config) { damage(t, c, "UPDATE message SET sha256 = zeroblob(32)") }, storage.FaultBytes},
-		{"another key", 10, func(t *testing.T, c storage.Config) { damage(t, c, "UPDATE message SET key = zeroblob(32)") }, storage.FaultBytes},
+		{"another hash", 10, func(t *testing.T, c storage.Config) { damage(t, c, "UPDATE message SET sha256 = ?", make([]byte, 32)) }, storage.FaultBytes},
+		{"another key", 10, func(t *testing.T, c storage.Config) { damage(t, c, "UPDATE message SET key = ?", make([]byte, 32)) }, storage.FaultBytes},
 		{"an envelope is no JSON", 10, func(t *testing.T, c storage.Config) { damage(t, c, "UPDATE message SET envelope = '{'") }, storage.FaultRow},
 		{"a message is lost", 10, func(t *testing.T, c storage.Config) { damage(t, c, "DELETE FROM message") }, storage.FaultReference},
 		{"a pack's row is lost", 10, func(t *testing.T, c storage.Config) { damage(t, c, "DELETE FROM pack") }, storage.FaultPack},

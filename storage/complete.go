@@ -3,6 +3,7 @@ package storage
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // Complete queues the record of an attempt. It rides on the next accept's transaction, or goes with others after 10 ms or
@@ -40,7 +41,12 @@ func encodeCompletion(c Completion, done func(error)) (*completing, error) {
 		item.attachments = attachmentsStored
 	}
 	if c.Summary != nil {
-		summary, err := json.Marshal(c.Summary)
+		shown := *c.Summary
+		// PostgreSQL reads no JSON with U+0000 in it.
+		for _, text := range []*string{&shown.From, &shown.Subject, &shown.MessageID} {
+			*text = strings.ReplaceAll(*text, "\x00", "\uFFFD")
+		}
+		summary, err := json.Marshal(&shown)
 		if err != nil {
 			return nil, err
 		}

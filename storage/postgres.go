@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,7 +40,7 @@ type postgresEngine struct {
 func newPostgresEngine(databaseURL string) (*postgresEngine, error) {
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
-		return nil, errors.New("the database URL is not one that PostgreSQL has") // the error may show the password
+		return nil, errors.New("is not a URL that PostgreSQL has: " + reasonOf(err))
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
@@ -52,6 +53,38 @@ func newPostgresEngine(databaseURL string) (*postgresEngine, error) {
 	}
 	mode := config.DefaultQueryExecMode
 	return &postgresEngine{config: config, pooled: mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol}, nil
+}
+
+// reasonOf is why a URL does not do, without the URL, which pgx puts in front with no more than its password masked.
+func reasonOf(err error) string {
+	if inner := errors.Unwrap(err); inner != nil {
+		return inner.Error()
+	}
+	return "look at its host, port and parameters"
+}
+
+// CheckDatabaseURL says what is wrong with the URL of a PostgreSQL database, or what is allowed but probably not meant. Neither shows
+// what it holds.
+func CheckDatabaseURL(databaseURL string) (warning string, err error) {
+	if !strings.HasPrefix(databaseURL, "postgres://") && !strings.HasPrefix(databaseURL, "postgresql://") {
+		return "", errors.New("must begin with postgres://")
+	}
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		return "", errors.New("is no URL: a user name, password or path with one of / ? # % in it is written with percent signs")
+	}
+	e, err := newPostgresEngine(databaseURL)
+	if err != nil {
+		return "", err
+	}
+	local := strings.HasPrefix(e.config.Host, "/") || e.config.Host == "localhost"
+	if ip := net.ParseIP(e.config.Host); ip != nil {
+		local = ip.IsLoopback()
+	}
+	if mode := u.Query().Get("sslmode"); !local && mode != "verify-full" && mode != "verify-ca" {
+		return "without sslmode=verify-full nothing proves that the server is the right one", nil
+	}
+	return "", nil
 }
 
 // dialDatabase connects such that a server that falls silent is noticed: without that a connection to a machine that is gone

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"database/sql/driver"
 	"fmt"
 	"log/slog"
@@ -23,6 +24,10 @@ func migratePostgres(w *writer, steps []schemaStep, check bool) error {
 		}
 	}
 	if check {
+		there, err := w.queryInt("SELECT count(*) FROM pg_class WHERE oid = to_regclass('schema_version')")
+		if err != nil || there == 0 {
+			return cmp.Or(err, fmt.Errorf("%w: it has none; start the server once", ErrSchema))
+		}
 		missing, err := missingPostgresSteps(w, steps)
 		if err == nil && len(missing) > 0 {
 			err = fmt.Errorf("%w: it lacks version %d; start the server once, it brings the database forward", ErrSchema, missing[0].version)

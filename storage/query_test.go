@@ -119,7 +119,7 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A command beside the server: what it adds counts too.
-	beside := open(t, storage.Config{Dir: config.Dir, Blobs: config.Blobs, Keys: config.Keys, Beside: true})
+	beside := open(t, storage.Config{Dir: config.Dir, Database: config.Database, Blobs: config.Blobs, Keys: config.Keys, Beside: true})
 	if err := beside.Retry(t.Context(), done.ID); err != nil {
 		t.Fatal(err)
 	}

@@ -8,14 +8,22 @@ import (
 	"testing"
 
 	"github.com/letterhook/letterhook/storage"
+	"github.com/letterhook/letterhook/storage/throwaway"
 )
 
 func TestNewerSchemaIsRefused(t *testing.T) {
-	config := newConfig(t, layouts()[0])
+	forEachLayout(t, refuseNewerSchema)
+}
+
+func refuseNewerSchema(t *testing.T, config storage.Config) {
 	s := open(t, config)
 	accept(t, s, envelope("ep_1"), newBody(content(10)))
 	s.Close()
-	damage(t, config, "INSERT INTO schema_version (version, applied_at) VALUES (99, 0)")
+	if config.Database == "" {
+		damage(t, config, "INSERT INTO schema_version (version, applied_at) VALUES (99, 0)")
+	} else {
+		damage(t, config, "INSERT INTO schema_version (version, applied_at, contracts) VALUES (99, 0, 1)")
+	}
 	for _, beside := range []bool{false, true} {
 		config.Beside = beside
 		_, err := storage.Open(t.Context(), config)
@@ -30,8 +38,30 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	}
 }
 
+// TestNewerSchemaThatExpands is taken as it is on PostgreSQL: nodes of two versions run side by side during an upgrade.
+func TestNewerSchemaThatExpands(t *testing.T) {
+	config := newConfig(t, layout{postgres: true})
+	open(t, config).Close()
+	damage(t, config, "INSERT INTO schema_version (version, applied_at, contracts) VALUES (99, 0, 0)")
+	damage(t, config, "ALTER TABLE delivery ADD COLUMN newer TEXT NOT NULL DEFAULT ''")
+	s := open(t, config)
+	accept(t, s, envelope("ep_1"), newBody(content(10)))
+	if err := complete(s, attempt(due(t, s, "ep_1")[0])); err != nil {
+		t.Error(err)
+	}
+	config.Beside = true
+	checkClean(t, open(t, config))
+}
+
+func TestBesideNeedsADatabase(t *testing.T) {
+	config := storage.Config{Dir: t.TempDir(), Database: throwaway.Database(t), Beside: true}
+	if _, err := storage.Open(t.Context(), config); !errors.Is(err, storage.ErrSchema) {
+		t.Errorf("an empty database: %v", err)
+	}
+}
+
 func TestBesideNeedsAStore(t *testing.T) {
-	config := newConfig(t, layouts()[0])
+	config := newConfig(t, layout{})
 	config.Beside = true
 	if _, err := storage.Open(t.Context(), config); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("empty folder: %v", err)

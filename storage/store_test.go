@@ -5,9 +5,12 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
@@ -44,7 +47,8 @@ type layout struct {
 
 func layouts() []layout {
 	return []layout{
-		{name: "segments"},
+		// LETTERHOOK_TEST_ENGINE=postgres has the tests that need one layout run over the other engine too.
+		{name: "segments", postgres: os.Getenv("LETTERHOOK_TEST_ENGINE") == "postgres"},
 		{name: "packs in blobs, instance key", packInBlobs: true, keys: [][]byte{bytes.Repeat([]byte{7}, 32)}},
 		{name: "postgres, segments", postgres: true},
 		{name: "postgres, packs in blobs, instance key", postgres: true, packInBlobs: true, keys: [][]byte{bytes.Repeat([]byte{7}, 32)}},
@@ -70,9 +74,28 @@ func newConfig(t testing.TB, l layout) storage.Config {
 	}
 	config := storage.Config{Dir: dir, Blobs: blobs, PackInBlobs: l.packInBlobs, Keys: l.keys}
 	if l.postgres {
-		config.Database = throwaway.Database(t)
+		config.Database = throwaway.Filled(t, bringForward)
 	}
 	return config
+}
+
+// bringForward makes a database one that no store has used yet.
+func bringForward(databaseURL string) error {
+	dir, err := os.MkdirTemp("", "letterhook-store-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	s, err := storage.Open(context.Background(), storage.Config{Dir: dir, Database: databaseURL})
+	if err != nil {
+		return err
+	}
+	db, err := sql.Open("pgx", databaseURL)
+	if err := errors.Join(err, s.Close()); err != nil {
+		return err
+	}
+	_, err = db.Exec("TRUNCATE store, span")
+	return errors.Join(err, db.Close())
 }
 
 func open(t testing.TB, config storage.Config) *storage.Store {

@@ -210,7 +210,7 @@ func TestDoomedPackTakesNoMessage(t *testing.T) {
 // TestSweepShortensALongLog has more old rows than one step takes, with rows between them that stay.
 func TestSweepShortensALongLog(t *testing.T) {
 	clock := newClock()
-	config := newConfig(t, layouts()[0])
+	config := newConfig(t, layout{})
 	config.Now = clock.now
 	s := open(t, config)
 	const fill = `WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 1000) `

@@ -74,8 +74,13 @@ func openFolder(ctx context.Context, c *config.Config, o folderOptions) (*folder
 	if err != nil {
 		return nil, err
 	}
+	connections := 0 // as SQLite has them
+	if c.Storage.Database != "" {
+		connections = c.Storage.DatabaseConnections
+	}
 	store, err := storage.Open(ctx, storage.Config{
 		Dir:         c.DataDir,
+		Database:    string(c.Storage.Database),
 		Blobs:       blobs,
 		PackInBlobs: c.Storage.Blobs == config.BlobsS3 && c.Storage.PacksInBlobs,
 		Keys:        instanceKeys,
@@ -84,6 +89,8 @@ func openFolder(ctx context.Context, c *config.Config, o folderOptions) (*folder
 		Log:         o.log,
 		Registerer:  o.registerer,
 		Step:        o.step,
+
+		ReadConnections: connections,
 	})
 	if err != nil {
 		return nil, err

@@ -36,6 +36,8 @@ type Postgres struct {
 	server  *exec.Cmd  // nil: it does not run
 	ended   chan error // gets its exit status
 	next    atomic.Int64
+	fill    sync.Once
+	filled  error // of filling the database that others are copies of
 
 	mu     sync.Mutex
 	output bytes.Buffer
@@ -60,8 +62,29 @@ func Main(m *testing.M) {
 	}
 }
 
-// Database makes an empty database on the cluster of the test binary and gives its URL.
+// Database makes an empty database on the cluster of the test binary and gives its URL. It goes with the test.
 func Database(t testing.TB) string {
+	t.Helper()
+	return ofBinary(t).Database(t)
+}
+
+// Filled is Database with what fill makes of the first one: that is done once, and copied for each test.
+func Filled(t testing.TB, fill func(databaseURL string) error) string {
+	t.Helper()
+	p := ofBinary(t)
+	p.fill.Do(func() {
+		if p.filled = p.run("CREATE DATABASE filled TEMPLATE template0"); p.filled == nil {
+			p.filled = fill(p.url("filled"))
+		}
+	})
+	if p.filled != nil {
+		t.Fatalf("filling a database: %v", p.filled)
+	}
+	return p.clone(t, "filled")
+}
+
+// ofBinary is the cluster of the test binary.
+func ofBinary(t testing.TB) *Postgres {
 	t.Helper()
 	cluster.mu.Lock()
 	if cluster.tied == nil && cluster.err == nil {
@@ -75,7 +98,7 @@ func Database(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p.Database(t)
+	return p
 }
 
 // StartPostgres starts a cluster of the test's own, which may be stopped and started again.
@@ -100,21 +123,35 @@ func missing(t testing.TB, what string) {
 	t.Skip(what)
 }
 
-// Database makes an empty database and gives its URL.
+// Database makes an empty database, which goes with the test, and gives its URL.
 func (p *Postgres) Database(t testing.TB) string {
 	t.Helper()
+	return p.clone(t, "template0")
+}
+
+func (p *Postgres) clone(t testing.TB, template string) string {
+	t.Helper()
 	name := fmt.Sprintf("test_%d", p.next.Add(1))
+	if err := p.run("CREATE DATABASE " + name + " TEMPLATE " + template); err != nil {
+		t.Fatalf("making a database: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := p.run("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
+			t.Logf("dropping a database: %v", err)
+		}
+	})
+	return p.url(name)
+}
+
+func (p *Postgres) run(statement string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, p.url("postgres"))
 	if err == nil {
-		_, err = conn.Exec(ctx, "CREATE DATABASE "+name)
+		_, err = conn.Exec(ctx, statement)
 		err = errors.Join(err, conn.Close(ctx))
 	}
-	if err != nil {
-		t.Fatalf("making a database: %v", err)
-	}
-	return p.url(name)
+	return err
 }
 
 // Address is where the cluster listens, on loopback.

@@ -41,6 +41,8 @@ func Default() *Config {
 		TLS:  TLS{MinVersion: "1.2", ACME: defaultACME()},
 		HTTP: HTTP{Private: HTTPListener{Address: "127.0.0.1:9025"}},
 		Storage: Storage{
+			DatabaseConnections: 8,
+
 			Blobs:        BlobsFolder,
 			PacksInBlobs: true,
 			S3:           S3{Presign: true},

@@ -184,6 +184,7 @@ func (c *Config) complete(f *faults) {
 	}
 	keyFile(c, f, "notices.webhook.secret_file", c.Notices.Webhook.SecretFile, &c.Notices.Webhook.Secrets, parseSecret)
 	passwordFile(c, f, "notices.mail.password_file", c.Notices.Mail.PasswordFile, &c.Notices.Mail.Password)
+	c.completeDatabase(f)
 	c.completeS3(f)
 }
 

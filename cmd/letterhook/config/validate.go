@@ -152,6 +152,7 @@ func onLoopback(address string) bool {
 
 func (v *validator) storage() {
 	s := &v.Storage
+	v.database()
 	v.word("storage.blobs", s.Blobs, BlobsFolder, BlobsS3)
 	if s.Blobs == BlobsS3 {
 		v.s3()
