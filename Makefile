@@ -46,10 +46,11 @@ fuzz: ## every fuzz target of inbound and parser for FUZZTIME, a time or a numbe
 	.ci/fuzz $(FUZZTIME) $(FUZZED)
 
 .PHONY: services
-services: $(VERSITYGW) ## what the tests need beside Go: a mail server, a trace, an S3 server
+services: $(VERSITYGW) ## what the tests need beside Go: a mail server, a trace, an S3 server, a browser
 	.ci/services
 	.ci/peers $(CACHE)/peers
 	.ci/npm dispatch/format/testdata/peers/node $(CACHE)/npm
+	.ci/npm cmd/letterhook/testdata/axe $(CACHE)/axe
 	mkdir -p $(TOOLS)/current && ln -sf $(VERSITYGW) $(TOOLS)/current/versitygw
 
 .PHONY: lint

@@ -45,7 +45,7 @@ what it has accepted survives a restart.`,
 	f := cmd.Flags()
 	f.StringVar(&o.forward, "forward", "", "`URL` to post events to")
 	f.StringVar(&o.smtp, "smtp", "127.0.0.1:2525", "`address` that takes mail")
-	f.StringVar(&o.http, "http", "127.0.0.1:8080", "`address` of links, metrics and health")
+	f.StringVar(&o.http, "http", "127.0.0.1:8080", "`address` of the dashboard, links, metrics and health")
 	f.StringVar(&o.data, "data", devData, "`folder` for everything that is kept")
 	f.StringVar(&o.secret, "secret", "", "signing secret, whsec_...; default: one of its own, kept in the data folder")
 	f.BoolVar(&o.json, "json", false, "print events as JSON, one a line, and everything else on standard error")
@@ -168,8 +168,8 @@ func (o *devOptions) greet(out io.Writer, s *server, secret string) {
 		to = "posted to " + o.forward
 	}
 	fmt.Fprintf(out, "Ready. Mail to any domain is taken at %s and %s.\n", smtp, to)
-	fmt.Fprintf(out, "  try      %s send --smtp %s --to hello@in.example.com\n", os.Args[0], smtp)
-	fmt.Fprintf(out, "  links    %s\n", s.cfg.PublicURL)
-	fmt.Fprintf(out, "  data     %s\n", o.data)
-	fmt.Fprintf(out, "  secret   %s\n", secret)
+	fmt.Fprintf(out, "  try        %s send --smtp %s --to hello@in.example.com\n", os.Args[0], smtp)
+	fmt.Fprintf(out, "  dashboard  %s\n", s.cfg.PublicURL)
+	fmt.Fprintf(out, "  data       %s\n", o.data)
+	fmt.Fprintf(out, "  secret     %s\n", secret)
 }

@@ -19,13 +19,9 @@ func (s *server) handlers() map[net.Listener]http.Handler {
 	if s.public == s.private { // strangers reach it: no levers
 		private = admin.Private(s.registry, s.ready, s.identity.Warnings, nil)
 		both := http.NewServeMux()
-		both.Handle("/", private)
-		both.Handle("/v1/", public)
-		both.Handle("/api/", public)
-		both.Handle("/.well-known/", public)
-		if path := s.links.Path(); path != "" {
-			both.Handle(path+"/v1/", public)
-			both.Handle(path+"/api/", public)
+		both.Handle("/", public)
+		for _, path := range []string{"/metrics", "/healthz", "/readyz", "/debug/pprof/"} {
+			both.Handle(path, private)
 		}
 		public, private = both, nil
 	}

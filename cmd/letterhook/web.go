@@ -9,17 +9,21 @@ import (
 	"github.com/letterhook/letterhook/admin/api"
 )
 
-// web is what the public listener serves: signed links to whoever holds one, and the API to holders of keys. The path of the
+// web is what the public listener serves: signed links to whoever holds one, and the API and the dashboard to holders of keys. The path of the
 // public URL may stand before all of it or be taken away by a proxy in front.
 func (s *server) web() http.Handler {
 	gate := access.New(access.Config{
 		Store: s.store, Log: s.log, Open: s.openTo(), Secure: strings.HasPrefix(s.cfg.PublicURL, "https:"),
 	})
 	served := gate.Handler(api.New(s.apiConfig()))
+	links := admin.Public(s.store, s.blobs, s.links, s.log)
 	mux := http.NewServeMux()
-	mux.Handle("/", admin.Public(s.store, s.blobs, s.links, s.log))
+	mux.Handle("/", gate.Handler(s.dashboard(gate)))
+	mux.Handle("/v1/", links)
+	mux.Handle("/.well-known/", links)
 	mux.Handle("/api/", served)
 	if path := s.links.Path(); path != "" {
+		mux.Handle(path+"/v1/", links)
 		mux.Handle(path+"/api/", http.StripPrefix(path, served))
 	}
 	return mux

@@ -1,0 +1,122 @@
+package dashboard
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/letterhook/letterhook/admin/access"
+	"github.com/letterhook/letterhook/storage"
+)
+
+// Config is what the dashboard shows and works on.
+type Config struct {
+	Store     *storage.Store
+	Directory func() *storage.Directory // the current one
+	// Path is the path of the public URL without a slash at the end, which every link begins with.
+	Path string
+	// Secure says that browsers come by HTTPS, so that cookies go nowhere else.
+	Secure   bool
+	Hostname string
+	Version  string
+	// SMTP are the addresses at which mail is taken, for the examples of the first steps.
+	SMTP []string
+	// Ready is why no mail is taken, or nil.
+	Ready func() error
+	// Test sends a test event to an endpoint and waits for what came of it.
+	Test func(ctx context.Context, endpoint string) (storage.EndpointTest, error)
+	// Gate knows who logged in. The pages are to be served below its Handler.
+	Gate *access.Gate
+	// Wake has the delivery look at once at what was changed in the store.
+	Wake func()
+	// DNS asks DNS about a domain and says what is missing, with the records to publish.
+	DNS func(ctx context.Context, domain string) ([]Finding, error)
+	// Send takes a mail that was written on the page of that name to the server's own SMTP, and gives the answer to it. Nil:
+	// there is no such page.
+	Send func(ctx context.Context, d Draft) (reply string, err error)
+	Log  *slog.Logger
+}
+
+type dashboard struct {
+	Config
+
+	pages   *pages
+	reading chan struct{} // holds one for each mail that is being parsed
+}
+
+// parsedAtOnce bounds the mails that are parsed for pages at one time: delivery comes first.
+const parsedAtOnce = 2
+
+// New gives the pages. They are to be served at / and, where there is one, at the path of the public URL.
+func New(cfg Config) http.Handler {
+	d := &dashboard{Config: cfg, pages: newPages(cfg.Path), reading: make(chan struct{}, parsedAtOnce)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /assets/", serveAsset)
+	mux.HandleFunc("POST /theme", d.setTheme)
+	mux.HandleFunc("GET /login", d.askForKey)
+	mux.HandleFunc("POST /login", d.logIn)
+	mux.HandleFunc("POST /logout", d.logOut)
+	d.routes(mux)
+	return d.stripPath(mux)
+}
+
+// serveFunc serves a page to whoever proved who he is.
+type serveFunc func(http.ResponseWriter, *http.Request, *access.Principal) error
+
+// routes are the pages that need a viewer.
+func (d *dashboard) routes(mux *http.ServeMux) {
+	for pattern, serve := range map[string]serveFunc{
+		"GET /{$}":                                 d.overview,
+		"GET /messages":                            d.messages,
+		"GET /messages/{id}":                       d.message,
+		"GET /messages/{id}/html":                  d.mailHTML,
+		"GET /messages/{id}/raw":                   d.mailRaw,
+		"GET /messages/{id}/attachments/{part...}": d.mailAttachment,
+		"POST /messages/{id}/again":                d.sendAgain,
+		"GET /start":                               d.start,
+		"GET /domains":                             d.domains,
+		"GET /domains/{name}":                      d.domain,
+		"GET /endpoints":                           d.endpoints,
+		"GET /endpoints/{id}":                      d.endpoint,
+		"POST /endpoints/{id}/state":               d.changeEndpoint,
+		"POST /endpoints/{id}/test":                d.testEndpoint,
+		"POST /endpoints/{id}/secret":              d.rotateSecret,
+		"POST /endpoints/{id}/replay":              d.planReplay,
+		"POST /endpoints/{id}/replays/{replay}":    d.turnReplay,
+		"GET /refusals":                            d.refusals,
+		"GET /refusals/{id}":                       d.refusal,
+		"GET /compose":                             d.compose,
+		"POST /compose":                            d.sendDraft,
+		"/":                                        d.nothing,
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			v, ok := access.Of(r.Context())
+			if !ok {
+				d.toLogin(w, r)
+				return
+			}
+			if err := serve(w, r, &v); err != nil {
+				d.fail(w, r, &v, err)
+			}
+		})
+	}
+}
+
+// stripPath takes off the path of the public URL, which a proxy in front may leave on the requests.
+func (d *dashboard) stripPath(next http.Handler) http.Handler {
+	if d.Path == "" {
+		return next
+	}
+	stripped := http.StripPrefix(d.Path, next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == d.Path:
+			http.Redirect(w, r, d.Path+"/", http.StatusPermanentRedirect)
+		case strings.HasPrefix(r.URL.Path, d.Path+"/"):
+			stripped.ServeHTTP(w, r)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
