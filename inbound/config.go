@@ -99,6 +99,8 @@ type Config struct {
 	// DiskFull, when not nil, says that the storage has passed its watermark: MAIL, DATA and BDAT are then answered
 	// 452 4.3.1. It is called for each of them and must not block.
 	DiskFull func() bool
+	// Refused, when not nil, hears of every reply of 4yz or 5yz. It must not block, and be safe for concurrent use.
+	Refused func(*Refusal)
 	// LogAddresses puts reverse-path and forward-paths into the log.
 	LogAddresses bool
 	// Log is where the server writes. Nil: nowhere.

@@ -45,6 +45,7 @@ type conn struct {
 	first  [512]byte     // where the first octets after idleness arrive
 	due    time.Time     // when the next octet must have come; zero: DataIdleTimeout after the read begins
 
+	said transcript
 	feed []byte // what go-smtp reads next
 	line []byte // where feed lies
 	out  []byte // replies not yet written

@@ -24,6 +24,9 @@ type Envelope struct {
 	// TraceParent is the context of the trace that the message belongs to, as the field traceparent of W3C Trace Context has it;
 	// empty where it is not traced. Attempts continue the trace, also after a restart.
 	TraceParent string `json:"traceparent,omitempty"`
+	// Session is what was said on the connection before the content: commands and replies, without credentials. Of a long
+	// one parts are missing.
+	Session string `json:"session,omitempty"`
 
 	// Reputation is what lists say of the client; nil where none was asked.
 	Reputation *Reputation `json:"reputation,omitempty"`

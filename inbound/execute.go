@@ -11,11 +11,13 @@ func (c *conn) execute(line string) {
 		c.srv.cfg.Spool.Acknowledged(ids)
 	}
 	if hasControl(line) {
+		c.said.command("", line)
 		c.doubtChunk(line)
 		c.refuse(refuseControl)
 		return
 	}
 	cmd := parseCommand(line)
+	c.said.command(cmd.verb, line)
 	if cmd.verb != "BDAT" { // counts its small chunks itself
 		c.commands++
 	}

@@ -63,6 +63,7 @@ func (c *conn) logAccepted(env *Envelope, ids []string, size int64, took time.Du
 // cause, and is written as the allowance goes.
 func (c *conn) logRefused(r *refusal, cause []error) {
 	c.srv.metrics.refused.WithLabelValues(r.reason).Inc()
+	c.tell(r)
 	c.traceRefusal(r)
 	level, suppressed := slog.LevelInfo, 0
 	attrs := []slog.Attr{slog.String("reason", r.reason), slog.Int("code", r.Code), slog.String("reply", r.Error())}

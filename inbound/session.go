@@ -152,7 +152,9 @@ func (c *conn) contentFailed(err error) *refusal {
 
 // accept gives a message to the Spool and makes the reply of it.
 func (s session) accept(message *content) error {
+	s.said.content(message.size)
 	env := s.envelope()
+	env.Session = s.said.text(s.out)
 	s.srv.cfg.Step("data-read")
 	if ids := s.unproven.take(); ids != nil {
 		s.srv.cfg.Spool.Acknowledged(ids) // the content came in answer to a 354 behind that 250

@@ -90,6 +90,7 @@ func (c *conn) flush() error {
 			return err
 		}
 	}
+	c.said.replies(c.out)
 	c.unproven.writing(c)
 	c.raw.SetWriteDeadline(time.Now().Add(c.srv.cfg.CommandTimeout))
 	_, err := c.wire.Write(c.out)

@@ -115,6 +115,7 @@ func (s *Store) prepare(ctx context.Context, account string, env *inbound.Envelo
 	}}
 	own := &m.mail.Envelope
 	own.Recipients = slices.DeleteFunc(slices.Clone(env.Recipients), func(r inbound.Recipient) bool { return r.Account != account })
+	own.Session = inbound.SessionFor(env.Session, pathsOf(own.Recipients))
 	text, err := json.Marshal(own)
 	if err != nil {
 		return nil, fmt.Errorf("encode envelope: %w", err)
@@ -146,6 +147,14 @@ func (s *Store) prepare(ctx context.Context, account string, env *inbound.Envelo
 	}
 	m.sealed = appendSealed(s.buffers.get(), key, plain)
 	return m, nil
+}
+
+func pathsOf(recipients []inbound.Recipient) []inbound.Path {
+	paths := make([]inbound.Path, len(recipients))
+	for i := range recipients {
+		paths[i] = recipients[i].Path
+	}
+	return paths
 }
 
 // accountsOf gives the accounts of an envelope in the order of their first recipients.

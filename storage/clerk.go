@@ -120,21 +120,35 @@ func writeNotes(w *writer, counts tallies, refusals []Refusal, now time.Time, pr
 	return pruneRefusals(w, now)
 }
 
-// NoteRefusal counts a refusal, and records it unless too many come. It never blocks and promises nothing. The id and the time
-// are set here.
-func (s *Store) NoteRefusal(r Refusal) {
+// NoteRefusal counts a refusal, and records it unless too many come: detail is asked for then alone. It never blocks and promises
+// nothing. The id and the time are set here.
+func (s *Store) NoteRefusal(r Refusal, detail func() RefusalDetail) {
 	if s.cfg.Beside {
 		return
 	}
 	c := s.clerk
-	now := c.now()
+	r.At = c.now()
+	if !c.refused(&r) {
+		return
+	}
+	r.ID = newID(refusalPrefix, r.At)
+	if unrecorded := r.Unrecorded; detail != nil {
+		r.RefusalDetail = detail()
+		r.Unrecorded = unrecorded
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.noted = now
-	c.counts.add(tallyKey{spanOf(now.UnixMilli(), TallyMinute), r.Account, "", TallyRefused + r.Reason}, 1)
-	r.ID, r.At = newID(refusalPrefix, now), now
-	c.refusals.take(&r)
+	c.refusals.list = append(c.refusals.list, r)
+}
+
+// refused counts a refusal and says whether to record it.
+func (c *clerk) refused(r *Refusal) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.noted = r.At
+	c.counts.add(tallyKey{spanOf(r.At.UnixMilli(), TallyMinute), r.Account, "", TallyRefused + r.Reason}, 1)
 	c.arm()
+	return c.refusals.take(r)
 }
 
 // written counts what a batch has made durable.

@@ -142,6 +142,14 @@ func (d *Directory) lookup(p inbound.Path) (dom *domain, name string) {
 	}
 }
 
+// Account is the id of the account whose domain a forward-path belongs to; empty: nobody's.
+func (d *Directory) Account(p inbound.Path) string {
+	if dom, _ := d.lookup(p); dom != nil {
+		return dom.account
+	}
+	return ""
+}
+
 func (d *domain) route(normal, written string) (*route, map[string]string) {
 	if r := d.exact[normal]; r != nil {
 		return r, nil

@@ -49,8 +49,8 @@ func TestOverview(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.NoteRefusal(storage.Refusal{Account: account, Reason: "recipient", Code: 550})
-	s.NoteRefusal(storage.Refusal{Reason: "recipient", Code: 550})
+	s.NoteRefusal(storage.Refusal{Account: account, Reason: "recipient", Code: 550}, nil)
+	s.NoteRefusal(storage.Refusal{Reason: "recipient", Code: 550}, nil)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -99,11 +99,12 @@ func TestRefusalsAreSampled(t *testing.T) {
 	config := newConfig(t, layouts()[0])
 	s := open(t, config)
 	for i := range 5000 {
-		s.NoteRefusal(storage.Refusal{Reason: "recipient", Code: 550, Remote: fmt.Sprintf("192.0.2.%d", i%250), Recipient: "x@elsewhere.example"})
+		s.NoteRefusal(storage.Refusal{Reason: "recipient", Code: 550, Remote: fmt.Sprintf("192.0.2.%d", i%250), Recipient: "x@elsewhere.example"}, nil)
 	}
 	s.NoteRefusal(storage.Refusal{
 		Account: "acc_1", Reason: "spam", Code: 550, Sender: "A@b.example", Recipient: "Me@c.example", Remote: "192.0.2.1",
-		RefusalDetail: storage.RefusalDetail{Reply: "5.7.1 Spam", Found: map[string]string{"score": "17"}, Session: "> DATA\n"},
+	}, func() storage.RefusalDetail {
+		return storage.RefusalDetail{Reply: "5.7.1 Spam", Found: map[string]string{"score": "17"}, Session: "> DATA\n"}
 	})
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

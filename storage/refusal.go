@@ -127,30 +127,28 @@ func pruneRefusals(w *writer, now time.Time) error {
 
 // sampled says which refusals are recorded.
 type sampled struct {
-	list    []Refusal
-	owned   int
-	sources map[string]int
-	passed  int // that were not
+	list         []Refusal
+	owned, other int
+	sources      map[string]int
+	passed       int // that were not
 }
 
-// take records a refusal, or counts that it was not.
-func (q *sampled) take(r *Refusal) {
-	source := r.Remote + " " + r.Reason
-	full := q.owned >= refusalsPerSecond
-	if r.Account == "" {
-		full = len(q.list)-q.owned >= refusalsPerSecond
+// take says whether to record a refusal, and counts those that are not.
+func (q *sampled) take(r *Refusal) bool {
+	whose := &q.other
+	if r.Account != "" {
+		whose = &q.owned
 	}
-	if full || q.sources[source] >= refusalsPerSource {
+	source := r.Remote + " " + r.Reason
+	if *whose >= refusalsPerSecond || q.sources[source] >= refusalsPerSource {
 		q.passed++
-		return
+		return false
 	}
 	if q.sources == nil {
 		q.sources = map[string]int{}
 	}
 	q.sources[source]++
-	if r.Account != "" {
-		q.owned++
-	}
+	*whose++
 	r.Unrecorded, q.passed = q.passed, 0
-	q.list = append(q.list, *r)
+	return true
 }

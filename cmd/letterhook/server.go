@@ -262,6 +262,7 @@ func (s *server) wireSMTP(ctx context.Context) error {
 		Scan:                 s.scanners.Scan,
 		VerifySender:         s.verifySender,
 		LogAddresses:         c.LogAddresses,
+		Refused:              s.noteRefusal,
 		Tracing:              s.tracing(),
 		Log:                  s.log,
 		Registerer:           s.registry,
