@@ -17,8 +17,9 @@ const (
 	indexBatch = 500
 	// indexPause is how long messages gather.
 	indexPause = time.Second
-	// settleWait is how long a message waits for what its parse says of it, before it is indexed by its envelope alone.
-	settleWait = 3 * time.Second
+	// settleWait is how long a message waits for what its parse says of it, before it is indexed by its envelope alone. While mail
+	// comes flat out its parse comes seconds later, and who does not wait for that indexes each message twice.
+	settleWait = 10 * time.Second
 	// yieldWait is how long the indexer gives way to mails that wait for the disk, before it indexes a batch all the same.
 	yieldWait = time.Second
 	yieldStep = 20 * time.Millisecond
