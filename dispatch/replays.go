@@ -15,10 +15,13 @@ import (
 const (
 	// replayEvery is the pause between two steps of a replay.
 	replayEvery = 50 * time.Millisecond
-	// replayWindow is how many deliveries of a replay may wait for their first attempt. More are made only as these are
-	// attempted, so that mail which comes meanwhile stands behind few of them, and a lane that does not move is not filled.
-	replayWindow = 512
-	// orderedWindow is replayWindow at an endpoint in strict order, where new mail waits for all that stands before it.
+	// replayWindow is how many deliveries of all replays to a lane may wait for their first attempt, for each attempt that the lane may
+	// have in flight; leastWindow and mostWindow bound it. More are made only as these are attempted, so that mail which comes
+	// meanwhile stands behind few of them, and a lane that does not move is not filled.
+	replayWindow = 16
+	leastWindow  = 64
+	mostWindow   = 512
+	// orderedWindow is the window at an endpoint in strict order, where new mail waits for all that stands before it.
 	orderedWindow = 16
 	// replayStep is how many deliveries one transaction makes: mail waits for it.
 	replayStep = 256
@@ -186,6 +189,10 @@ func (d *Dispatcher) replayRound(ctx context.Context, shares map[string]*allotme
 		}
 		return true
 	})
+	beside := map[string]int{} // replays to a lane
+	for _, job := range jobs {
+		beside[job.Target()]++
+	}
 	for _, job := range jobs {
 		if shares[job.ID] == nil {
 			shares[job.ID] = &allotment{}
@@ -193,7 +200,7 @@ func (d *Dispatcher) replayRound(ctx context.Context, shares map[string]*allotme
 		if err := giveWay(ctx, d.cfg.Store.AcceptsPress); err != nil {
 			return true
 		}
-		if err := d.workAt(ctx, job, shares[job.ID]); err != nil && ctx.Err() == nil {
+		if err := d.workAt(ctx, job, shares[job.ID], beside[job.Target()]); err != nil && ctx.Err() == nil {
 			d.log.Error("a step of a replay failed; trying again", "replay", job.ID, "error", err)
 			shares[job.ID].rest(time.Now())
 		}
@@ -207,7 +214,8 @@ func (d *Dispatcher) replayRound(ctx context.Context, shares map[string]*allotme
 	return true
 }
 
-func (d *Dispatcher) workAt(ctx context.Context, job *storage.Replay, share *allotment) error {
+// workAt makes a step of a replay, which is one of so many to its lane.
+func (d *Dispatcher) workAt(ctx context.Context, job *storage.Replay, share *allotment, beside int) error {
 	now := time.Now()
 	if now.Before(share.restUntil) {
 		return nil
@@ -229,11 +237,7 @@ func (d *Dispatcher) workAt(ctx context.Context, job *storage.Replay, share *all
 	if err != nil {
 		return err
 	}
-	window := replayWindow
-	if ep.Ordered {
-		window = orderedWindow
-	}
-	room := share.take(job.Spec.Rate, min(window-waiting, replayStep), now)
+	room := share.take(job.Spec.Rate, min(d.window(lane, ep)/beside-waiting, replayStep), now)
 	if room <= 0 {
 		return nil
 	}
@@ -250,6 +254,14 @@ func (d *Dispatcher) workAt(ctx context.Context, job *storage.Replay, share *all
 		d.log.Info("replay made", "replay", job.ID, "endpoint", lane, "made", job.Made, "owed", job.Owed, "gone", job.Gone)
 	}
 	return nil
+}
+
+// window is how many deliveries of replays may wait for their first attempt at an endpoint now.
+func (d *Dispatcher) window(lane string, ep *storage.Endpoint) int {
+	if ep.Ordered {
+		return orderedWindow
+	}
+	return min(max(replayWindow*d.Status(lane).Concurrency, leastWindow), mostWindow)
 }
 
 // allotment is what the rate of a replay lets it make. It lives in memory: a restart begins with nothing saved up.

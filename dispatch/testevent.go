@@ -2,15 +2,14 @@ package dispatch
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/letterhook/letterhook/storage"
 )
 
-// EventTest is the type of the event that tests an endpoint. It is signed and sent like any other and tells of no mail.
+// EventTest is the type of the event that tests an endpoint. It is signed and sent like any other and tells of no mail. An endpoint with
+// the format of a vendor, which has no such event, gets a mail instead that says what it is.
 const EventTest = "webhook.test"
 
 // TestEvent is the body of a test.
@@ -98,16 +97,10 @@ func (d *Dispatcher) endTest(id string) {
 }
 
 func (d *Dispatcher) test(ctx context.Context, t storage.EndpointTest) (storage.EndpointTest, error) {
-	body, err := json.Marshal(&TestEvent{
-		Type: EventTest, Version: EventVersion, Timestamp: Time{t.AskedAt}, Data: TestEventData{ID: t.ID, EndpointID: t.Endpoint},
-	})
-	if err != nil {
-		return t, fmt.Errorf("writing the test event: %w", err)
-	}
 	res := Result{At: time.Now(), Outcome: OutcomeURL}
 	res.Detail.Error = "the endpoint is not configured"
 	if ep := d.cfg.Directory().Endpoints[t.Endpoint]; ep != nil && !ep.Disabled {
-		res = d.sender.Send(ctx, &Post{Endpoint: ep, ID: t.ID, Attempt: 1, Form: &Form{MediaType: "application/json", Body: body}})
+		res = d.sendTest(ctx, ep, &t)
 	}
 	if res.Outcome == outcomeCut {
 		return t, ctx.Err()
@@ -116,4 +109,17 @@ func (d *Dispatcher) test(ctx context.Context, t storage.EndpointTest) (storage.
 	d.board.tested(t.Endpoint, &res, time.Now())
 	d.log.Info("test event", "endpoint", t.Endpoint, "outcome", t.Outcome, "status", t.Status, "duration", t.Duration)
 	return t, d.cfg.Store.EndTest(ctx, &t)
+}
+
+func (d *Dispatcher) sendTest(ctx context.Context, ep *storage.Endpoint, t *storage.EndpointTest) Result {
+	form, err := d.testForm(ctx, ep, t)
+	res := Result{At: time.Now(), Outcome: outcomeUnready, Err: err}
+	if err == nil {
+		res = d.sender.Send(ctx, &Post{Endpoint: ep, ID: t.ID, Attempt: 1, Form: form})
+	}
+	if res.Outcome == outcomeUnready {
+		d.log.Error("a test event could not be made ready", "endpoint", ep.ID, "error", res.Err)
+		res.Detail.Error = "the test event could not be made ready"
+	}
+	return res
 }

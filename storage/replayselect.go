@@ -18,8 +18,19 @@ var kindOfMail = forms{
 	postgres: "coalesce(s.summary::json ->> 'kind', '')",
 }
 
-// replayPage is how many rows are looked at together.
-const replayPage = 1000
+// replayPage is how many rows are looked at together; leastPage how many where every one of them is selected and few are wanted.
+const (
+	replayPage = 1000
+	leastPage  = 16
+)
+
+// pageFor is how many rows to look at for so many deliveries: more than they take where the mails themselves decide which are selected.
+func (p *ReplaySpec) pageFor(most int) int {
+	if p.Missing || p.Domain != "" || p.Recipient != "" || p.Sender != "" || p.Kind != "" {
+		return replayPage
+	}
+	return min(max(most, leastPage), replayPage)
+}
 
 // replayTerms are a spec with what else decides about what it selects.
 type replayTerms struct {
@@ -44,16 +55,17 @@ type replayDebt struct {
 	recipients string
 }
 
-// page looks at what stands behind a cursor. It is the last one when it has less than replayPage rows looked at; end is then
-// true. Rows that select nothing are left out, but the last one.
-func (t *replayTerms) page(ctx context.Context, s *Store, message, delivery string) (list []replayRow, end bool, err error) {
-	text, args := t.query(s.read.form(kindOfMail), message, delivery)
+// page looks at so many rows behind a cursor. It is the last one when there are less; end is then true. Rows that select nothing
+// are left out, but the last one.
+func (t *replayTerms) page(ctx context.Context, s *Store, message, delivery string, size int) (list []replayRow, end bool, err error) {
+	text, args := t.query(s.read.form(kindOfMail), message, delivery, size)
 	rows, err := s.read.QueryContext(ctx, text, args...)
 	if err != nil {
 		return nil, false, err
 	}
 	looked := 0
 	var row replayRow
+	defer func() { s.metrics.read("replay", looked) }()
 	err = each(rows, func() error {
 		looked++
 		var part int64
@@ -79,11 +91,11 @@ func (t *replayTerms) page(ctx context.Context, s *Store, message, delivery stri
 	if looked > 0 && (len(list) == 0 || list[len(list)-1].delivery != row.delivery || list[len(list)-1].message != row.message) {
 		list = append(list, replayRow{message: row.message, delivery: row.delivery})
 	}
-	return list, looked < replayPage, err
+	return list, looked < size, err
 }
 
 // query gives the statement that walks over the candidates, in the order of messages.
-func (t *replayTerms) query(kind, message, delivery string) (string, []any) {
+func (t *replayTerms) query(kind, message, delivery string, size int) (string, []any) {
 	p := t.spec
 	low, high := firstMessageID(p.From), firstMessageID(t.until.Add(time.Millisecond))
 	if !p.Until.IsZero() && p.Until.Before(t.until) {
@@ -98,7 +110,7 @@ func (t *replayTerms) query(kind, message, delivery string) (string, []any) {
 		q.where(true, "m.id > ? AND m.id >= ? AND m.id < ? AND m.account = ?", message, low, high, t.account)
 		q.where(p.Message != "", "m.id = ?", p.Message)
 		q.where(true, "NOT EXISTS (SELECT 1 FROM held WHERE message = m.id)")
-		return q.text + " ORDER BY m.id LIMIT " + strconv.Itoa(replayPage), q.args
+		return q.text + " ORDER BY m.id LIMIT " + strconv.Itoa(size), q.args
 	}
 	q := selection{text: `SELECT r.message, r.id, r.endpoint, r.part, r.recipients, coalesce(m.account, ''), m.envelope,
 			` + kind + `
@@ -107,7 +119,7 @@ func (t *replayTerms) query(kind, message, delivery string) (string, []any) {
 	q.where(true, "r.endpoint = ? AND r.replayed_by IS NULL AND r.finished_at <= ?", p.Endpoint, t.until.UnixMilli())
 	q.where(p.Message != "", "r.message = ?", p.Message)
 	p.narrow(&q)
-	return q.text + " ORDER BY r.message, r.id LIMIT " + strconv.Itoa(replayPage), q.args
+	return q.text + " ORDER BY r.message, r.id LIMIT " + strconv.Itoa(size), q.args
 }
 
 // ReplayEndpoints gives the ids of the endpoints with finished deliveries that the spec, but for its Endpoint, may select: those

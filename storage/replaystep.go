@@ -33,7 +33,7 @@ func (s *Store) CountReplay(ctx context.Context, spec *ReplaySpec, target *Endpo
 		return c, fmt.Errorf("count replay: %w", err)
 	}
 	for message, delivery := "", ""; ; {
-		rows, end, err := t.page(ctx, s, message, delivery)
+		rows, end, err := t.page(ctx, s, message, delivery, replayPage)
 		if err != nil {
 			return c, fmt.Errorf("count replay: %w", err)
 		}
@@ -91,7 +91,7 @@ func (s *Store) StepReplay(ctx context.Context, r *Replay, target *Endpoint, rou
 	if err != nil {
 		return 0, fmt.Errorf("step of replay %s: %w", r.ID, err)
 	}
-	rows, end, err := t.page(ctx, s, r.message, r.delivery)
+	rows, end, err := t.page(ctx, s, r.message, r.delivery, r.Spec.pageFor(most))
 	if err != nil {
 		return 0, fmt.Errorf("step of replay %s: %w", r.ID, err)
 	}
