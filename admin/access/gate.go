@@ -20,15 +20,19 @@ type Config struct {
 	Open func(*http.Request) bool
 	// Secure says that browsers come over TLS: cookies then go nowhere else.
 	Secure bool
-	// Rate is how many requests a key may make in a second, in the mean; 0: 50. Burst is how many it may make at once after a
+	Rates  Rates
+	Now    func() time.Time // nil: time.Now
+}
+
+// Rates bound how often somebody may ask.
+type Rates struct {
+	// Key is how many requests a key may make in a second, in the mean; 0: 50. KeyBurst is how many it may make at once after a
 	// rest; 0: 200.
-	Rate  float64
-	Burst int
-	// StrangerRate and StrangerBurst hold for each address whose requests prove nothing; 0: 5 and 50. An IPv6 /64 is one
-	// address.
-	StrangerRate  float64
+	Key      float64
+	KeyBurst int
+	// Stranger and StrangerBurst hold for each address whose requests prove nothing; 0: 5 and 50. An IPv6 /64 is one address.
+	Stranger      float64
 	StrangerBurst int
-	Now           func() time.Time // nil: time.Now
 }
 
 // Gate finds out who asks. It is safe for concurrent use.
@@ -46,8 +50,8 @@ func New(cfg Config) *Gate {
 	}
 	return &Gate{
 		cfg: cfg, origins: http.NewCrossOriginProtection(),
-		keys:      newLimiter("key", orFloat(cfg.Rate, 50), orInt(cfg.Burst, 200), cfg.Now),
-		strangers: newLimiter("address", orFloat(cfg.StrangerRate, 5), orInt(cfg.StrangerBurst, 50), cfg.Now),
+		keys:      newLimiter("key", orFloat(cfg.Rates.Key, 50), orInt(cfg.Rates.KeyBurst, 200), cfg.Now),
+		strangers: newLimiter("address", orFloat(cfg.Rates.Stranger, 5), orInt(cfg.Rates.StrangerBurst, 50), cfg.Now),
 	}
 }
 

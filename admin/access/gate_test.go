@@ -269,7 +269,7 @@ func TestSessions(t *testing.T) {
 }
 
 func TestRates(t *testing.T) {
-	h := newHouse(t, func(c *access.Config) { c.Rate, c.Burst, c.StrangerRate, c.StrangerBurst = 1, 3, 1, 2 })
+	h := newHouse(t, func(c *access.Config) { c.Rates = access.Rates{Key: 1, KeyBurst: 3, Stranger: 1, StrangerBurst: 2} })
 	_, token := h.key(t, nil)
 	_, other := h.key(t, nil)
 	for range 3 {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/letterhook/letterhook/admin/dnscheck"
 	"github.com/letterhook/letterhook/admin/problem"
+	"github.com/letterhook/letterhook/inbound/guard"
 	"github.com/letterhook/letterhook/storage"
 )
 
@@ -30,7 +31,12 @@ type Config struct {
 	LookupTXT func(ctx context.Context, name string) ([]string, error)
 	// CheckDNS holds DNS against what the server and a domain need.
 	CheckDNS func(ctx context.Context, domain string) (dnscheck.Report, error)
-	Now      func() time.Time // nil: time.Now
+	// Levers says what those of this node stand at, and Pull changes them, as [inbound.Server.Pull] does.
+	Levers func() guard.State
+	Pull   func(guard.Change) (guard.State, error)
+	// Nodes lists the processes that serve.
+	Nodes func() []Node
+	Now   func() time.Time // nil: time.Now
 }
 
 // service serves the operations. It holds nothing that changes.
@@ -73,6 +79,10 @@ func (s *service) registerAll() {
 	s.registerDomains()
 	s.registerRoutes()
 	s.registerResolve()
+	s.registerReplyAddresses()
+	s.registerReplays()
+	s.registerLevers()
+	s.registerUsage()
 }
 
 func (s *service) config() huma.Config {

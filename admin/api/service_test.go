@@ -55,7 +55,7 @@ func newHouse(t *testing.T) *house {
 		h.accounts[a.Name] = a.ID
 	}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
-	gate := access.New(access.Config{Store: store, Log: log, Rate: 1e6, Burst: 1e6, StrangerRate: 1e6, StrangerBurst: 1e6})
+	gate := access.New(access.Config{Store: store, Log: log, Rates: access.Rates{Key: 1e6, KeyBurst: 1e6, Stranger: 1e6, StrangerBurst: 1e6}})
 	server := httptest.NewServer(gate.Handler(api.New(api.Config{Store: store, Version: "test", Log: log})))
 	t.Cleanup(server.Close)
 	h.url = server.URL

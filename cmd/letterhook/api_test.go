@@ -310,3 +310,59 @@ func TestAccountsByAPI(t *testing.T) {
 	h.refused(t, 409, "taken", operator, "POST", "/accounts", map[string]any{"name": "acme"})
 	h.refused(t, 403, "Only the operator", h.key(t, "acme"), "POST", "/accounts", map[string]any{"name": "mine"})
 }
+
+// TestOperationByAPI: reply addresses that hold, a drain that is felt, a block that is lifted, mail that is counted, a replay that is made.
+func TestOperationByAPI(t *testing.T) {
+	h := newAPIHouse(t)
+	operator, zenith := h.key(t, ""), h.key(t, "zenith")
+	events := make(chan string, 10)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		events <- r.Header.Get("Webhook-Id") + r.Header.Get("Letterhook-Replay")
+	}))
+	defer receiver.Close()
+	e := h.do(t, operator, "POST", "/endpoints", map[string]any{"account_id": h.accounts["zenith"], "name": "app", "url": receiver.URL, "allow_private": true})
+	h.do(t, operator, "POST", "/domains", map[string]any{
+		"account_id": h.accounts["zenith"], "name": "zen.example", "reply_keys": []string{"replykey_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},
+	})
+	h.do(t, zenith, "POST", "/routes", map[string]any{"domain": "zen.example", "match": "reply+*", "endpoints": []string{"app"}, "token": "required"})
+	minted := h.do(t, zenith, "POST", "/reply-addresses", map[string]any{"domain": "zen.example", "data": "ticket-42"})
+	address, _ := minted["address"].(string)
+	verdict := h.do(t, zenith, "POST", "/reply-address-verdicts", map[string]any{"address": address})
+	if verdict["valid"] != true || verdict["data"] != "ticket-42" {
+		t.Errorf("%v", verdict)
+	}
+	if forged := h.do(t, zenith, "POST", "/reply-address-verdicts", map[string]any{"address": "reply+caaaaadunfrwwzlufu2dfh57sppb7gbbnzeea@zen.example"}); forged["reason"] != "forged" {
+		t.Errorf("%v", forged)
+	}
+	h.refused(t, 422, "no domain of yours", h.key(t, "acme"), "POST", "/reply-addresses", map[string]any{"domain": "zen.example"})
+
+	send(t, h.smtpListeners[0].Addr().String(), sendOptions{from: "a@sender.example", to: []string{address}, text: "hello"})
+	first := <-events
+	count := map[string]any{"endpoint_id": id(e), "states": []string{"delivered"}}
+	for h.do(t, zenith, "POST", "/replay-counts", count)["made"] != 1.0 { // the attempt is recorded after its answer
+		if t.Context().Err() != nil {
+			t.Fatal("it is never recorded")
+		}
+	}
+	replay := h.do(t, zenith, "POST", "/replays", count)
+	if again := <-events; again != first+"true" {
+		t.Errorf("%q, want %q again", again, first)
+	}
+	if shown := h.do(t, zenith, "GET", "/replays/"+id(replay), nil); shown["total"] != 1.0 {
+		t.Errorf("%v", shown)
+	}
+
+	h.do(t, operator, "POST", "/blocks", map[string]any{"sender": "spam.example", "reason": "spam"})
+	if blocks := h.do(t, operator, "GET", "/levers", nil)["blocks"].([]any); len(blocks) != 1 {
+		t.Errorf("%v", blocks)
+	}
+	if left := h.do(t, operator, "DELETE", "/blocks?sender=spam.example", nil)["blocks"].([]any); len(left) != 0 {
+		t.Errorf("%v", left)
+	}
+	if h.do(t, operator, "PATCH", "/levers", map[string]any{"drain": true}); !h.smtp.Levers().Drain.On {
+		t.Error("the drain is not on")
+	}
+	if nodes := fmt.Sprint(h.do(t, operator, "GET", "/nodes", nil)); !strings.Contains(nodes, "drained by a lever") {
+		t.Errorf("%s", nodes)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/letterhook/letterhook/admin/access"
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
 )
 
@@ -90,6 +91,7 @@ func serveFile(t *testing.T, text string) *serving {
 		t.Fatal(err)
 	}
 	s.lookEvery = time.Hour // the tests reload
+	s.rates = access.Rates{Key: 1e6, KeyBurst: 1e6, Stranger: 1e6, StrangerBurst: 1e6}
 	go func() { s.done <- s.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/letterhook/letterhook/admin"
+	"github.com/letterhook/letterhook/admin/access"
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
 	"github.com/letterhook/letterhook/cmd/letterhook/identity"
 	"github.com/letterhook/letterhook/cmd/letterhook/notice"
@@ -66,6 +67,7 @@ type server struct {
 	policies  atomic.Pointer[map[string]admin.Policy] // of MTA-STS, by host
 	retention atomic.Pointer[storage.Retention]
 	users     atomic.Pointer[users]
+	rates     access.Rates  // of requests to the API; zero: the usual ones
 	logins    chan struct{} // holds one for each password that is being checked
 	stopping  atomic.Bool
 

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/letterhook/letterhook/admin"
 	"github.com/letterhook/letterhook/admin/access"
@@ -13,7 +14,7 @@ import (
 // public URL may stand before all of it or be taken away by a proxy in front.
 func (s *server) web() http.Handler {
 	gate := access.New(access.Config{
-		Store: s.store, Log: s.log, Open: s.openTo(), Secure: strings.HasPrefix(s.cfg.PublicURL, "https:"),
+		Store: s.store, Log: s.log, Open: s.openTo(), Rates: s.rates, Secure: strings.HasPrefix(s.cfg.PublicURL, "https:"),
 	})
 	served := gate.Handler(api.New(s.apiConfig()))
 	links := admin.Public(s.store, s.blobs, s.links, s.log)
@@ -42,5 +43,18 @@ func (s *server) apiConfig() api.Config {
 		Store: s.store, Version: version(), Log: s.log,
 		Configuration: api.Configuration{Directory: s.directory.Load, Check: s.checkSettings, Reload: s.refresh},
 		LookupTXT:     s.lookupTXT, CheckDNS: s.checkDomainDNS,
+		Levers: s.smtp.Levers, Pull: s.smtp.Pull, Nodes: s.nodes(time.Now()),
+	}
+}
+
+// nodes tells of this process; it is the only one.
+func (s *server) nodes(started time.Time) func() []api.Node {
+	return func() []api.Node {
+		n := api.Node{Name: s.cfg.Hostname, Version: version(), StartedAt: started.UTC(), Reasons: []string{}, Warnings: append([]string{}, s.identity.Warnings()...)}
+		if err := s.ready(); err != nil {
+			n.Reasons = append(n.Reasons, err.Error())
+		}
+		n.Ready = len(n.Reasons) == 0
+		return []api.Node{n}
 	}
 }
