@@ -17,6 +17,8 @@ import (
 // request that has not begun from beginning: it might have too little time left before the end of ctx cuts it, and what the
 // endpoint has taken by then comes once more.
 func (d *Dispatcher) attempt(running, ctx context.Context, j *job) {
+	ctx, land := d.fly(ctx)
+	defer land()
 	ep := d.endpoint(j.lane.endpoint)
 	if ep == nil || ep.Disabled {
 		d.unmade(running, j, ep, errNoEndpoint)
@@ -39,6 +41,10 @@ func (d *Dispatcher) attempt(running, ctx context.Context, j *job) {
 	}
 	if err != nil {
 		d.unmade(running, j, ep, err)
+		return
+	}
+	if !d.mayBegin() {
+		d.board.unmade(j, false, time.Now())
 		return
 	}
 	res, span := d.send(ctx, j, post, content, begun)

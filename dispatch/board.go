@@ -24,6 +24,9 @@ type board struct {
 	slots  int   // attempts in flight at most
 	budget int64 // octets of mails kept in memory at most
 
+	shared bool                 // with other nodes: only some lanes are ours
+	may    func(time.Time) bool // the lease of the node lets attempts begin; nil: there is none
+
 	mu         sync.Mutex
 	lanes      map[string]*lane
 	lives      map[string]*life // of the endpoints that have a lane, or of which something is known
@@ -42,15 +45,20 @@ type board struct {
 	suspects   int // of inFlight
 	unrecorded int
 	stopped    bool
+	keepsHouse bool                // tells what is told once for all nodes
+	leaving    bool                // every lane goes to other nodes
+	wants      map[string]struct{} // lanes of others, or of nobody, that have got work
+	claims     map[string]struct{} // lanes with due work that seem to be nobody's
 
 	wake chan struct{} // capacity 1: something may have become possible
+	want chan struct{} // capacity 1: there are wants
 	save chan struct{} // capacity 1: lives have changed
 }
 
 func newBoard(slots int, budget int64, look func(string) terms) *board {
 	return &board{
 		look: look, slots: slots, budget: budget, lanes: map[string]*lane{}, letters: map[string]*letter{}, dropped: map[string]struct{}{},
-		lives: map[string]*life{}, wake: make(chan struct{}, 1), save: make(chan struct{}, 1),
+		lives: map[string]*life{}, wake: make(chan struct{}, 1), want: make(chan struct{}, 1), save: make(chan struct{}, 1),
 	}
 }
 
@@ -78,6 +86,9 @@ func (b *board) lane(endpoint string) *lane {
 // review puts the lane where its state belongs after any change: among those that wait for a turn, for a read, for the
 // clock, or nowhere.
 func (b *board) review(l *lane, now time.Time) {
+	if l.orphan {
+		return
+	}
 	l.resume(now)
 	if l.doubtful && len(l.held) == 0 && !l.more && !l.reading {
 		l.doubtful = false // the lane has drained: look at it once more from the beginning
@@ -94,7 +105,15 @@ func (b *board) review(l *lane, now time.Time) {
 	if b.timers.set(l, l.nextWake(now)) {
 		b.signal()
 	}
-	if l.idle() && !l.listed && !l.queued && !l.life.rests(now) && !now.Before(l.bucket.full) {
+	idle := l.idle() && !l.listed && !l.queued && !l.life.rests(now) && !now.Before(l.bucket.full)
+	switch {
+	case !idle:
+		l.idleSince = time.Time{}
+	case b.shared:
+		if l.idleSince.IsZero() {
+			l.idleSince = now // the lane stays ours for a while
+		}
+	default:
 		b.timers.set(l, time.Time{})
 		delete(b.lanes, l.endpoint)
 		if !l.life.known() && !l.life.unsaved {
@@ -141,7 +160,7 @@ func (b *board) nextTick() time.Time {
 func (b *board) next(now time.Time) *job {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.stopped || b.inFlight >= b.slots || b.unrecorded >= maxUnrecorded {
+	if b.stopped || b.inFlight >= b.slots || b.unrecorded >= maxUnrecorded || (b.may != nil && !b.may(now)) {
 		return nil
 	}
 	// Every fourth turn is the suspects', and another fourth is not the newcomers' first, so that each is served even while the
@@ -235,6 +254,10 @@ func (b *board) posted(j *job, r *Result, now time.Time) (spared bool) {
 	b.freeSlot(j)
 	b.unrecorded++
 	l.recording++
+	if l.orphan {
+		b.signal()
+		return false // what is known of the endpoint is another node's now
+	}
 	wasSuspect, wasProbing := l.pace.suspect, l.life.probing()
 	l.pace.learn(r)
 	broken := l.life.State != storage.EndpointEnabled
@@ -273,6 +296,10 @@ func (b *board) recorded(j *job, retryAt, now time.Time) {
 	l := j.lane
 	b.unrecorded--
 	l.recording--
+	if l.orphan {
+		b.signal()
+		return
+	}
 	if j.heldUntil.IsZero() {
 		b.unhold(l)
 	}
@@ -327,9 +354,11 @@ func (b *board) unmade(j *job, ofMail bool, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.freeSlot(j)
-	j.lane.bucket.giveBack()
-	j.lane.postpone(j, ofMail, now)
-	b.review(j.lane, now)
+	if !j.lane.orphan {
+		j.lane.bucket.giveBack()
+		j.lane.postpone(j, ofMail, now)
+		b.review(j.lane, now)
+	}
 	b.signal()
 }
 
@@ -345,60 +374,6 @@ func (b *board) shed(l *lane) {
 	}
 	l.fresh.clear()
 	l.freshBytes = 0
-}
-
-// handOver takes mails that were just accepted, as far as the budget allows. The others are read from the store.
-func (b *board) handOver(accepted []storage.Accepted, now time.Time) (kept, dropped int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for i := range accepted {
-		a := &accepted[i]
-		size := keptCost(a)
-		room := a.Raw != nil && b.memory+size <= b.budget && !b.stopped
-		for _, d := range a.Deliveries {
-			l := b.lane(d.Endpoint)
-			if _, known := l.held[d.ID]; known {
-				continue // a read was quicker than the hand-over that follows the commit
-			}
-			if room && l.takesFresh(now) && l.freshBytes+size <= b.budget/4 {
-				b.keep(l, a, d)
-				kept++
-			} else {
-				l.more, l.doubtful = true, true
-				dropped++
-			}
-			b.review(l, now)
-		}
-	}
-	b.signal()
-	return kept, dropped
-}
-
-func (b *board) keep(l *lane, a *storage.Accepted, d storage.Delivery) {
-	letter := b.letters[a.Mail.ID]
-	if letter == nil {
-		letter = newLetter(a.Mail.ID)
-		letter.mail, letter.raw, letter.cost = a.Mail, a.Raw, keptCost(a)
-		b.letters[a.Mail.ID] = letter
-		b.memory += letter.cost
-	}
-	letter.users++
-	l.fresh.push(&job{lane: l, delivery: d, letter: letter})
-	l.freshBytes += letter.cost
-	l.held[d.ID] = struct{}{}
-}
-
-// What is kept of a mail beside its content, in octets: its envelope and places in maps; and that of each recipient and each
-// delivery.
-const (
-	letterCost    = 2 << 10
-	recipientCost = 512
-	jobCost       = 512
-)
-
-// keptCost estimates what a mail takes of the memory budget. An empty one is not free: anybody may send many of them.
-func keptCost(a *storage.Accepted) int64 {
-	return int64(len(a.Raw) + letterCost + recipientCost*len(a.Mail.Envelope.Recipients) + jobCost*len(a.Deliveries))
 }
 
 // stop makes next give nothing any more.

@@ -64,6 +64,9 @@ func (b *board) saveAgain(lives []storage.EndpointLife, changes []EndpointChange
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i := range lives {
+		if b.shared && b.lanes[lives[i].Endpoint] == nil {
+			continue // its lane has gone to another node meanwhile
+		}
 		b.note(b.life(lives[i].Endpoint), nil, true)
 	}
 	b.changes = append(changes, b.changes...)
@@ -76,17 +79,20 @@ func (b *board) adopt(lives []storage.EndpointLife, start bool, now time.Time) {
 	for _, stands := range lives {
 		l := b.life(stands.Endpoint)
 		if !start && stands.Revision <= l.Revision {
+			if b.shared && b.lanes[stands.Endpoint] == nil {
+				l.EndpointLife = stands // as its owner has left it
+			}
 			continue
 		}
 		before := l.State
 		l.EndpointLife, l.straight = stands, 0
 		if start {
-			if l.State == storage.EndpointBroken {
+			if l.State == storage.EndpointBroken && !b.shared {
 				l.RestUntil = time.Time{} // it may have been mended meanwhile
 			}
 			continue
 		}
-		if before != l.State {
+		if before != l.State && (!b.shared || b.keepsHouse) {
 			b.changes = append(b.changes, EndpointChange{Endpoint: l.Endpoint, From: before, To: l.State, Reason: l.Reason, At: now})
 			b.signalSave()
 		}
@@ -110,6 +116,9 @@ func (b *board) meet(l *life, now time.Time) {
 		if !t.ordered {
 			b.unhold(lane)
 		}
+	}
+	if b.shared && b.lanes[l.Endpoint] == nil && !b.keepsHouse {
+		return // its owner's, or that of the house
 	}
 	if before != nil && t.declared != nil && !sameTarget(before, t.declared) {
 		if to := next(l.State, reconfigured); to != l.State {

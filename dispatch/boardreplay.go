@@ -6,7 +6,10 @@ import "time"
 func (b *board) stored(endpoint string, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	l := b.lane(endpoint)
+	l := b.mine(endpoint)
+	if l == nil {
+		return
+	}
 	l.more, l.doubtful = true, true
 	b.review(l, now)
 	b.signal()

@@ -61,6 +61,14 @@ type Config struct {
 	// only says that the probe could not be made. Nil: such a mail is parsed without.
 	ProbeParse func(context.Context, *storage.Raw) error
 
+	// Ledger is set where other nodes share the store: attempts are made only in lanes that it says are this node's. Nil: the
+	// dispatcher is alone.
+	Ledger Ledger
+	// Node is the name of this node, for people.
+	Node string
+	// WakeOnly makes no attempts. The nodes that do are told of what was accepted here. It is for a Ledger.
+	WakeOnly bool
+
 	// Notice makes of a change in the life of an endpoint, or of a warning that one is going to be disabled, what becomes durable
 	// with it for somebody to be told of; nil, also where the field is: nothing. For the same change it makes the same.
 	Notice func(EndpointChange) *storage.Notice

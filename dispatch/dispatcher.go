@@ -47,6 +47,7 @@ type Dispatcher struct {
 	secrets atomic.Pointer[map[string][]storage.EndpointSecret] // that the store made
 	native  native
 	metrics *metrics
+	tenant  *tenant // nil: the dispatcher is alone
 	parse   func(io.ReaderAt, int64, parser.Limits) (*parser.Message, error)
 
 	cpu      chan struct{}       // rights to do work that keeps a processor busy
@@ -65,6 +66,7 @@ type Dispatcher struct {
 	testing    map[string]struct{} // ids of test events under way
 	tests      sync.WaitGroup
 	replays    *replays
+	saving     sync.Mutex
 	asking     sync.Mutex // held from the note of a test in the store to that in testing
 }
 
@@ -101,6 +103,9 @@ func New(cfg Config) (*Dispatcher, error) {
 		return nil
 	}
 	d.board = newBoard(cfg.Workers, cfg.MemoryBudget, d.lookUp)
+	if cfg.Ledger != nil {
+		d.join()
+	}
 	var err error
 	if d.metrics, err = newMetrics(cfg.Registerer, d.board); err != nil {
 		return nil, err
@@ -151,14 +156,19 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	}
 	work, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
+	leave := d.hold(ctx)
 	var workers, watcher sync.WaitGroup
 	watcher.Go(func() { d.watch(ctx) })
 	watcher.Go(func() { d.keep(ctx) })
 	watcher.Go(func() { d.replay(ctx) })
 	d.dispatch(ctx, work, &workers)
 	watcher.Wait()
+	if d.tenant != nil {
+		d.board.leaveAll(time.Now())
+	}
 	err = d.drain(&workers, cut)
 	d.saveLives(context.WithoutCancel(ctx))
+	leave()
 	return err
 }
 
@@ -244,6 +254,8 @@ func (d *Dispatcher) watch(ctx context.Context) {
 			if !changed {
 				continue
 			}
+			// Other nodes write all the time, and what an endpoint has asked for holds for all of them.
+			probe = d.tenant == nil
 		}
 		if err := d.sweep(ctx, probe); err != nil && ctx.Err() == nil {
 			d.log.Error("the lanes could not be read; trying again", "error", err)
@@ -267,6 +279,7 @@ func (d *Dispatcher) sweep(ctx context.Context, probe bool) error {
 	if err != nil {
 		return err
 	}
+	d.dropCancelled()
 	heads, err := d.cfg.Store.Lanes(ctx)
 	if err != nil {
 		return err
@@ -280,6 +293,9 @@ func (d *Dispatcher) sweep(ctx context.Context, probe bool) error {
 		return err
 	}
 	d.board.sweep(heads, probe, time.Now())
+	if !d.Housekeeps() {
+		return nil
+	}
 	return d.missShadows(ctx, heads)
 }
 

@@ -47,6 +47,8 @@ func (d *Dispatcher) keep(ctx context.Context) {
 }
 
 func (d *Dispatcher) saveLives(ctx context.Context) bool {
+	d.saving.Lock() // nobody is told that all is saved while some of it is under way
+	defer d.saving.Unlock()
 	lives, changes := d.board.unsaved()
 	var notices []storage.Notice
 	for i := range changes {

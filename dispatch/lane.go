@@ -74,6 +74,13 @@ type lane struct {
 	putOff       [len(troublePauses)]queue[deferral]
 	stalledUntil time.Time // in strict order: trouble of our own with the first delivery
 
+	// Where nodes share the store.
+	epoch     int64     // under which the node owns the lane
+	leaving   bool      // no attempt begins: the lane goes to another node as soon as nothing of it is under way
+	given     bool      // that is so although it may have work
+	orphan    bool      // it is the node's no more
+	idleSince time.Time // there is nothing to do; zero: there is
+
 	listed bool // waits for its turn
 	queued bool // waits for a read
 	timer  int  // index in the board's timers; -1: none
@@ -129,7 +136,7 @@ func (l *lane) takesFresh(now time.Time) bool {
 }
 
 // open says that attempts are made: the endpoint is declared, and neither paused nor disabled.
-func (l *lane) open() bool { return l.terms.declared != nil && l.life.runs() }
+func (l *lane) open() bool { return l.terms.declared != nil && l.life.runs() && !l.leaving }
 
 // startable says whether an attempt of the lane may begin now.
 func (l *lane) startable(now time.Time) bool {

@@ -73,6 +73,9 @@ func (b *board) readDone(r *read, rows []storage.Delivery, mails []*storage.Mail
 	defer b.mu.Unlock()
 	l := r.lane
 	l.reading = false
+	if l.orphan {
+		return 0
+	}
 	found := make(map[string]*storage.Mail, len(mails))
 	for _, m := range mails {
 		found[m.ID] = m
@@ -147,10 +150,22 @@ func (b *board) sweep(heads []storage.LaneHead, probe bool, now time.Time) {
 		b.meet(l, now)
 	}
 	for _, h := range heads {
-		l := b.lane(h.Endpoint)
+		l := b.lanes[h.Endpoint]
+		if l == nil && b.shared {
+			if !h.DueAt.After(now) {
+				b.claims[h.Endpoint] = struct{}{}
+			}
+			continue
+		}
+		if l == nil {
+			l = b.lane(h.Endpoint)
+		}
 		l.lookAt(h.DueAt)
 		l.probe = l.probe || (probe && l.life.rests(now) && !h.DueAt.After(now))
 		b.review(l, now)
+	}
+	if len(b.claims) > 0 {
+		b.signalWant()
 	}
 	b.signal()
 }

@@ -16,6 +16,7 @@ type record struct {
 
 // record hands the attempt to the store.
 func (d *Dispatcher) record(j *job, c storage.Completion) {
+	c.Epoch = j.lane.epoch
 	d.cfg.Store.Complete(c, func(err error) { d.recorded(j, c, err) })
 }
 
@@ -32,6 +33,10 @@ func (d *Dispatcher) recorded(j *job, c storage.Completion, err error) {
 		d.log.Warn("an attempt was not recorded: its delivery has changed", "delivery", c.Attempt.Delivery, "attempt", c.Attempt.N)
 		j.heldUntil = time.Time{}
 		d.board.recorded(j, now, now)
+	case errors.Is(err, storage.ErrLost):
+		// The attempt is made again by the node whose lane it is now.
+		d.log.Warn("an attempt was not recorded: its lane is another node's", "delivery", c.Attempt.Delivery, "attempt", c.Attempt.N)
+		d.board.passedOn(j)
 	case errors.Is(err, storage.ErrClosed):
 		// Nothing can be recorded any more; the attempt will be made again.
 	default:

@@ -180,6 +180,9 @@ func (d *Dispatcher) replay(ctx context.Context) {
 
 // replayRound makes a step of every replay. It is false when there is none.
 func (d *Dispatcher) replayRound(ctx context.Context, shares map[string]*allotment) bool {
+	if !d.Housekeeps() {
+		return false
+	}
 	jobs := d.replays.take()
 	maps.DeleteFunc(shares, func(id string, _ *allotment) bool {
 		for _, job := range jobs {

@@ -35,6 +35,7 @@ type Sender struct {
 	ways      ways
 	tokens    tokens
 	stored    func(endpoint string) []storage.EndpointSecret // that sign beside what the endpoint's declaration has
+	mayWrite  func() bool                                    // asked before each write to a connection; nil: always
 }
 
 // Post is one attempt to be made.
@@ -71,7 +72,11 @@ func NewSender(guard Guard, userAgent string) *Sender {
 	s := &Sender{userAgent: userAgent, guard: guard, dial: guard.dial, stored: func(string) []storage.EndpointSecret { return nil }}
 	s.ways.open = map[way]*opened{}
 	s.ways.dial = func(ctx context.Context, network, addr string, private bool) (net.Conn, error) {
-		return s.dial(ctx, network, addr, private)
+		conn, err := s.dial(ctx, network, addr, private)
+		if err == nil && s.mayWrite != nil {
+			conn = &gatedConn{conn, s.mayWrite}
+		}
+		return conn, err
 	}
 	s.tokens.held = map[[sha256.Size]byte]*grant{}
 	return s
@@ -100,7 +105,7 @@ func (s *Sender) Send(ctx context.Context, p *Post) Result {
 		defer resp.Body.Close() // also when err is not nil: the library may give both
 	}
 	switch {
-	case err != nil && ctx.Err() != nil:
+	case err != nil && (ctx.Err() != nil || s.isGated()):
 		res.Outcome = outcomeCut
 	case body.failed() != nil:
 		res.Outcome, res.Err = outcomeUnready, body.failed()

@@ -38,6 +38,9 @@ const maxTests = 16
 // Test asks for a test event at the endpoint and waits for what came of it. A success enables an endpoint that is broken or
 // disabled.
 func (d *Dispatcher) Test(ctx context.Context, endpoint string) (storage.EndpointTest, error) {
+	if d.tenant != nil {
+		return d.testByOwner(ctx, endpoint)
+	}
 	id, err := d.askTest(ctx, endpoint)
 	if err != nil {
 		return storage.EndpointTest{}, err
@@ -66,7 +69,7 @@ func (d *Dispatcher) makeTests(ctx context.Context) error {
 		return err
 	}
 	for _, t := range asked {
-		if !d.beginTest(t.ID) {
+		if !d.board.owns(t.Endpoint) || !d.beginTest(t.ID) {
 			continue
 		}
 		d.tests.Go(func() {

@@ -96,6 +96,9 @@ type Completion struct {
 	Reason string
 	// Summary, when not nil, is set on the message.
 	Summary *Summary
+	// Epoch is the lease under which the attempt was made. When the lane of the endpoint is not that lease's any more, nothing is
+	// recorded. 0: there are no leases.
+	Epoch int64
 	// Parsed says that the message was parsed or given up on, so its parse count starts again at zero.
 	Parsed bool
 }

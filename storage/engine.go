@@ -53,6 +53,8 @@ type connection interface {
 	begin() error
 	// alive is false when the connection is of no more use.
 	alive() bool
+	// sever ends what the connection is waiting for. Unlike all else it may be called meanwhile.
+	sever()
 	close() error
 }
 

@@ -8,6 +8,8 @@ var (
 	// ErrStale says that a completion came too late: its delivery is finished, or another attempt was recorded with the
 	// same number. Nothing of it was recorded.
 	ErrStale = errors.New("the delivery is no longer in the state the attempt began with")
+	// ErrLost says that the lease of a node is over, or that a lane is not its own any more.
+	ErrLost = errors.New("the lease of this node is over")
 	// ErrBeside says that the call needs the store of the server itself and not one opened beside it.
 	ErrBeside = errors.New("the store was opened beside a server")
 	// ErrLocked says that another process serves from the same folder.

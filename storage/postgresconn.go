@@ -18,6 +18,8 @@ type postgresConnection struct {
 
 func (c *postgresConnection) alive() bool { return !c.conn.IsClosed() }
 
+func (c *postgresConnection) sever() { _ = c.conn.PgConn().Conn().Close() }
+
 func (c *postgresConnection) begin() error {
 	_, err := c.exec("BEGIN", nil)
 	return err

@@ -76,6 +76,8 @@ type sqliteConnection struct {
 
 func (c *sqliteConnection) alive() bool { return true }
 
+func (c *sqliteConnection) sever() {} // a file does not keep anybody waiting
+
 func (c *sqliteConnection) begin() error {
 	_, err := c.exec("BEGIN IMMEDIATE", nil)
 	return err

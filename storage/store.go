@@ -78,6 +78,7 @@ type Store struct {
 	// for the other; on SQLite, which has one writer at a time, it is queue.
 	results  *queue
 	second   *committer // of results; nil on SQLite
+	leases   *leases    // nil on SQLite, where the committer does for it
 	clerk    *clerk
 	index    *searchIndex // nil on PostgreSQL, and beside a server that has none
 	indexer  *indexer     // nil without an index, and beside a server
@@ -209,6 +210,7 @@ func (s *Store) openCommitters() (*writer, error) {
 	}
 	s.results = newQueue()
 	s.second = s.newCommitter(s.results, &writer{engine: s.engine})
+	s.leases = newLeases(s.engine)
 	return w, nil
 }
 
@@ -316,6 +318,9 @@ func (s *Store) closeFiles() error {
 	}
 	for _, c := range s.committers() {
 		errs = append(errs, c.writer.close())
+	}
+	if s.leases != nil {
+		errs = append(errs, s.leases.close())
 	}
 	if s.lock != nil {
 		errs = append(errs, s.lock.Close()) // the lock goes with it

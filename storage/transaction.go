@@ -287,6 +287,10 @@ func (t *transaction) packs(as []*acceptance) error {
 // completions records attempts. The common case, every one the last of its delivery and none stale, goes in statements over
 // many rows; whatever is not so is undone and goes one by one.
 func (t *transaction) completions(cs []*completing) error {
+	cs, err := t.fence(cs)
+	if err != nil {
+		return err
+	}
 	for start := 0; start < len(cs); {
 		if cs[start].settles {
 			if err := t.settle(cs[start]); err != nil {

@@ -19,6 +19,9 @@ func (s *server) housekeep(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
+			if !s.dispatcher.Housekeeps() {
+				continue // another node does
+			}
 			swept, err := s.store.Sweep(ctx, *s.retention.Load())
 			if err != nil && ctx.Err() == nil {
 				s.log.Error("sweeping failed; it goes on with the next round", "error", err)

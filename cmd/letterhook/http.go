@@ -25,7 +25,10 @@ func (s *server) handlers() map[net.Listener]http.Handler {
 		}
 		public, private = both, nil
 	}
-	handlers := map[net.Listener]http.Handler{s.overTLS(s.public, s.cfg.HTTP.Public): public}
+	handlers := map[net.Listener]http.Handler{}
+	if s.public != nil {
+		handlers[s.overTLS(s.public, s.cfg.HTTP.Public)] = public
+	}
 	if private != nil {
 		handlers[s.overTLS(s.private, s.cfg.HTTP.Private)] = private
 	}

@@ -10,6 +10,9 @@ import (
 func (s *server) wireNotices() {
 	c := &s.cfg.Notices
 	n := notice.Config{Log: s.log, Store: s.store}
+	if s.store.Shared() {
+		n.Mine = func() bool { return s.dispatcher.Housekeeps() } // there by the time that anything runs
+	}
 	if w := &c.Webhook; w.URL != "" {
 		guard := s.cfg.Guard()
 		guard.AllowLoopback, guard.Refuse = s.loopback, s.ownAddresses()

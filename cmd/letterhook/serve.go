@@ -16,7 +16,7 @@ import (
 )
 
 func newServeCommand() *cobra.Command {
-	var path string
+	var path, roles string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
@@ -27,14 +27,15 @@ the configuration again: it is checked whole before any of it is applied, and wh
 SIGUSR1 defers all mail, SIGUSR2 takes it again; see letterhook lever.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return serve(cmd.Context(), path, cmd.ErrOrStderr())
+			return serve(cmd.Context(), path, roles, cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringVarP(&path, "config", "c", "letterhook.yaml", "configuration `file`")
+	cmd.Flags().StringVar(&roles, "roles", "", "what this node does, of smtp,dispatch,admin, in the place of the file's `roles`")
 	return cmd
 }
 
-func serve(ctx context.Context, path string, logTo io.Writer) error {
+func serve(ctx context.Context, path, roles string, logTo io.Writer) error {
 	// Taken over before anything else, for a hang-up without a handler would end the process.
 	hangUp := make(chan os.Signal, 1)
 	signal.Notify(hangUp, syscall.SIGHUP)
@@ -46,6 +47,11 @@ func serve(ctx context.Context, path string, logTo io.Writer) error {
 	c, err := config.Load(path, os.Environ())
 	if err != nil {
 		return err
+	}
+	if roles != "" {
+		if c.Roles, err = config.ParseRoles(roles); err != nil {
+			return &exitError{exitUsage, fmt.Errorf("--roles: %w", err)}
+		}
 	}
 	level := new(slog.LevelVar)
 	log := newLogger(logTo, c.Log.Format, level)

@@ -107,6 +107,9 @@ func openServer(ctx context.Context, o serverOptions) (_ *server, err error) {
 	if err := s.openStorage(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.checkRoles(); err != nil {
+		return nil, err
+	}
 	if err := s.wireIdentity(); err != nil {
 		return nil, err
 	}
@@ -135,20 +138,24 @@ func openServer(ctx context.Context, o serverOptions) (_ *server, err error) {
 // listen binds every address, so that a wrong one is known before anything else happens.
 func (s *server) listen() error {
 	var err error
-	if s.smtpListeners, err = bindSMTP(s.cfg.SMTP.Listeners); err != nil {
-		return err
-	}
-	if s.public, err = net.Listen("tcp", s.cfg.HTTP.Public.Address); err != nil {
-		return fmt.Errorf("listening for HTTP: %w", err)
+	if s.cfg.Has(config.RoleSMTP) {
+		if s.smtpListeners, err = bindSMTP(s.cfg.SMTP.Listeners); err != nil {
+			return err
+		}
 	}
 	if address := s.cfg.TLS.ACME.HTTPAddress; address != "" && len(s.cfg.TLS.ACME.Names) > 0 {
 		if s.challenges, err = net.Listen("tcp", address); err != nil {
 			return fmt.Errorf("listening for the challenges of ACME: %w", err)
 		}
 	}
-	if s.cfg.HTTP.Private == s.cfg.HTTP.Public {
-		s.private = s.public
-		return nil
+	if s.cfg.Has(config.RoleAdmin) {
+		if s.public, err = net.Listen("tcp", s.cfg.HTTP.Public.Address); err != nil {
+			return fmt.Errorf("listening for HTTP: %w", err)
+		}
+		if s.cfg.HTTP.Private == s.cfg.HTTP.Public {
+			s.private = s.public
+			return nil
+		}
 	}
 	if s.private, err = net.Listen("tcp", s.cfg.HTTP.Private.Address); err != nil {
 		return fmt.Errorf("listening for private HTTP: %w", err)
@@ -210,6 +217,9 @@ func (s *server) wireDelivery() error {
 		ProbeParse:    probeParse,
 		Notice:        s.notices.Notice,
 		Notify:        s.notices.Look,
+		Ledger:        s.ledger(),
+		Node:          s.nodeName(),
+		WakeOnly:      !s.cfg.Has(config.RoleDispatch),
 		Tracing:       s.tracing(),
 		Log:           s.log,
 		Registerer:    s.registry,
@@ -312,7 +322,7 @@ func (s *server) Run(ctx context.Context) error {
 	if s.follow != nil {
 		start(&taking, stopping, s.follow)
 	}
-	s.log.Info("started", "version", version(), "hostname", s.cfg.Hostname, "smtp", s.smtpAddresses(), "public_http", s.public.Addr().String())
+	s.log.Info("started", "version", version(), "hostname", s.cfg.Hostname, "smtp", s.smtpAddresses(), "public_http", addressOf(s.public))
 
 	<-stopping.Done()
 	s.stopping.Store(true)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -38,6 +39,10 @@ func (s *server) wireIdentity() error {
 			Folder: filepath.Join(s.cfg.DataDir, acmeName), Log: s.log, Registerer: s.registry,
 		}
 		switch {
+		case s.public == nil && s.challenges == nil: // its certificates come another way
+			return errors.New("tls.acme: a node without the role admin needs tls.acme.http_address to answer challenges")
+		case s.public == nil:
+			c.HTTP = s.challenges.Addr()
 		case s.cfg.HTTP.Public.TLS && s.challenges != nil:
 			c.HTTP, c.HTTPS = s.challenges.Addr(), s.public.Addr()
 		case s.cfg.HTTP.Public.TLS:

@@ -10,7 +10,10 @@
 // node had asked: see [Term].
 package lease
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // The times of the protocol. All nodes on one database must have the same, or at least a sum of TTL and Grace that is not
 // below anybody's time of the cut.
@@ -74,7 +77,7 @@ func elapsed(from, to time.Time) time.Duration {
 type Standing struct {
 	Epoch  int64
 	Nodes  int // that have a lease, this one too
-	Lanes  int // that have an owner
+	Lanes  int // that have an owner or wait for one
 	Mine   int // of Lanes
 	Buried int // nodes whose lanes this renewal has made free
 }
@@ -82,24 +85,37 @@ type Standing struct {
 // slack is how many lanes more than its share a node may always own.
 const slack = 4
 
-// Surplus is how many lanes the node should let go of: what it owns beyond 1.2 times its share. Several steps may be needed, so
-// that no step stops many lanes at once.
+// Surplus is how many lanes the node should let go of: what it owns beyond its share, when that is more than a fifth. Several steps may
+// be needed, so that no step stops many lanes at once.
 func (s *Standing) Surplus() int {
-	if s.Nodes < 2 {
-		return 0
-	}
-	if share := s.share(); s.Mine > share+share/5+slack {
-		return min(s.Mine-share, maxSurplus)
+	if s.Nodes > 1 && s.Mine > s.most() {
+		return min(s.Mine-s.share(), maxAtOnce)
 	}
 	return 0
 }
 
-const maxSurplus = 256
+// maxAtOnce is how many lanes change hands at once.
+const maxAtOnce = 256
 
-// Full says that the node owns its share, so that free lanes should rather go to others.
-func (s *Standing) Full() bool { return s.Nodes > 1 && s.Mine > s.share()+slack }
+// Room is how many free lanes a node that owns mine now may take as its share.
+func (s *Standing) Room(mine int) int {
+	if s.Nodes < 2 {
+		return maxAtOnce
+	}
+	return min(max(s.share()-mine, 0), maxAtOnce)
+}
 
-func (s *Standing) share() int { return (s.Lanes + s.Nodes - 1) / s.Nodes }
+// Reach is how many lanes a node that owns mine now may take when their mail comes to it. Others are rather another's.
+func (s *Standing) Reach(mine int) int {
+	if s.Nodes < 2 {
+		return math.MaxInt
+	}
+	return max(s.most()-mine, 0)
+}
+
+func (s *Standing) most() int { return s.share() + s.share()/5 + slack }
+
+func (s *Standing) share() int { return max((s.Lanes+s.Nodes-1)/s.Nodes, 1) }
 
 // Wishes are what a node asks for in its turn.
 type Wishes struct {

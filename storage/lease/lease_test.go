@@ -2,6 +2,7 @@ package lease_test
 
 import (
 	"flag"
+	"math"
 	"testing"
 	"time"
 
@@ -137,22 +138,23 @@ func TestTermIsCountedFromTheQuestion(t *testing.T) {
 func TestShares(t *testing.T) {
 	for _, c := range []struct {
 		lease.Standing
-		surplus int
-		full    bool
+		surplus, room, reach int
 	}{
-		{lease.Standing{Nodes: 1, Lanes: 1000, Mine: 1000}, 0, false},
-		{lease.Standing{Nodes: 2, Lanes: 8, Mine: 8}, 0, false},
-		{lease.Standing{Nodes: 2, Lanes: 100, Mine: 100}, 50, true},
-		{lease.Standing{Nodes: 2, Lanes: 100, Mine: 62}, 0, true},
-		{lease.Standing{Nodes: 2, Lanes: 100, Mine: 50}, 0, false},
-		{lease.Standing{Nodes: 3, Lanes: 9000, Mine: 9000}, 256, true},
-		{lease.Standing{Nodes: 3, Lanes: 0, Mine: 0}, 0, false},
+		{lease.Standing{Nodes: 1, Lanes: 1000, Mine: 1000}, 0, 256, math.MaxInt},
+		{lease.Standing{Nodes: 2, Lanes: 8, Mine: 8}, 0, 0, 0},
+		{lease.Standing{Nodes: 2, Lanes: 100, Mine: 100}, 50, 0, 0},
+		{lease.Standing{Nodes: 2, Lanes: 100, Mine: 62}, 0, 0, 2},
+		{lease.Standing{Nodes: 2, Lanes: 100, Mine: 50}, 0, 0, 14},
+		{lease.Standing{Nodes: 2, Lanes: 100, Mine: 0}, 0, 50, 64},
+		{lease.Standing{Nodes: 3, Lanes: 9000, Mine: 9000}, 256, 0, 0},
+		{lease.Standing{Nodes: 3, Lanes: 9000, Mine: 0}, 0, 256, 3604},
+		{lease.Standing{Nodes: 3, Lanes: 0, Mine: 0}, 0, 1, 5},
 	} {
 		if got := c.Surplus(); got != c.surplus {
 			t.Errorf("%+v: %d too many, want %d", c.Standing, got, c.surplus)
 		}
-		if got := c.Full(); got != c.full {
-			t.Errorf("%+v is full: %t", c.Standing, got)
+		if room, reach := c.Room(c.Mine), c.Reach(c.Mine); room != c.room || reach != c.reach {
+			t.Errorf("%+v has room for %d and reaches for %d, want %d and %d", c.Standing, room, reach, c.room, c.reach)
 		}
 	}
 }

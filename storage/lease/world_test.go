@@ -266,7 +266,7 @@ func (n *node) turn() {
 	if n.stops {
 		w.Take = 0
 	}
-	if n.stand.Full() {
+	if n.stand.Room(len(n.mine)) == 0 {
 		w.Spare = 2 * time.Second
 	}
 	for name := range n.wake {

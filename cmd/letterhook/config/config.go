@@ -19,6 +19,8 @@ type Config struct {
 	Hostname  string  `yaml:"hostname"`   // name in the greeting, the EHLO reply and the Received field
 	PublicURL string  `yaml:"public_url"` // base of the links in events, http or https
 	DataDir   string  `yaml:"data_dir"`   // folder of the database, the packs and the keys
+	Roles     []Role  `yaml:"roles"`      // what this node does, where several share a database; left out: everything
+	Node      string  `yaml:"node"`       // name of this node, for people; left out: hostname and process
 	SMTP      SMTP    `yaml:"smtp"`
 	TLS       TLS     `yaml:"tls"`
 	HTTP      HTTP    `yaml:"http"`

@@ -25,6 +25,7 @@ func (c *Config) validate(f *faults) {
 		v.unread[fault.Key] = true
 	}
 	v.identity()
+	v.roles()
 	v.smtp()
 	v.listeners()
 	v.defence()

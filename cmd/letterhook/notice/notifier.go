@@ -33,6 +33,8 @@ var waits = []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute, 
 type Config struct {
 	// Store keeps the notices.
 	Store *storage.Store
+	// Mine says whether this node tells, where several share the store; nil: it is alone.
+	Mine func() bool
 	// Webhook gets an event for each notice, by Send; nil: none.
 	Webhook *storage.Endpoint
 	Send    func(context.Context, *dispatch.Post) dispatch.Result
@@ -156,6 +158,9 @@ func (n *Notifier) dropOthers(ctx context.Context) error {
 // each tells by one way, batch by batch; what comes while one is being told, or tried again, waits and goes together.
 func (n *Notifier) each(ctx context.Context, w *way) {
 	for tries := 0; ; {
+		if !n.awaitMine(ctx) {
+			return
+		}
 		left, err := n.round(ctx, w, tries+1)
 		switch {
 		case ctx.Err() != nil:
@@ -173,15 +178,33 @@ func (n *Notifier) each(ctx context.Context, w *way) {
 			continue
 		}
 		tries = 0
-		select {
-		case <-ctx.Done():
-			return
-		case <-w.wake:
-		}
-		if !pause(ctx, gather) {
+		if !n.await(ctx, w) {
 			return
 		}
 	}
+}
+
+// await waits until there may be something to tell; it is false when ctx has ended.
+func (n *Notifier) await(ctx context.Context, w *way) bool {
+	if n.cfg.Mine != nil {
+		return pause(ctx, gather) // other nodes store notices too, and wake nobody
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-w.wake:
+		return pause(ctx, gather)
+	}
+}
+
+// awaitMine waits until it is this node that tells; it is false when ctx has ended.
+func (n *Notifier) awaitMine(ctx context.Context) bool {
+	for n.cfg.Mine != nil && !n.cfg.Mine() {
+		if !pause(ctx, gather) {
+			return false
+		}
+	}
+	return ctx.Err() == nil
 }
 
 // round tells what is stored, the oldest first; left says that there may be more.

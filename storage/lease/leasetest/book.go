@@ -53,9 +53,7 @@ func (b *Book) Renew(epoch int64) (lease.Standing, error) {
 	}
 	s.Nodes = len(b.Nodes)
 	for _, l := range b.Lanes {
-		if l.Owner != 0 {
-			s.Lanes++
-		}
+		s.Lanes++
 		if l.Owner == epoch {
 			s.Mine++
 		}

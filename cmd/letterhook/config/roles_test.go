@@ -1,0 +1,28 @@
+package config
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestRoles(t *testing.T) {
+	for text, want := range map[string][]Role{
+		"smtp":                {RoleSMTP},
+		"smtp, dispatch":      {RoleSMTP, RoleDispatch},
+		"admin,dispatch,smtp": {RoleAdmin, RoleDispatch, RoleSMTP},
+		"smtp,web":            nil, "": nil, ",": nil,
+	} {
+		roles, err := ParseRoles(text)
+		if (err == nil) != (want != nil) || !slices.Equal(roles, want) {
+			t.Errorf("%q: %v, %v", text, roles, err)
+		}
+	}
+	for _, role := range []Role{RoleSMTP, RoleDispatch, RoleAdmin} {
+		if c := (&Config{}); !c.Has(role) {
+			t.Errorf("a node without roles lacks %s", role)
+		}
+		if c := (&Config{Roles: []Role{RoleSMTP}}); c.Has(role) != (role == RoleSMTP) {
+			t.Errorf("a node for mail has %s: %t", role, c.Has(role))
+		}
+	}
+}
