@@ -51,6 +51,7 @@ services: $(VERSITYGW) ## what the tests need beside Go: a mail server, a trace,
 	.ci/peers $(CACHE)/peers
 	.ci/npm dispatch/format/testdata/peers/node $(CACHE)/npm
 	.ci/npm cmd/letterhook/testdata/axe $(CACHE)/axe
+	.ci/npm admin/api/testdata/lint $(CACHE)/redocly
 	mkdir -p $(TOOLS)/current && ln -sf $(VERSITYGW) $(TOOLS)/current/versitygw
 
 .PHONY: lint
