@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/letterhook/letterhook/admin/access"
+	"github.com/letterhook/letterhook/inbound/guard"
 	"github.com/letterhook/letterhook/storage"
 )
 
@@ -24,6 +25,13 @@ type Config struct {
 	SMTP []string
 	// Ready is why no mail is taken, or nil.
 	Ready func() error
+	// API is the handler of package api, which changes of keys and of the configuration go through.
+	API http.Handler
+	// Retention says how long what is kept.
+	Retention func() storage.Retention
+	// Levers says what the levers of SMTP stand at, and Pull changes that.
+	Levers func() guard.State
+	Pull   func(guard.Change) (guard.State, error)
 	// Test sends a test event to an endpoint and waits for what came of it.
 	Test func(ctx context.Context, endpoint string) (storage.EndpointTest, error)
 	// Gate knows who logged in. The pages are to be served below its Handler.
@@ -67,28 +75,41 @@ type serveFunc func(http.ResponseWriter, *http.Request, *access.Principal) error
 // routes are the pages that need a viewer.
 func (d *dashboard) routes(mux *http.ServeMux) {
 	for pattern, serve := range map[string]serveFunc{
-		"GET /{$}":                                 d.overview,
-		"GET /messages":                            d.messages,
-		"GET /messages/{id}":                       d.message,
-		"GET /messages/{id}/html":                  d.mailHTML,
-		"GET /messages/{id}/raw":                   d.mailRaw,
-		"GET /messages/{id}/attachments/{part...}": d.mailAttachment,
-		"POST /messages/{id}/again":                d.sendAgain,
-		"GET /start":                               d.start,
-		"GET /domains":                             d.domains,
-		"GET /domains/{name}":                      d.domain,
-		"GET /endpoints":                           d.endpoints,
-		"GET /endpoints/{id}":                      d.endpoint,
-		"POST /endpoints/{id}/state":               d.changeEndpoint,
-		"POST /endpoints/{id}/test":                d.testEndpoint,
-		"POST /endpoints/{id}/secret":              d.rotateSecret,
-		"POST /endpoints/{id}/replay":              d.planReplay,
-		"POST /endpoints/{id}/replays/{replay}":    d.turnReplay,
-		"GET /refusals":                            d.refusals,
-		"GET /refusals/{id}":                       d.refusal,
-		"GET /compose":                             d.compose,
-		"POST /compose":                            d.sendDraft,
-		"/":                                        d.nothing,
+		"GET /{$}":                                   d.overview,
+		"GET /messages":                              d.messages,
+		"GET /messages/{id}":                         d.message,
+		"GET /messages/{id}/html":                    d.mailHTML,
+		"GET /messages/{id}/raw":                     d.mailRaw,
+		"GET /messages/{id}/attachments/{part...}":   d.mailAttachment,
+		"POST /messages/{id}/again":                  d.sendAgain,
+		"GET /start":                                 d.start,
+		"GET /domains":                               d.domains,
+		"GET /domains/{name}":                        d.domain,
+		"GET /endpoints":                             d.endpoints,
+		"GET /endpoints/{id}":                        d.endpoint,
+		"POST /endpoints/{id}/state":                 d.changeEndpoint,
+		"POST /endpoints/{id}/test":                  d.testEndpoint,
+		"POST /endpoints/{id}/secret":                d.rotateSecret,
+		"POST /endpoints/{id}/replay":                d.planReplay,
+		"POST /endpoints/{id}/replays/{replay}":      d.turnReplay,
+		"POST /endpoints":                            d.makeEndpoint,
+		"POST /endpoints/{id}/url":                   d.moveEndpoint,
+		"POST /endpoints/{id}/delete":                d.deleteEndpoint,
+		"POST /domains":                              d.makeDomain,
+		"POST /domains/{name}/verify":                d.verifyDomain,
+		"POST /domains/{name}/delete":                d.deleteDomain,
+		"POST /domains/{name}/routes":                d.makeRoute,
+		"POST /domains/{name}/routes/{route}/delete": d.deleteRoute,
+		"GET /settings":                              d.settings,
+		"POST /settings/keys":                        d.makeKey,
+		"POST /settings/keys/{key}/revoke":           d.revokeKey,
+		"POST /settings/accounts":                    d.makeAccount,
+		"POST /settings/levers":                      d.pullLever,
+		"GET /refusals":                              d.refusals,
+		"GET /refusals/{id}":                         d.refusal,
+		"GET /compose":                               d.compose,
+		"POST /compose":                              d.sendDraft,
+		"/":                                          d.nothing,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			v, ok := access.Of(r.Context())

@@ -3,11 +3,13 @@ package dashboard
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/letterhook/letterhook/admin/access"
+	"github.com/letterhook/letterhook/admin/api"
 	"github.com/letterhook/letterhook/inbound"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -25,12 +27,16 @@ const dnsPatience = 15 * time.Second
 
 // domainsPage is what the list of domains shows.
 type domainsPage struct {
-	Domains  []domainLine
-	Address  string // of the dry run
-	Fault    string
-	Answer   *storage.Explanation
-	Hostname string
-	MayWrite bool
+	Domains   []domainLine
+	Address   string // of the dry run
+	Fault     string
+	Answer    *storage.Explanation
+	Hostname  string
+	Pending   []api.Domain // asked for, and not proved yet
+	MayWrite  bool
+	Accounts  []choice
+	Endpoints []choice
+	Back      string
 }
 
 // domainLine is a domain with its routes.
@@ -76,7 +82,26 @@ func (d *dashboard) domains(w http.ResponseWriter, r *http.Request, v *access.Pr
 		}
 		p.Domains = append(p.Domains, d.domainLine(&known, directory, p.Answer))
 	}
+	if err := d.readDomains(r, v, p); err != nil {
+		return err
+	}
 	return d.show(w, r, v, http.StatusOK, "domains", page{Title: "Domains", Here: "/domains", Body: p})
+}
+
+// readDomains fills in what the API knows beside the routes.
+func (d *dashboard) readDomains(r *http.Request, v *access.Principal, p *domainsPage) (err error) {
+	var all api.List[api.Domain]
+	if err := d.ask(r, http.MethodGet, "/domains", nil, &all); err != nil {
+		return err
+	}
+	for _, one := range all.Items {
+		if one.Ownership.State == "pending" {
+			p.Pending = append(p.Pending, one)
+		}
+	}
+	p.Endpoints, p.Back = d.endpointChoices(v, ""), "/domains"
+	p.Accounts, err = d.accountChoices(r, v)
+	return err
 }
 
 func (d *dashboard) domainLine(known *storage.KnownDomain, directory *storage.Directory, answer *storage.Explanation) domainLine {
@@ -145,27 +170,40 @@ type domainPage struct {
 	Asked    bool // DNS was asked
 	Good     bool // nothing is missing or wrong
 	Hostname string
+
+	Ownership api.Ownership
+	Own       bool // it came by the API, so that it can be changed here
+	Faults    []api.Fault
+	MayWrite  bool
+	Endpoints []choice
 }
 
-// domain is the page of one, with what DNS says of it.
+// domain is the page of one, with what DNS says of it. One that was asked for and is not proved takes no mail yet.
 func (d *dashboard) domain(w http.ResponseWriter, r *http.Request, v *access.Principal) error {
-	directory := d.Directory()
-	for _, known := range directory.Domains() {
-		if known.Name != r.PathValue("name") || !v.Sees(known.Account) {
-			continue
-		}
-		p := &domainPage{domainLine: d.domainLine(&known, directory, nil), Hostname: d.Hostname}
-		if d.DNS != nil && r.URL.Query().Get("dns") == "now" {
-			ctx, cancel := context.WithTimeout(r.Context(), dnsPatience)
-			defer cancel()
-			var err error
-			if p.Findings, err = d.DNS(ctx, known.Name); err != nil {
-				return err
-			}
-			p.Asked = true
-			p.Good = !slices.ContainsFunc(p.Findings, func(f Finding) bool { return f.State == "missing" || f.State == "wrong" || f.State == "unknown" })
-		}
-		return d.show(w, r, v, http.StatusOK, "domain", page{Title: known.Name, Here: "/domains", Body: p})
+	var told api.Domain
+	if err := d.ask(r, http.MethodGet, "/domains/"+url.PathEscape(r.PathValue("name")), nil, &told); err != nil {
+		return err
 	}
-	return storage.ErrNotFound
+	directory := d.Directory()
+	p := &domainPage{
+		Hostname: d.Hostname, Ownership: told.Ownership, Own: !told.ReadOnly, Faults: told.Faults, MayWrite: v.May(access.ScopeWrite),
+		Endpoints:  d.endpointChoices(v, told.Account),
+		domainLine: domainLine{KnownDomain: storage.KnownDomain{Name: told.Name, Account: told.Account}, Account: directory.Accounts[told.Account]},
+	}
+	for _, known := range directory.Domains() {
+		if known.Name == told.Name && v.Sees(known.Account) {
+			p.domainLine = d.domainLine(&known, directory, nil)
+		}
+	}
+	if r.URL.Query().Get("dns") == "now" {
+		ctx, cancel := context.WithTimeout(r.Context(), dnsPatience)
+		defer cancel()
+		var err error
+		if p.Findings, err = d.DNS(ctx, told.Name); err != nil {
+			return err
+		}
+		p.Asked = true
+		p.Good = !slices.ContainsFunc(p.Findings, func(f Finding) bool { return f.State == "missing" || f.State == "wrong" || f.State == "unknown" })
+	}
+	return d.show(w, r, v, http.StatusOK, "domain", page{Title: told.Name, Here: "/domains", Body: p})
 }

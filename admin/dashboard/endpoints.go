@@ -10,6 +10,21 @@ import (
 	"github.com/letterhook/letterhook/storage"
 )
 
+// endpointsPage is what the list of endpoints shows.
+type endpointsPage struct {
+	newEndpoint
+
+	Lines []endpointLine
+}
+
+// newEndpoint is what the form for one needs.
+type newEndpoint struct {
+	Accounts []choice // to choose from; none: there is no choice
+	Operator bool
+	MayWrite bool
+	Back     string // path of the page that the form stands on
+}
+
 // endpoints is the list of all of them.
 func (d *dashboard) endpoints(w http.ResponseWriter, r *http.Request, v *access.Principal) error {
 	now := time.Now()
@@ -22,7 +37,13 @@ func (d *dashboard) endpoints(w http.ResponseWriter, r *http.Request, v *access.
 		lines[i] = lineOf(&o.Endpoints[i], now)
 	}
 	slices.SortStableFunc(lines, func(a, b endpointLine) int { return strings.Compare(a.Name, b.Name) })
-	return d.show(w, r, v, http.StatusOK, "endpoints", page{Title: "Endpoints", Here: "/endpoints", Body: lines})
+	accounts, err := d.accountChoices(r, v)
+	if err != nil {
+		return err
+	}
+	return d.show(w, r, v, http.StatusOK, "endpoints", page{Title: "Endpoints", Here: "/endpoints", Body: endpointsPage{
+		Lines: lines, newEndpoint: newEndpoint{Accounts: accounts, Operator: v.Operator(), MayWrite: v.May(access.ScopeWrite), Back: "/endpoints"},
+	}})
 }
 
 // endpointPage is what the page of an endpoint shows.

@@ -78,7 +78,7 @@ func (d *dashboard) overview(w http.ResponseWriter, r *http.Request, v *access.P
 		p.Refused = append(p.Refused, tallyLine{t, refusalWords(t.Name), "/refusals?reason=" + t.Name})
 	}
 	for _, t := range o.FailedBy {
-		p.Failed = append(p.Failed, tallyLine{t, strings.ReplaceAll(t.Name, "_", " "), "/messages?q=state%3Aretrying"})
+		p.Failed = append(p.Failed, tallyLine{t, outcomeWords(t.Name), "/messages?q=state%3Aretrying"})
 	}
 	if o.Accepted == 0 && o.Waiting == 0 && o.Dead == 0 {
 		found, err := d.Store.Search(r.Context(), storage.Search{Account: v.Account, Limit: 1})

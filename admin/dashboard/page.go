@@ -95,7 +95,7 @@ func protect(h http.Header) {
 
 // navigation is what a viewer can go to.
 func (d *dashboard) navigation(v *access.Principal) []entry {
-	list := []entry{{"/", "Overview"}, {"/messages", "Messages"}, {"/endpoints", "Endpoints"}, {"/domains", "Domains"}, {"/refusals", "Refusals"}}
+	list := []entry{{"/", "Overview"}, {"/messages", "Messages"}, {"/endpoints", "Endpoints"}, {"/domains", "Domains"}, {"/refusals", "Refusals"}, {"/settings", "Settings"}}
 	if d.Send != nil && v.Operator() {
 		list = append(list, entry{"/compose", "Compose"})
 	}
@@ -127,7 +127,11 @@ func (d *dashboard) fail(w http.ResponseWriter, r *http.Request, v *access.Princ
 		w.Header().Set("Retry-After", "1")
 		t, status = trouble{"Busy", "Too many mails are being opened at this moment. Try again in a second.", r.URL.Path, "Try again"}, http.StatusServiceUnavailable
 	case errors.As(err, &bad):
-		t, status = trouble{"That cannot be done", bad.text, r.URL.Path, "Back"}, http.StatusUnprocessableEntity
+		back := r.URL.Path
+		if r.PostFormValue("back") != "" {
+			back = localPath(r.PostFormValue("back"))
+		}
+		t, status = trouble{"That cannot be done", bad.text, back, "Back"}, http.StatusUnprocessableEntity
 	case r.Context().Err() != nil:
 		return // nobody waits for it
 	default:
@@ -153,6 +157,14 @@ func (d *dashboard) nothing(http.ResponseWriter, *http.Request, *access.Principa
 // notices are what pages say after something was done, by the word in the address that they are come to by.
 var notices = map[string]string{
 	"again":    "It is being sent again. The new attempt shows in the time line.",
+	"changed":  "It is changed, from the next attempt on.",
+	"deleted":  "It is deleted.",
+	"domain":   "The domain is there. Below stands what is left to do.",
+	"verified": "The proof is there: mail is taken for the domain.",
+	"route":    "The route is there, and holds at once.",
+	"revoked":  "The key is worth nothing any more.",
+	"account":  "The account is there.",
+	"pulled":   "It is done, and holds until it is undone or the server is started anew.",
 	"enabled":  "It is enabled. What waits is sent, slowly at first.",
 	"paused":   "It is paused. Mail for it is accepted and kept, and nothing is sent before somebody enables it.",
 	"replayed": "The replay runs. Its progress shows below.",

@@ -23,6 +23,7 @@ type madeSecret struct {
 	Text    string
 	Public  bool
 	Overlap string
+	First   bool // there was none before
 }
 
 // overlaps are how long the secrets before a new one may go on signing.

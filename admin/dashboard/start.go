@@ -9,6 +9,9 @@ import (
 
 // startPage is what the first steps show: each knows whether it is done.
 type startPage struct {
+	newEndpoint
+
+	Endpoints []choice
 	Endpoint  *storage.Endpoint // one that the viewer sees; nil: there is none
 	URL       string
 	Domain    *storage.KnownDomain
@@ -50,6 +53,10 @@ func (d *dashboard) start(w http.ResponseWriter, r *http.Request, v *access.Prin
 		return err
 	}
 	p.Delivered = len(delivered.Messages) > 0
+	if p.Accounts, err = d.accountChoices(r, v); err != nil {
+		return err
+	}
+	p.Operator, p.MayWrite, p.Back, p.Endpoints = v.Operator(), v.May(access.ScopeWrite), "/start", d.endpointChoices(v, "")
 	return d.show(w, r, v, http.StatusOK, "start", page{Title: "First steps", Here: "/start", Body: p})
 }
 

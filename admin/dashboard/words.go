@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/letterhook/letterhook/dispatch"
 	"github.com/letterhook/letterhook/parser/reply"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -121,6 +122,27 @@ func colour(state string) string {
 		return "red"
 	}
 	return "grey"
+}
+
+// outcomeWords are what people call the outcome of an attempt that failed.
+func outcomeWords(outcome string) string {
+	switch outcome {
+	case dispatch.OutcomeStatus:
+		return "another answer than 2xx"
+	case dispatch.OutcomeRefused:
+		return "connection refused"
+	case dispatch.OutcomeTimeout:
+		return "no answer in time"
+	case dispatch.OutcomeReset:
+		return "connection broken"
+	case dispatch.OutcomeDNS:
+		return "name not found"
+	case dispatch.OutcomeTLS:
+		return "no TLS session"
+	case dispatch.OutcomeBlocked:
+		return "address not allowed"
+	}
+	return strings.ReplaceAll(outcome, "_", " ")
 }
 
 // stateWords are what people call a state.

@@ -71,7 +71,7 @@ func openTab(t *testing.T, browser chrome, base string) *tab {
 	if _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); err != nil {
 		t.Fatal(err)
 	}
-	b.ctx, end = context.WithTimeout(ctx, 3*time.Minute)
+	b.ctx, end = context.WithTimeout(ctx, 90*time.Second)
 	t.Cleanup(end)
 	return b
 }

@@ -10,14 +10,15 @@ import (
 
 	"github.com/letterhook/letterhook/admin/access"
 	"github.com/letterhook/letterhook/admin/dashboard"
-	"github.com/letterhook/letterhook/admin/dnscheck"
+	"github.com/letterhook/letterhook/storage"
 )
 
-// dashboard makes the pages that people see.
-func (s *server) dashboard(gate *access.Gate) http.Handler {
+// dashboard makes the pages that people see. They make changes through served, the API.
+func (s *server) dashboard(gate *access.Gate, served http.Handler) http.Handler {
 	c := dashboard.Config{
 		Store: s.store, Directory: s.directory.Load, Path: s.links.Path(), Secure: strings.HasPrefix(s.cfg.PublicURL, "https:"), Gate: gate,
-		Hostname: s.cfg.Hostname, Version: version(), SMTP: s.smtpAddresses(), Ready: s.ready, Test: s.dispatcher.Test, Wake: s.dispatcher.Wake, DNS: s.lookAtDNS, Log: s.log,
+		Hostname: s.cfg.Hostname, Version: version(), SMTP: s.smtpAddresses(), Ready: s.ready, Test: s.dispatcher.Test, Wake: s.dispatcher.Wake, API: served, Levers: s.smtp.Levers, Pull: s.smtp.Pull,
+		Retention: func() storage.Retention { return *s.retention.Load() }, DNS: s.lookAtDNS, Log: s.log,
 	}
 	if s.loopback { // dev
 		c.Send = s.sendDraft
@@ -25,21 +26,18 @@ func (s *server) dashboard(gate *access.Gate) http.Handler {
 	return dashboard.New(c)
 }
 
-// lookAtDNS holds DNS against what the server and one of its domains want there.
+// lookAtDNS holds DNS against what the server and one of its domains want there: first the domain.
 func (s *server) lookAtDNS(ctx context.Context, domain string) ([]dashboard.Finding, error) {
-	asked := dnscheck.Config{Hostname: s.cfg.Hostname, Resolver: s.dns, Domains: []dnscheck.Domain{{Name: domain}}, Rotates: !s.cfg.TLS.ACME.ReuseKey}
-	if found := s.identity.Find(s.cfg.Hostname); found != nil {
-		asked.Certificate = found.Leaf
+	report, err := s.checkDomainDNS(ctx, domain)
+	if err != nil {
+		return nil, err
 	}
-	if policy, ok := (*s.policies.Load())["mta-sts."+domain]; ok {
-		asked.Domains[0].Policy = &policy
-	}
-	report := dnscheck.Check(ctx, asked)
 	var list []dashboard.Finding
-	for _, section := range []dnscheck.Section{report[1], report[0]} {
+	for i := range report {
+		section := &report[len(report)-1-i]
 		for _, f := range section.Findings {
-			if section.Name == s.cfg.Hostname {
-				f.What = s.cfg.Hostname + " " + f.What
+			if section.Name != domain {
+				f.What = section.Name + " " + f.What
 			}
 			list = append(list, dashboard.Finding{What: f.What, State: string(f.State), Text: f.Text, Publish: f.Publish})
 		}

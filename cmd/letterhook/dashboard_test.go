@@ -15,18 +15,20 @@ import (
 func TestDashboard(t *testing.T) {
 	browser := startBrowser(t)
 	for name, test := range map[string]func(*testing.T, chrome){
-		"compose":    testCompose,
-		"search":     testSearch,
-		"message":    testMessagePage,
-		"hostile":    testHostileMail,
-		"login":      testLogin,
-		"phone":      testPhone,
-		"no access":  testNoAccess,
-		"routes":     testRoutes,
-		"secret":     testRotation,
-		"replay":     testReplay,
-		"pause":      testPause,
-		"hindrances": testHindrances,
+		"compose":     testCompose,
+		"search":      testSearch,
+		"message":     testMessagePage,
+		"hostile":     testHostileMail,
+		"login":       testLogin,
+		"phone":       testPhone,
+		"no access":   testNoAccess,
+		"first steps": testFirstSteps,
+		"settings":    testSettings,
+		"routes":      testRoutes,
+		"secret":      testRotation,
+		"replay":      testReplay,
+		"pause":       testPause,
+		"hindrances":  testHindrances,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, browser) })
 	}
@@ -135,7 +137,7 @@ func testPhone(t *testing.T, browser chrome) {
 
 // pagesOf are all pages of a server with a message.
 func pagesOf(message string) []string {
-	list := []string{"/", "/messages", "/messages?q=nothing+fits", "/compose", "/start", "/endpoints", "/domains", "/domains?address=a%40b.example", "/refusals"}
+	list := []string{"/", "/messages", "/messages?q=nothing+fits", "/compose", "/start", "/endpoints", "/domains", "/domains?address=a%40b.example", "/refusals", "/settings", "/settings?pull=drain-on"}
 	for _, view := range []string{"html", "text", "headers", "structure", "attachments", "raw"} {
 		list = append(list, "/messages/"+message+"?show="+view)
 	}

@@ -16,10 +16,11 @@ func (s *server) web() http.Handler {
 	gate := access.New(access.Config{
 		Store: s.store, Log: s.log, Open: s.openTo(), Rates: s.rates, Secure: strings.HasPrefix(s.cfg.PublicURL, "https:"),
 	})
-	served := gate.Handler(api.New(s.apiConfig()))
+	operations := api.New(s.apiConfig())
+	served := gate.Handler(operations)
 	links := admin.Public(s.store, s.blobs, s.links, s.log)
 	mux := http.NewServeMux()
-	mux.Handle("/", gate.Handler(s.dashboard(gate)))
+	mux.Handle("/", gate.Handler(s.dashboard(gate, operations)))
 	mux.Handle("/v1/", links)
 	mux.Handle("/.well-known/", links)
 	mux.Handle("/api/", served)
