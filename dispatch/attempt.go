@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/letterhook/letterhook/storage"
@@ -153,13 +152,7 @@ func (d *Dispatcher) wasTooLarge(ctx context.Context, delivery *storage.Delivery
 	if delivery.Attempts == 0 {
 		return false, nil
 	}
-	attempts, err := d.cfg.Store.Attempts(ctx, delivery.ID)
-	if err != nil {
-		return false, err
-	}
-	return slices.ContainsFunc(attempts, func(a storage.Attempt) bool {
-		return a.Status == http.StatusRequestEntityTooLarge
-	}), nil
+	return d.cfg.Store.Answered(ctx, delivery, http.StatusRequestEntityTooLarge)
 }
 
 func completion(j *job, res *Result) storage.Completion {

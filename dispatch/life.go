@@ -139,6 +139,7 @@ func occasionOfToken(err error) occasion {
 type life struct {
 	storage.EndpointLife
 	straight int               // attempts in a row that found nobody
+	proxied  int               // rests in a row for the proxy
 	declared *storage.Endpoint // as it was last seen
 	unsaved  bool
 }
@@ -187,10 +188,14 @@ func (l *life) learn(r *Result, single bool, disableAfter time.Duration, now tim
 	o, ok := occasionOf(r)
 	if !ok {
 		if r.Outcome == OutcomeProxy && l.runs() {
-			l.rest(now.Add(proxyRest), restProxy)
+			if !l.rests(now) || l.RestReason != restProxy { // else begun before this rest
+				l.proxied++
+			}
+			l.rest(now.Add(proxyPauses[min(max(l.proxied, 1), len(proxyPauses))-1]), restProxy)
 		}
 		return nil, false
 	}
+	l.proxied = 0
 	if o == delivered {
 		return l.succeeded(now)
 	}

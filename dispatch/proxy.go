@@ -15,8 +15,8 @@ import (
 	"github.com/letterhook/letterhook/storage"
 )
 
-// proxyRest is how long an endpoint rests after trouble with its proxy.
-const proxyRest = 10 * time.Second
+// proxyPauses are how long an endpoint rests after trouble with its proxy: the first time, the second ...; the last is repeated.
+var proxyPauses = []time.Duration{10 * time.Second, 20 * time.Second, 40 * time.Second, 80 * time.Second, 160 * time.Second, 5 * time.Minute}
 
 // proxyError is the answer of a proxy that does not let a request through.
 type proxyError struct {

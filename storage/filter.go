@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 )
 
 // Filter keeps mail back from an endpoint, or from the recipients of a route.
@@ -67,20 +66,7 @@ func NewFieldMatch(name, text string) (FieldMatch, error) {
 		}
 		return FieldMatch{name, re}, nil
 	}
-	var b strings.Builder
-	b.WriteString(`(?is)\A`)
-	for _, r := range text {
-		switch r {
-		case '*':
-			b.WriteString(".*")
-		case '?':
-			b.WriteByte('.')
-		default:
-			b.WriteString(regexp.QuoteMeta(string(r)))
-		}
-	}
-	b.WriteString(`\z`)
-	re, err := regexp.Compile(b.String())
+	re, err := globExpression("i", text)
 	if err != nil {
 		return FieldMatch{}, fmt.Errorf("glob: %w", err)
 	}

@@ -50,27 +50,32 @@ func parseMatch(s string) (match, error) {
 	case strings.HasSuffix(text, "+*") && !strings.ContainsAny(text[:len(text)-2], "*?+"):
 		return match{kind: matchDetail, text: text}, nil
 	case strings.ContainsAny(text, "*?"):
-		// (?s) because a quoted local-part may hold anything, and .* of RE2 takes linear time where nested loops would not.
-		var b strings.Builder
-		b.WriteString(`(?s)\A`)
-		for _, r := range text {
-			switch r {
-			case '*':
-				b.WriteString(".*")
-			case '?':
-				b.WriteByte('.')
-			default:
-				b.WriteString(regexp.QuoteMeta(string(r)))
-			}
-		}
-		b.WriteString(`\z`)
-		re, err := regexp.Compile(b.String())
+		re, err := globExpression("", text)
 		if err != nil {
 			return match{}, fmt.Errorf("glob: %w", err)
 		}
 		return match{kind: matchGlob, text: text, re: re}, nil
 	}
 	return match{kind: matchExact, text: text}, nil
+}
+
+// globExpression makes of a glob of * and ? an expression over the whole of a text. (?s) because that may hold anything, a quoted
+// local-part for example, and .* of RE2 takes linear time where nested loops would not. flags are further ones of RE2.
+func globExpression(flags, glob string) (*regexp.Regexp, error) {
+	var b strings.Builder
+	b.WriteString(`(?s` + flags + `)\A`)
+	for _, r := range glob {
+		switch r {
+		case '*':
+			b.WriteString(".*")
+		case '?':
+			b.WriteByte('.')
+		default:
+			b.WriteString(regexp.QuoteMeta(string(r)))
+		}
+	}
+	b.WriteString(`\z`)
+	return regexp.Compile(b.String())
 }
 
 // captures gives the named groups of a regular expression match, in NFC with the case the peer wrote. It is false when

@@ -35,6 +35,7 @@ func TestStatementsUseTheirIndexes(t *testing.T) {
 		"due":               selectDue,
 		"find expired":      selectExpired,
 		"open replays":      openReplays,
+		"answered":          selectAnswered,
 		"bound notices":     boundNotices,
 		"take up":           takeUp,
 		"withdraw":          withdrawHeld,

@@ -2,7 +2,9 @@ package storage
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -175,6 +177,21 @@ func (s *Store) Attempts(ctx context.Context, id string) ([]Attempt, error) {
 		return nil, fmt.Errorf("list attempts of %s: %w", id, err)
 	}
 	return as, nil
+}
+
+const selectAnswered = "SELECT 1 FROM attempt WHERE message = ? AND delivery = ? AND status = ? LIMIT 1"
+
+// Answered says whether an attempt of a delivery was answered with a status. However many there were, it keeps none in memory.
+func (s *Store) Answered(ctx context.Context, d *Delivery, status int) (bool, error) {
+	var one int
+	err := s.read.QueryRowContext(ctx, selectAnswered, d.Message, d.ID, status).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for an answer to delivery %s: %w", d.ID, err)
+	}
+	return true, nil
 }
 
 // selection is a SELECT that grows conditions.

@@ -66,23 +66,14 @@ func endpointLineOf(e *storage.KnownEndpoint, now time.Time) endpointLine {
 }
 
 func newEndpointsList(at *place) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List endpoints with their state and what they are owed",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
-				known, err := readEndpoints(cmd.Context(), store)
-				if err != nil {
-					return err
-				}
-				return printEndpoints(cmd.OutOrStdout(), known, asJSON)
-			})
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per endpoint")
-	return cmd
+	return at.printing("list", "List endpoints with their state and what they are owed", "print one JSON object per endpoint", cobra.NoArgs,
+		func(cmd *cobra.Command, store *storage.Store, _ []string, asJSON bool) error {
+			known, err := readEndpoints(cmd.Context(), store)
+			if err != nil {
+				return err
+			}
+			return printEndpoints(cmd.OutOrStdout(), known, asJSON)
+		})
 }
 
 func printEndpoints(w io.Writer, known endpoints, asJSON bool) error {
@@ -108,36 +99,31 @@ func printEndpoints(w io.Writer, known endpoints, asJSON bool) error {
 }
 
 func newEndpointsShow(at *place) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "show NAME",
-		Short: "Show an endpoint, by its name or id",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
-				known, err := readEndpoints(cmd.Context(), store)
-				if err != nil {
-					return err
-				}
-				id, err := known.find(args[0])
-				if err != nil {
-					return err
-				}
-				e := known[id]
-				l := endpointLineOf(&e, time.Now().UTC())
-				if asJSON {
-					return printJSON(cmd.OutOrStdout(), l)
-				}
-				w := cmd.OutOrStdout()
-				fmt.Fprintf(w, "name           %s\nid             %s\naccount        %s\nstate          %s\n", printable(l.Name, false), l.ID, l.Account,
-					printable(l.Text, false))
-				fmt.Fprintf(w, "since          %s\npending        %d\nfailing since  %s\n", moment(e.Life.Since), l.Pending, moment(e.Life.FailingSince))
-				return nil
-			})
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return cmd
+	return at.printing("show NAME", "Show an endpoint, by its name or id", "print JSON", cobra.ExactArgs(1),
+		func(cmd *cobra.Command, store *storage.Store, args []string, asJSON bool) error {
+			known, err := readEndpoints(cmd.Context(), store)
+			if err != nil {
+				return err
+			}
+			id, err := known.find(args[0])
+			if err != nil {
+				return err
+			}
+			e := known[id]
+			l := endpointLineOf(&e, time.Now().UTC())
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), l)
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), `name           %s
+id             %s
+account        %s
+state          %s
+since          %s
+pending        %d
+failing since  %s
+`, printable(l.Name, false), l.ID, l.Account, printable(l.Text, false), moment(e.Life.Since), l.Pending, moment(e.Life.FailingSince))
+			return err
+		})
 }
 
 func newEndpointsPause(at *place) *cobra.Command {

@@ -60,3 +60,16 @@ func (p *place) use(ctx context.Context, messages io.Writer, f func(*storage.Sto
 	}
 	return errors.Join(f(opened.store), opened.store.Close())
 }
+
+// printing is a command that reads the store and prints what it finds, for people or as JSON.
+func (p *place) printing(use, short, asJSON string, args cobra.PositionalArgs, print func(cmd *cobra.Command, store *storage.Store, args []string, asJSON bool) error) *cobra.Command {
+	var wanted bool
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: args,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error { return print(cmd, store, args, wanted) })
+		},
+	}
+	cmd.Flags().BoolVar(&wanted, "json", false, asJSON)
+	return cmd
+}

@@ -58,23 +58,14 @@ func replayLineOf(r *storage.Replay, p storage.ReplayProgress, known endpoints) 
 }
 
 func newReplayList(at *place) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List replays, the newest first",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
-				list, err := store.Replays(cmd.Context())
-				if err != nil {
-					return err
-				}
-				return printReplays(cmd, store, list, asJSON)
-			})
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per replay")
-	return cmd
+	return at.printing("list", "List replays, the newest first", "print one JSON object per replay", cobra.NoArgs,
+		func(cmd *cobra.Command, store *storage.Store, _ []string, asJSON bool) error {
+			list, err := store.Replays(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return printReplays(cmd, store, list, asJSON)
+		})
 }
 
 func printReplays(cmd *cobra.Command, store *storage.Store, list []*storage.Replay, asJSON bool) error {
@@ -106,35 +97,26 @@ func printReplays(cmd *cobra.Command, store *storage.Store, list []*storage.Repl
 }
 
 func newReplayShow(at *place) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "show ID",
-		Short: "Show how far a replay is",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
-				r, err := store.Replay(cmd.Context(), args[0])
-				if err != nil {
-					return err
-				}
-				p, err := store.ReplayProgress(cmd.Context(), r.ID)
-				if err != nil {
-					return err
-				}
-				known, err := readEndpoints(cmd.Context(), store)
-				if err != nil {
-					return err
-				}
-				l := replayLineOf(r, p, known)
-				if asJSON {
-					return printJSON(cmd.OutOrStdout(), l)
-				}
-				return printReplay(cmd.OutOrStdout(), &l)
-			})
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return cmd
+	return at.printing("show ID", "Show how far a replay is", "print JSON", cobra.ExactArgs(1),
+		func(cmd *cobra.Command, store *storage.Store, args []string, asJSON bool) error {
+			r, err := store.Replay(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			p, err := store.ReplayProgress(cmd.Context(), r.ID)
+			if err != nil {
+				return err
+			}
+			known, err := readEndpoints(cmd.Context(), store)
+			if err != nil {
+				return err
+			}
+			l := replayLineOf(r, p, known)
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), l)
+			}
+			return printReplay(cmd.OutOrStdout(), &l)
+		})
 }
 
 func printReplay(w io.Writer, l *replayLine) error {
