@@ -46,7 +46,7 @@ It needs about two open files for each connection of the attack (ulimit -n).`,
 	f.IntVar(&o.Idle, "idle", 5000, "idle connections")
 	f.IntVar(&o.Slow, "slow", 1000, "connections that trickle a message")
 	f.IntVar(&o.Flood, "flood", 200, "connections that ask for unknown recipients")
-	f.IntVar(&o.Normal.Connections, "connections", 8, "sessions of the normal sender")
+	f.IntVar(&o.Normal.Connections, "connections", 32, "sessions of the normal sender, enough for a stall to be felt by all that it catches")
 	f.Int64Var(&o.Normal.Messages, "messages", 3000, "messages of the normal sender, each time")
 	f.Float64Var(&o.Normal.Rate, "rate", 100, "messages of the normal sender a second")
 	f.DurationVar(&o.Settle, "settle", 5*time.Second, "how long the attack goes on before the normal sender begins")
