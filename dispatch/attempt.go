@@ -110,7 +110,13 @@ func (d *Dispatcher) ready(ctx context.Context, j *job, ep *storage.Endpoint, fl
 	}
 	d.step("rendered")
 	d.board.letGo(j)
-	return post, content, flight.take(ctx, post.Form.cost()+attemptCost)
+	if err := flight.take(ctx, post.Form.cost()+attemptCost); err != nil {
+		return nil, nil, err
+	}
+	if d.erased.has(j.delivery.Message) {
+		return nil, nil, storage.ErrErased
+	}
+	return post, content, nil
 }
 
 // compose makes the request.
@@ -170,6 +176,10 @@ const minTroubles = 4
 // come back. The age of the delivery itself does not matter.
 func (d *Dispatcher) unmade(ctx context.Context, j *job, ep *storage.Endpoint, cause error) {
 	now := time.Now()
+	if errors.Is(cause, storage.ErrErased) {
+		d.dropErased(j)
+		return
+	}
 	if ctx.Err() != nil || errors.Is(cause, errNoEndpoint) || errors.Is(cause, errUploadsBusy) {
 		j.troubles = 0
 		d.board.unmade(j, false, now)

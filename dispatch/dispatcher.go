@@ -61,6 +61,8 @@ type Dispatcher struct {
 
 	foreignEvery time.Duration // the pause between two looks for writes of other processes
 
+	erased erased
+
 	mu         sync.Mutex
 	unrecorded []record            // refused by the store
 	testing    map[string]struct{} // ids of test events under way
@@ -95,6 +97,7 @@ func New(cfg Config) (*Dispatcher, error) {
 		foreignEvery: foreignEvery,
 		testing:      map[string]struct{}{},
 		replays:      newReplays(),
+		erased:       erased{since: time.Now().Add(-erasedOverlap)},
 	}
 	d.sender.stored = func(endpoint string) []storage.EndpointSecret {
 		if all := d.secrets.Load(); all != nil {
@@ -280,6 +283,9 @@ func (d *Dispatcher) sweep(ctx context.Context, probe bool) error {
 		return err
 	}
 	d.dropCancelled()
+	if err := d.erased.learn(ctx, d.cfg.Store); err != nil {
+		return err
+	}
 	heads, err := d.cfg.Store.Lanes(ctx)
 	if err != nil {
 		return err

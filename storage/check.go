@@ -174,6 +174,9 @@ func (c *checking) page(ctx context.Context, after string) (p *checkPage, err er
 
 // bytes reads the content of a message and compares its hash. A message that was swept meanwhile is no fault.
 func (c *checking) bytes(ctx context.Context, m *Mail) error {
+	if m.Erased {
+		return nil
+	}
 	err := c.hash(ctx, m)
 	if err == nil {
 		return nil

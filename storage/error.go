@@ -24,6 +24,8 @@ var (
 	ErrTooManySecrets = errors.New("10 secrets of the endpoint still sign; wait until one ends, or rotate without an overlap")
 	// ErrForeign says that the blobs belong to another store.
 	ErrForeign = errors.New("the blobs belong to another store")
+	// ErrErased says that a message was erased: nobody can open its bytes any more.
+	ErrErased = errors.New("the message was erased")
 	// ErrSchema says that the database was written by a newer version of the program, or not yet brought to this one.
 	ErrSchema = errors.New("the database has another schema")
 )

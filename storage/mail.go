@@ -16,6 +16,7 @@ type Mail struct {
 	Envelope   inbound.Envelope // with the recipients of this account alone
 	ParseCount int              // parses from disk that were begun and did not come back
 	Summary    *Summary         // nil until the first attempt was recorded
+	Erased     bool             // nothing is left of it but this, see [Store.Erase]; Envelope, SHA256 and Summary are zero
 
 	raw rawRef
 }

@@ -59,7 +59,7 @@ func scanMail(scan func(...any) error) (*Mail, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.ReceivedAt = time.UnixMilli(received)
+	m.ReceivedAt, m.Erased = time.UnixMilli(received), len(r.key) == 0
 	if copy(m.SHA256[:], hash) != len(m.SHA256) {
 		return nil, errors.New("the stored hash has a wrong length")
 	}
@@ -139,6 +139,9 @@ func (s *Store) OpenRaw(ctx context.Context, m *Mail) (*Raw, error) {
 }
 
 func (s *Store) openRaw(ctx context.Context, m *Mail) (*Raw, error) {
+	if m.Erased {
+		return nil, fmt.Errorf("%w: %w", ErrNotFound, ErrErased)
+	}
 	key, err := unwrapKey(s.cfg.Keys, m.ID, m.raw.key)
 	if err != nil {
 		return nil, err

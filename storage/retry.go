@@ -67,7 +67,7 @@ func finishedDelivery(w *writer, low, high, id string) (d finished, err error) {
 		d = finished{row[0].(string), row[1].(string), row[3].(string), row[2].(int64), row[4].(int64)}
 		return nil
 	}, `SELECT r.message, r.endpoint, r.part, r.recipients, r.state = 'filtered' FROM delivery_result AS r JOIN message AS m ON m.id = r.message
-		WHERE r.message > ? AND r.message < ? AND r.id = ?`, low, high, id)
+		WHERE r.message > ? AND r.message < ? AND r.id = ? AND NOT EXISTS (SELECT 1 FROM erasure WHERE message = r.message)`, low, high, id)
 	if err != nil || d.message != "" {
 		return d, err
 	}

@@ -220,6 +220,36 @@ func (x *searchIndex) forget(ids []string, last int64) error {
 	})
 }
 
+// blank leaves of messages no more in the index than that they are there.
+func (x *searchIndex) blank(ids []string) error {
+	return x.write.transact(func() error {
+		for _, id := range ids {
+			if _, err := x.write.exec("DELETE FROM word WHERE rowid = (SELECT n FROM doc WHERE message = ?)", id); err != nil {
+				return err
+			}
+			if _, err := x.write.exec("UPDATE doc SET parsed = 1 WHERE message = ? AND parsed = 0", id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// purge writes the index anew, because what is removed from it stays in its file until then, and empties its log.
+func (x *searchIndex) purge() error {
+	err := x.write.transact(func() error {
+		if err := x.write.secureDelete(); err != nil {
+			return err
+		}
+		_, err := x.write.exec("INSERT INTO word (word) VALUES ('optimize')")
+		return err
+	})
+	if err == nil {
+		_, err = x.write.truncateLog() // whoever reads keeps the log for a while
+	}
+	return err
+}
+
 // unparsed gives those of the messages whose header the index does not know, or, without any, all of them behind a row.
 func (x *searchIndex) unparsed(after int64, limit int) (hits []hit, err error) {
 	err = x.write.query(func(row []driver.Value) error {

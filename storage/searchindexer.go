@@ -347,6 +347,19 @@ func (i *indexer) without(ctx context.Context, ids []string, remove func() error
 	return i.restore(ctx, ids)
 }
 
+// blank is [searchIndex.blank], and purge [searchIndex.purge], in turn with the indexer.
+func (i *indexer) blank(ids []string) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.index.blank(ids)
+}
+
+func (i *indexer) purge() error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.index.purge()
+}
+
 // restore indexes those of the messages that are still there.
 func (i *indexer) restore(ctx context.Context, ids []string) error {
 	rows, err := i.store.read.QueryContext(ctx, selectIndexed+" WHERE m.id IN ("+placeholders(len(ids))+")", anyOf(ids)...)

@@ -247,7 +247,7 @@ func (s *Store) checkKeys(w *writer) error {
 		stored, _ := row[1].([]byte)
 		_, err := unwrapKey(s.cfg.Keys, id, stored)
 		return err
-	}, "SELECT id, key FROM message ORDER BY id DESC LIMIT 1")
+	}, "SELECT id, key FROM message WHERE length(key) > 0 ORDER BY id DESC LIMIT 1")
 	if err != nil {
 		return fmt.Errorf("open the newest message with the instance keys given: %w", err)
 	}

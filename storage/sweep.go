@@ -235,7 +235,7 @@ func removeMessages(w *writer, list []driver.Value) (removed int, err error) {
 			return 0, err
 		}
 	}
-	for _, table := range []string{"summary", "parsing"} {
+	for _, table := range []string{"summary", "parsing", "erasure"} {
 		if _, err := w.exec("DELETE FROM "+table+" WHERE message IN ("+placeholders(len(gone))+")", gone...); err != nil {
 			return 0, err
 		}

@@ -61,15 +61,18 @@ type messageLine struct {
 	SHA256     string           `json:"sha256"`
 	Envelope   inbound.Envelope `json:"envelope"`
 	Summary    *storage.Summary `json:"summary"` // null until the first attempt
+	Erased     bool             `json:"erased,omitempty"`
 }
 
 func lineOf(m *storage.Mail) messageLine {
-	return messageLine{m.ID, m.Account, m.ReceivedAt, m.Size, hex.EncodeToString(m.SHA256[:]), m.Envelope, m.Summary}
+	return messageLine{m.ID, m.Account, m.ReceivedAt, m.Size, hex.EncodeToString(m.SHA256[:]), m.Envelope, m.Summary, m.Erased}
 }
 
 // subject is what is known of it.
 func (l *messageLine) subject() string {
 	switch {
+	case l.Erased:
+		return "(erased)"
 	case l.Summary != nil:
 		return l.Summary.Subject
 	case slices.ContainsFunc(l.Envelope.Recipients, func(r inbound.Recipient) bool { return len(r.Endpoints) > 0 }):
