@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/letterhook/letterhook/storage"
 )
 
 // fixture is something of everything, all of it zenith's, for tests that walk over the operations of the API.
@@ -40,7 +43,38 @@ func newFixture(t *testing.T) *fixture {
 	f.values["key"] = id(k)
 	replay := f.do(t, operator, "POST", "/replays", map[string]any{"endpoint_id": id(e), "all": true})
 	f.values["replay"] = id(replay)
+	f.receive(t)
 	return f
+}
+
+// receive has a mail for zenith accepted, and one refused.
+func (f *fixture) receive(t *testing.T) {
+	t.Helper()
+	f.do(t, f.key(t, ""), "POST", "/endpoints/"+f.values["endpoint"]+"/pause", nil)
+	f.values["message"] = send(t, f.smtpListeners[0].Addr().String(), sendOptions{from: "zensender@sender.example", to: []string{"reply+1@zen.example"}, text: "zentext"})
+	deliveries, err := f.store.Deliveries(t.Context(), storage.DeliveryFilter{Message: f.values["message"]})
+	if err != nil || len(deliveries) != 1 {
+		t.Fatalf("%v %v", deliveries, err)
+	}
+	f.values["delivery"] = deliveries[0].ID
+	if got := recipient(t, f.serving, "zennobody@zen.example"); !strings.HasPrefix(got, "550 ") {
+		t.Fatal(got)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		refusals, err := f.store.Refusals(ctx, storage.RefusalFilter{Account: f.accounts["zenith"], Limit: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(refusals) > 0 {
+			f.values["refusal"] = refusals[0].ID
+			return
+		}
+		<-tick.C
+	}
 }
 
 // call is how an operation is asked for something that zenith may have.
@@ -114,6 +148,8 @@ func calls() map[string]call {
 		"get-self", "list-accounts", "get-account", "list-keys", "get-key", "list-audit", "list-endpoints", "get-endpoint", "pause-endpoint", "enable-endpoint",
 		"disable-endpoint", "list-secrets", "test-endpoint", "list-domains", "get-domain", "verify-domain", "check-domain-dns", "list-routes", "get-route",
 		"list-replays", "get-replay", "get-levers", "get-usage", "list-nodes",
+		"list-messages", "get-message", "get-raw-message", "retry-message", "list-deliveries", "get-delivery", "retry-delivery", "list-refusals", "get-refusal",
+		"get-overview", "stream-events",
 	} {
 		list[id] = call{}
 	}

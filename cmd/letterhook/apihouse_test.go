@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"io"
@@ -115,6 +116,13 @@ func (h *apiHouse) ask(t *testing.T, token, method, path string, body any, heade
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
+	if strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") { // it does not end: the first event is enough
+		first, err := bufio.NewReader(response.Body).ReadBytes('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer{response.StatusCode, response.Header, first}
+	}
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
