@@ -78,6 +78,7 @@ soak: services ## hours: many kills under load, hostile mail of 50 MB, a million
 	LETTERHOOK_SOAK=1 go test -count=1 -timeout 0 -run TestSearchAMillion -v ./storage
 	go test -count=1 -timeout 0 -run TestSchedulerHoldsModel ./dispatch -rapid.checks=5000
 	go test -count=1 -timeout 0 -run TestLeasesHoldModel ./storage/lease -rapid.checks=5000
+	LETTERHOOK_CHAOS=3 PATH="$(TOOLS)/current:$$PATH" go test -count=1 -timeout 0 -run TestNodesInTrouble -v ./cmd/letterhook/e2e/
 	LETTERHOOK_KILLS=500 go test -timeout 0 -run TestKilledAtRandom -v ./cmd/letterhook/e2e/
 	.ci/fuzz 10m $$(go list ./...)
 

@@ -10,7 +10,11 @@ import (
 type leases struct {
 	turn chan struct{} // capacity 1: holds one while the connection is used
 	w    *writer
+	set  int // the connection that idleLeases was set on
 }
+
+// idleLeases bounds how long a process that was stopped amid such a transaction keeps the others waiting: for half a lease.
+const idleLeases = "SET idle_in_transaction_session_timeout = 4000"
 
 func newLeases(e engine) *leases {
 	return &leases{turn: make(chan struct{}, 1), w: &writer{engine: e}}
@@ -54,6 +58,12 @@ func (l *leases) attempt(cut chan<- func(), do func(*writer) error) (err error) 
 		return err
 	}
 	cut <- l.w.conn.sever
+	if l.set != l.w.generation && !l.w.engine.(*postgresEngine).pooled {
+		if err := l.w.script(idleLeases); err != nil {
+			return err
+		}
+		l.set = l.w.generation
+	}
 	for range 3 {
 		if err = l.w.transact(func() error { return do(l.w) }); !isConflict(err) {
 			return err

@@ -17,7 +17,13 @@ const clock = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGIN
 
 var (
 	// keepNode keeps the row of a node from being deleted until the transaction ends, and so its lanes from becoming another's.
-	keepNode  = forms{"SELECT epoch FROM node WHERE epoch = ?", "SELECT epoch FROM node WHERE epoch = ? FOR KEY SHARE"}
+	keepNode = forms{"SELECT epoch FROM node WHERE epoch = ?", "SELECT epoch FROM node WHERE epoch = ? FOR KEY SHARE"}
+	// deadNodes passes over a node that holds its row: it was stopped amid a transaction, and the server ends that soon. To wait for it
+	// would keep the node that buries from renewing its own lease.
+	deadNodes = forms{
+		"DELETE FROM node WHERE lease_until < ? RETURNING epoch",
+		`DELETE FROM node WHERE epoch = ANY (ARRAY(SELECT epoch FROM node WHERE lease_until < ? FOR UPDATE SKIP LOCKED)) RETURNING epoch`,
+	}
 	wakeLanes = &rowStatement{
 		head: "INSERT INTO lane (name, owner, woken_at) VALUES ", row: "(?,?,?)",
 		tail: ` ON CONFLICT (name) DO UPDATE SET owner = CASE WHEN lane.owner = 0 THEN excluded.owner ELSE lane.owner END,
@@ -110,7 +116,7 @@ func bury(w *writer, now int64) (buried int, err error) {
 	err = w.query(func(row []driver.Value) error {
 		dead = append(dead, row[0].(int64))
 		return nil
-	}, "DELETE FROM node WHERE lease_until < ? RETURNING epoch", now-lease.Grace.Milliseconds())
+	}, w.form(deadNodes), now-lease.Grace.Milliseconds())
 	if err != nil {
 		return 0, err
 	}

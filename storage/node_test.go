@@ -220,3 +220,42 @@ func TestFenceRefusesWhatComesTooLate(t *testing.T) {
 		}
 	})
 }
+
+// A process was stopped amid a transaction that keeps its node's row. The others do not wait for it: they go on renewing, and bury it
+// when the server has ended that transaction.
+func TestStoppedTransactionKeepsNobodyWaiting(t *testing.T) {
+	url := throwaway.Database(t)
+	config := newConfig(t, layouts()[0])
+	config.Database = url
+	s, ctx := open(t, config), t.Context()
+	dead, err := s.RenewNode(ctx, 0, "dead")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine, err := s.RenewNode(ctx, 0, "mine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	for _, text := range []string{
+		fmt.Sprintf("UPDATE node SET lease_until = 1 WHERE epoch = %d", dead.Epoch),
+		"BEGIN", fmt.Sprintf("SELECT 1 FROM node WHERE epoch = %d FOR KEY SHARE", dead.Epoch),
+	} {
+		if _, err := conn.Exec(ctx, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := s.RenewNode(ctx, mine.Epoch, "mine"); err != nil || got.Buried != 0 {
+		t.Errorf("while the row is kept: %+v, %v", got, err)
+	}
+	if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.RenewNode(ctx, mine.Epoch, "mine"); err != nil || got.Buried != 1 || got.Nodes != 1 {
+		t.Errorf("afterwards: %+v, %v", got, err)
+	}
+}

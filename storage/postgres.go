@@ -21,6 +21,8 @@ import (
 const (
 	// connectTimeout bounds the making of a connection, unless the URL has a connect_timeout.
 	connectTimeout = 5 * time.Second
+	// idleWrites bounds how long a process that was stopped amid a transaction keeps its locks: for less time than its lease.
+	idleWrites = "SET idle_in_transaction_session_timeout = 8000; "
 	// writeTimeout bounds a statement of a committer. A batch takes milliseconds, so what takes this long has failed.
 	writeTimeout = 15 * time.Second
 	// readTimeout bounds a statement of the readers; fsck and counts walk over whole tables.
@@ -120,7 +122,7 @@ func (e *postgresEngine) connect() (connection, error) {
 		return nil, databaseError{fmt.Errorf("connect to the database: %w", err)}
 	}
 	if !e.pooled {
-		if _, err := conn.Exec(ctx, settings(writeTimeout, "SET enable_hashjoin = off; SET enable_mergejoin = off")); err != nil {
+		if _, err := conn.Exec(ctx, settings(writeTimeout, idleWrites+"SET enable_hashjoin = off; SET enable_mergejoin = off")); err != nil {
 			return nil, databaseError{errors.Join(fmt.Errorf("prepare the connection to the database: %w", err), conn.Close(ctx))}
 		}
 	}
