@@ -298,6 +298,9 @@ func (d *Dispatcher) sweep(ctx context.Context, probe bool) error {
 	if err := d.makeTests(ctx); err != nil {
 		return err
 	}
+	if err := d.catchUp(ctx, heads); err != nil {
+		return err
+	}
 	d.board.sweep(heads, probe, time.Now())
 	if !d.Housekeeps() {
 		return nil

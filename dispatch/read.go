@@ -148,6 +148,7 @@ func (b *board) sweep(heads []storage.LaneHead, probe bool, now time.Time) {
 	defer b.mu.Unlock()
 	for _, l := range b.lives {
 		b.meet(l, now)
+		b.wakeUp(l, now)
 	}
 	for _, h := range heads {
 		l := b.lanes[h.Endpoint]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"time"
 )
 
 // advance makes a delivery due now. One that is due already keeps its place: in a lane with strict order that is its turn.
@@ -79,4 +80,25 @@ func finishedDelivery(w *writer, low, high, id string) (d finished, err error) {
 		err = ErrNotFound
 	}
 	return d, err
+}
+
+// hastenStep is how many deliveries one transaction makes due.
+const hastenStep = 500
+
+const hasten = `UPDATE delivery SET due_at = ? WHERE (message, id) IN
+	(SELECT message, id FROM delivery WHERE endpoint = ? AND due_at > ? ORDER BY due_at, id LIMIT ?)`
+
+// Hasten makes due now whatever is due at the endpoint later than a time at which nothing of it can be: the clock was set back.
+func (s *Store) Hasten(ctx context.Context, endpoint string, dueAfter time.Time) (hastened int64, err error) {
+	for n := int64(hastenStep); n == hastenStep; hastened += n {
+		err := s.do(ctx, func(w *writer) error {
+			var err error
+			n, err = w.exec(hasten, s.cfg.Now().UnixMilli(), endpoint, dueAfter.UnixMilli(), int64(hastenStep))
+			return err
+		})
+		if err != nil {
+			return hastened, fmt.Errorf("make due what waits for endpoint %s: %w", endpoint, err)
+		}
+	}
+	return hastened, nil
 }

@@ -62,12 +62,12 @@ func (p *place) use(ctx context.Context, messages io.Writer, f func(*storage.Sto
 }
 
 // printing is a command that reads the store and prints what it finds, for people or as JSON.
-func (p *place) printing(use, short, asJSON string, args cobra.PositionalArgs, print func(cmd *cobra.Command, store *storage.Store, args []string, asJSON bool) error) *cobra.Command {
+func (p *place) printing(use, short, asJSON string, args cobra.PositionalArgs, show func(cmd *cobra.Command, store *storage.Store, args []string, asJSON bool) error) *cobra.Command {
 	var wanted bool
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: args,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error { return print(cmd, store, args, wanted) })
+			return p.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error { return show(cmd, store, args, wanted) })
 		},
 	}
 	cmd.Flags().BoolVar(&wanted, "json", false, asJSON)
