@@ -71,6 +71,11 @@ scores: ## what the parser makes of mail that others collected; CORPUS=dir for a
 bench: build ## figures of this machine
 	$(BIN)/letterhook bench $(ARGS)
 
+.PHONY: screenshots
+screenshots: services ## the pictures of the documentation, in docs/images
+	mkdir -p docs/images
+	LETTERHOOK_SCREENSHOTS=$(CURDIR)/docs/images go test -count=1 -run TestScreenshots ./cmd/letterhook
+
 .PHONY: soak
 soak: services ## hours: many kills under load, hostile mail of 50 MB, a million pending deliveries, searches of a million messages, every fuzz target for ten minutes
 	LETTERHOOK_SOAK=1 go test -count=1 -run TestHostileAtFullSize -v ./parser

@@ -62,7 +62,7 @@ func (d *dashboard) refusal(w http.ResponseWriter, r *http.Request, v *access.Pr
 		return err
 	}
 	row := refusalRowOf(found)
-	return d.show(w, r, v, http.StatusOK, "refusal", page{Title: "Refused: " + row.Words, Here: "/refusals", Body: row})
+	return d.show(w, r, v, http.StatusOK, "refusal", page{Title: "Refused: " + row.Words, Here: "/refusals", Body: &row})
 }
 
 func refusalRowOf(r *storage.Refusal) refusalRow {

@@ -47,6 +47,9 @@ func arrival(mail *storage.Mail, held bool, endpoint func(string) string) []step
 	if env.AuthUser != "" {
 		connected.Facts = append(connected.Facts, fact{Name: "Logged in as", Text: env.AuthUser})
 	}
+	if env.Session != "" {
+		connected.Blocks = []block{{"What was said before the content", env.Session}}
+	}
 	named := step{ID: "envelope", Colour: "grey", Title: "Envelope: " + plural(len(env.Recipients), "recipient"), Text: "From <" + reverse(env) + ">"}
 	for i := range env.Recipients {
 		r := &env.Recipients[i]

@@ -24,6 +24,7 @@ func TestDashboard(t *testing.T) {
 		"no access":   testNoAccess,
 		"first steps": testFirstSteps,
 		"settings":    testSettings,
+		"refusal":     testRefusal,
 		"routes":      testRoutes,
 		"secret":      testRotation,
 		"replay":      testReplay,

@@ -112,7 +112,7 @@ func testSettings(t *testing.T, browser chrome) {
 func TestDashboardKeepsAccountsApart(t *testing.T) {
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
 	t.Cleanup(hook.Close)
-	s := serveFile(t, emptyConfig[:strings.Index(emptyConfig, "accounts:")]+`accounts: [{name: acme}, {name: umbrella}]
+	s := serveFile(t, strings.Replace(emptyConfig, "accounts: [{name: main}]", "accounts: [{name: acme}, {name: umbrella}]", 1)+`
 endpoints:
   - {name: secretive, account: acme, url: "`+hook.URL+`/acme", allow_private: true, stored_secrets: true}
   - {name: other, account: umbrella, url: "`+hook.URL+`/umbrella", allow_private: true, stored_secrets: true}

@@ -38,6 +38,33 @@ func testRoutes(t *testing.T, browser chrome) {
 	b.clean()
 }
 
+// testRefusal: the pages alone say why a mail was refused, and what to do.
+func testRefusal(t *testing.T, browser chrome) {
+	s := serveFile(t, strings.Replace(guardedConfig, `match: "*"`, `match: support`, 1))
+	b := openTab(t, browser, "http://"+s.public.Addr().String()+"/mail")
+	var out strings.Builder
+	o := sendOptions{
+		server: s.smtpListeners[0].Addr().String(), helo: "mail.sender.example", tls: "auto", count: 1, connections: 1, from: "ann@sender.example",
+		to: []string{"suport@in.example.com"}, subject: "A typing error", text: "Hello\n",
+	}
+	if err := o.run(t.Context(), nil, nil, &out); err == nil {
+		t.Fatalf("it was taken: %s", out.String())
+	}
+	for b.show("/refusals"); b.text(`document.querySelectorAll("a[data-row]").length`) == "0"; {
+		b.show("/refusals") // it is written within a second
+	}
+	b.untilText("ann@sender.example")
+	b.click("a[data-row]")
+	b.untilText("Refused: no such recipient")
+	b.untilText("550 5.1.1 No such mailbox here")
+	b.untilText("RCPT TO:<suport@in.example.com>") // the dialogue
+	b.untilText("mail.sender.example")
+	b.click(`a[href*="/domains?address="]`)
+	b.untilText("No route matches, so it is refused")
+	b.untilText(`"suport" is not "support"`)
+	b.clean()
+}
+
 // hook is a receiver that keeps what it got.
 type hook struct {
 	*httptest.Server
