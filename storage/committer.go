@@ -149,6 +149,11 @@ func (c *committer) writeRows(tx *transaction, b *batch) error {
 	if err := tx.write(b); err != nil {
 		return err
 	}
+	if b.pack != nil { // the rows are written while it is being synced
+		if err := c.writer.conn.flush(); err != nil {
+			return err
+		}
+	}
 	if err := b.pack.wait(); err != nil {
 		return err
 	}

@@ -46,6 +46,12 @@ type connection interface {
 	exec(text string, args []driver.Value) (int64, error)
 	// execRows runs a statement over all the rows whose values lie in args one after the other.
 	execRows(q *rowStatement, args []driver.Value) (int64, error)
+	// later is exec or execRows for a statement whose outcome is known soon enough when another one runs, or the transaction is
+	// committed: over a network that saves a way there and back. check, which may be nil, gets the number of rows changed; its error
+	// is that of the transaction.
+	later(q *rowStatement, text string, args []driver.Value, check func(changed int64) error) error
+	// flush runs what later left.
+	flush() error
 	// query runs a statement and calls each with every row; the values are only valid during the call.
 	query(each func(row []driver.Value) error, text string, args []driver.Value) error
 	// script runs several statements that take no arguments.
@@ -95,6 +101,12 @@ func isStatementError(state string) bool {
 func isConflict(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (e.Code == "40001" || e.Code == "40P01") // serialization_failure, deadlock_detected
+}
+
+// isBusy says that somebody else had a lock for too long.
+func isBusy(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == "55P03" // lock_not_available
 }
 
 // reader is the pool of connections that read.

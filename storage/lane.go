@@ -86,7 +86,7 @@ func (s *Store) Fetch(ctx context.Context, endpoint string, after Cursor, dueBy 
 // ForeignChange says whether another process has written to the database since the last call. It is cheap.
 func (s *Store) ForeignChange(ctx context.Context) (changed bool, err error) {
 	t := &task{bare: true, done: make(chan error, 1)}
-	c := s.committer
+	c := s.choreCommitter()
 	t.do = func(w *writer) error {
 		if err := w.connect(); err != nil {
 			return err

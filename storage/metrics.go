@@ -15,6 +15,7 @@ type metrics struct {
 	duplicates    prometheus.Counter
 	completions   prometheus.Counter
 	failed        prometheus.Counter
+	packs         prometheus.Counter
 	batchAccepts  prometheus.Histogram
 	commitSeconds prometheus.Histogram
 	acceptSeconds prometheus.Histogram
@@ -43,6 +44,7 @@ func newMetrics(r prometheus.Registerer, s *Store) (*metrics, error) {
 		duplicates:    counter("duplicates_total", "Resends answered with the id of the first time."),
 		completions:   counter("attempts_total", "Delivery attempts recorded."),
 		failed:        counter("failed_writes_total", "Packs and transactions that were given up."),
+		packs:         counter("packs_total", "Objects with raw messages that were stored together."),
 		batchAccepts:  histogram("batch_accepts", "Mails accepted in one transaction.", prometheus.ExponentialBuckets(1, 2, 8)),
 		commitSeconds: histogram("commit_seconds", "Duration of a transaction with its sync.", seconds),
 		acceptSeconds: histogram("accept_seconds", "Time from the last octet of a mail until it was durable.", seconds),
@@ -68,7 +70,7 @@ func newMetrics(r prometheus.Registerer, s *Store) (*metrics, error) {
 			}
 			return n
 		}),
-		m.accepts, m.duplicates, m.completions, m.failed, m.batchAccepts, m.commitSeconds, m.acceptSeconds,
+		m.accepts, m.duplicates, m.completions, m.failed, m.packs, m.batchAccepts, m.commitSeconds, m.acceptSeconds,
 		gauge("pending_deliveries", "Deliveries that are not finished.", s.countPending),
 		gauge("held_messages", "Messages that are not accepted: their endpoint decides, or their sender was told to come again.", s.countHeld),
 		gauge("accepts_waiting", "Mails that wait for the disk.", func() float64 { return float64(s.AcceptsWaiting()) }),

@@ -25,6 +25,7 @@ type packer struct {
 
 	buffers *buffers
 	failed  prometheus.Counter
+	packs   prometheus.Counter
 
 	mu     sync.Mutex
 	cond   sync.Cond
@@ -118,6 +119,7 @@ func (p *packer) pack(as []*acceptance) error {
 	if err := p.blobs.Put(ctx, key, bytes.NewReader(object), int64(len(object))); err != nil {
 		return fmt.Errorf("write pack: %w", err)
 	}
+	p.packs.Inc()
 	p.step("pack-synced")
 	for _, a := range as {
 		for _, m := range a.messages {

@@ -11,10 +11,8 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// partitioned are the tables that PostgreSQL keeps in a partition for each day, by the column that names a message.
-var partitioned = []struct{ table, column string }{
-	{"message", "id"}, {"summary", "message"}, {"delivery_result", "message"}, {"attempt", "message"},
-}
+// partitioned are the tables that PostgreSQL keeps in a partition for each day, by the id of a message.
+var partitioned = []string{"message", "summary", "delivery_result", "attempt"}
 
 // partitionsAhead is for how many days partitions are made before they are needed.
 const partitionsAhead = 3
@@ -29,21 +27,22 @@ func partitionName(table string, day time.Time) string {
 func makePartitions(w *writer, days ...time.Time) error {
 	for _, day := range days {
 		day = day.UTC().Truncate(24 * time.Hour)
-		there, err := hasPartitions(w, day)
+		missing, err := missingPartitions(w, day)
 		if err != nil {
 			return err
 		}
-		if there {
+		if len(missing) == 0 {
 			continue
 		}
 		err = w.transact(func() error {
 			if _, err := w.exec("SELECT pg_advisory_xact_lock(?)", int64(schemaLock)); err != nil {
 				return err
 			}
-			if there, err := hasPartitions(w, day); there || err != nil {
+			missing, err := missingPartitions(w, day)
+			if err != nil || len(missing) == 0 {
 				return err
 			}
-			return w.script(partitionScript(day))
+			return w.script(partitionScript(day, missing))
 		})
 		if err != nil {
 			return fmt.Errorf("make the partitions of %s: %w", day.Format(time.DateOnly), err)
@@ -60,24 +59,37 @@ func daysAhead(now time.Time) (days []time.Time) {
 	return days
 }
 
-func hasPartitions(w *writer, day time.Time) (bool, error) {
-	names := make([]driver.Value, len(partitioned))
-	for i, p := range partitioned {
-		names[i] = partitionName(p.table, day)
-	}
-	n, err := w.queryInt("SELECT count(*) FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid WHERE i.inhparent::regclass::text = ANY (ARRAY['message', 'summary', 'delivery_result', 'attempt']) AND c.relname IN ("+
-		placeholders(len(names))+")", names...)
-	return n == int64(len(names)), err
+// partitions calls each with the name of every partition of a table, the oldest first.
+func partitions(w *writer, table string, each func(name string)) error {
+	return w.query(func(row []driver.Value) error {
+		name, _ := row[0].(string)
+		each(name)
+		return nil
+	}, "SELECT c.relname::text FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid WHERE i.inhparent = CAST(CAST(? AS text) AS regclass) ORDER BY c.relname", table)
 }
 
-func partitionScript(day time.Time) string {
+// missingPartitions are the tables without a partition for the day.
+func missingPartitions(w *writer, day time.Time) (tables []string, err error) {
+	for _, table := range partitioned {
+		there := false
+		err := partitions(w, table, func(name string) { there = there || name == partitionName(table, day) })
+		if err != nil {
+			return nil, err
+		}
+		if !there {
+			tables = append(tables, table)
+		}
+	}
+	return tables, nil
+}
+
+func partitionScript(day time.Time, tables []string) string {
 	var b strings.Builder
 	low, high := firstMessageID(day), firstMessageID(day.AddDate(0, 0, 1))
-	for _, p := range partitioned {
-		name := partitionName(p.table, day)
-		fmt.Fprintf(&b, "CREATE TABLE IF NOT EXISTS %s (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS);\n", name, p.table)
-		// Rows are written once and go with the table: a vacuum has nothing to win but the visibility map and the statistics.
-		fmt.Fprintf(&b, "ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s');\n", p.table, name, low, high)
+	for _, table := range tables {
+		name := partitionName(table, day)
+		fmt.Fprintf(&b, "CREATE TABLE IF NOT EXISTS %s (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS);\n", name, table)
+		fmt.Fprintf(&b, "ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s');\n", table, name, low, high)
 	}
 	return b.String()
 }

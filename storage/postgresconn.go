@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -14,6 +15,16 @@ import (
 type postgresConnection struct {
 	engine *postgresEngine
 	conn   *pgx.Conn
+	// waiting are statements that go with the next one.
+	waiting []waiting
+	checks  bool // one of them has a check
+}
+
+// waiting is a statement that was not sent yet.
+type waiting struct {
+	text  string
+	args  []any
+	check func(changed int64) error
 }
 
 func (c *postgresConnection) alive() bool { return !c.conn.IsClosed() }
@@ -21,8 +32,8 @@ func (c *postgresConnection) alive() bool { return !c.conn.IsClosed() }
 func (c *postgresConnection) sever() { _ = c.conn.PgConn().Conn().Close() }
 
 func (c *postgresConnection) begin() error {
-	_, err := c.exec("BEGIN", nil)
-	return err
+	c.waiting, c.checks = c.waiting[:0], false
+	return c.later(nil, "BEGIN", nil, nil)
 }
 
 func (c *postgresConnection) close() error {
@@ -47,21 +58,74 @@ func (c *postgresConnection) execRows(q *rowStatement, args []driver.Value) (int
 	return c.run(q.postgresText(), q.arrays(args))
 }
 
-func (c *postgresConnection) run(text string, args []any) (int64, error) {
+func (c *postgresConnection) later(q *rowStatement, text string, args []driver.Value, check func(int64) error) error {
+	w := waiting{check: check}
+	if q != nil {
+		w.text, w.args = q.postgresText(), q.arrays(args)
+	} else {
+		w.text, w.args = c.engine.text(text), c.arguments(args)
+	}
+	c.waiting = append(c.waiting, w)
+	c.checks = c.checks || check != nil
+	return nil
+}
+
+func (c *postgresConnection) run(text string, args []any) (changed int64, err error) {
+	if text == "COMMIT" && c.checks {
+		if err := c.flush(); err != nil {
+			return 0, err
+		}
+	}
+	err = c.send(waiting{text, args, func(n int64) error { changed = n; return nil }})
+	return changed, err
+}
+
+func (c *postgresConnection) flush() error {
+	if len(c.waiting) == 0 {
+		return nil
+	}
+	return c.send()
+}
+
+// send runs what waits, and then more, on one way to the server. What follows a statement that fails is not run.
+func (c *postgresConnection) send(more ...waiting) (err error) {
 	ctx, cancel := bounded()
 	defer cancel()
-	tag, err := c.conn.Exec(ctx, text, args...)
-	if err != nil {
-		return 0, c.trouble(err)
+	all := slices.Concat(c.waiting, more)
+	c.waiting, c.checks = c.waiting[:0], false
+	var batch pgx.Batch
+	for _, w := range all {
+		batch.Queue(w.text, w.args...)
 	}
-	// A transaction in which a statement has failed is committed without an error, but for its tag.
-	if text == "COMMIT" && tag.String() != text {
-		return 0, fmt.Errorf("the database answered %s", tag)
+	results := c.conn.SendBatch(ctx, &batch)
+	defer func() {
+		if closed := results.Close(); err == nil {
+			err = c.trouble(closed)
+		}
+	}()
+	for _, w := range all {
+		tag, err := results.Exec()
+		if err != nil {
+			return c.trouble(err)
+		}
+		// A transaction in which a statement has failed is committed without an error, but for its tag.
+		if w.text == "COMMIT" && tag.String() != w.text {
+			return fmt.Errorf("the database answered %s", tag)
+		}
+		if w.check == nil {
+			continue
+		}
+		if err := w.check(tag.RowsAffected()); err != nil {
+			return err
+		}
 	}
-	return tag.RowsAffected(), nil
+	return nil
 }
 
 func (c *postgresConnection) query(each func(row []driver.Value) error, text string, args []driver.Value) error {
+	if err := c.flush(); err != nil {
+		return err
+	}
 	ctx, cancel := bounded()
 	defer cancel()
 	rows, err := c.conn.Query(ctx, c.engine.text(text), c.arguments(args)...)
@@ -86,6 +150,9 @@ func (c *postgresConnection) query(each func(row []driver.Value) error, text str
 }
 
 func (c *postgresConnection) script(text string) error {
+	if err := c.flush(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
 	_, err := c.conn.PgConn().Exec(ctx, text).ReadAll()

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -41,6 +42,7 @@ type segments struct {
 	file    segmentFile // nil: the next batch begins a new one
 	syncing *packSync   // the last sync of file; nil: none yet
 	key     string
+	grows   atomic.Pointer[string] // key, for whoever is not the committer
 	size    int64
 	opened  time.Time
 	buf     []byte
@@ -156,6 +158,8 @@ func (s *segments) roll() error {
 		return err
 	}
 	s.file, s.key, s.size, s.opened = f, segmentPrefix+name, 0, now
+	key := s.key
+	s.grows.Store(&key)
 	return nil
 }
 
@@ -165,7 +169,16 @@ func (s *segments) abandon() {
 		_ = s.syncing.wait() // each batch has asked for itself
 		_ = s.file.Close()   // what counts was synced, and the rest is lost already
 		s.file, s.syncing, s.key = nil, nil, ""
+		s.grows.Store(nil)
 	}
+}
+
+// growing is the key of the segment that is being written; empty: there is none.
+func (s *segments) growing() string {
+	if key := s.grows.Load(); key != nil {
+		return *key
+	}
+	return ""
 }
 
 // path gives the file of a segment by its key.

@@ -124,6 +124,22 @@ func (c *sqliteConnection) execRows(q *rowStatement, args []driver.Value) (chang
 	return changed, nil
 }
 
+// later has nothing to save: the database is in this process.
+func (c *sqliteConnection) later(q *rowStatement, text string, args []driver.Value, check func(changed int64) error) (err error) {
+	var changed int64
+	if q != nil {
+		changed, err = c.execRows(q, args)
+	} else {
+		changed, err = c.exec(text, args)
+	}
+	if err == nil && check != nil {
+		err = check(changed)
+	}
+	return err
+}
+
+func (c *sqliteConnection) flush() error { return nil }
+
 func (c *sqliteConnection) query(each func(row []driver.Value) error, text string, args []driver.Value) (err error) {
 	s, err := c.prepare(text)
 	if err != nil {

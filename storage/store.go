@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -74,25 +73,25 @@ type Store struct {
 	reads     reads
 	queue     *queue
 	committer *committer
-	// results is the queue of what becomes of deliveries. On PostgreSQL it has a committer of its own, so that neither waits
-	// for the other; on SQLite, which has one writer at a time, it is queue.
-	results  *queue
-	second   *committer // of results; nil on SQLite
-	leases   *leases    // nil on SQLite, where the committer does for it
-	clerk    *clerk
-	index    *searchIndex // nil on PostgreSQL, and beside a server that has none
-	indexer  *indexer     // nil without an index, and beside a server
-	packer   *packer      // nil: packs go to segments
-	segments *segments
-	reader   segmentReader
-	metrics  *metrics
-	unacked  unacknowledged
-	holding  holding
-	buffers  buffers
-	disk     disk
-	trouble  trouble
-	id       string    // of the store, for ever; empty beside a server
-	started  time.Time // names the span of this run
+	// results is the queue of what becomes of deliveries, and chores that of rare writes. On PostgreSQL each has a committer of its
+	// own, so that none waits for another; on SQLite, which has one writer at a time, both are queue.
+	results, chores *queue
+	others          []*committer // of these; empty on SQLite
+	leases          *leases      // nil on SQLite, where the committer does for it
+	clerk           *clerk
+	index           *searchIndex // nil on PostgreSQL, and beside a server that has none
+	indexer         *indexer     // nil without an index, and beside a server
+	packer          *packer      // nil: packs go to segments
+	segments        *segments
+	reader          segmentReader
+	metrics         *metrics
+	unacked         unacknowledged
+	holding         holding
+	buffers         buffers
+	disk            disk
+	trouble         trouble
+	id              string    // of the store, for ever; empty beside a server
+	started         time.Time // names the span of this run
 	// orphansSwept is when Blobs was last listed as a whole; it belongs to the one goroutine that sweeps.
 	orphansSwept time.Time
 
@@ -109,7 +108,7 @@ const readConnections = 4
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg.setDefaults()
 	s := &Store{cfg: cfg, queue: newQueue()}
-	s.results = s.queue
+	s.results, s.chores = s.queue, s.queue
 	s.clerk = newClerk(s.queue, cfg.Now)
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store in %s: %w", cfg.Dir, err), s.closeFiles())
@@ -123,7 +122,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	if cfg.PackInBlobs && !cfg.Beside {
 		s.packer = &packer{
-			blobs: cfg.Blobs, next: s.queue.putAccept, now: cfg.Now, step: cfg.Step, buffers: &s.buffers, failed: s.metrics.failed,
+			blobs: cfg.Blobs, next: s.queue.putAccept, now: cfg.Now, step: cfg.Step, buffers: &s.buffers, failed: s.metrics.failed, packs: s.metrics.packs,
 		}
 		s.packer.start()
 	}
@@ -208,8 +207,11 @@ func (s *Store) openCommitters() (*writer, error) {
 	if !w.postgres() {
 		return w, nil
 	}
-	s.results = newQueue()
-	s.second = s.newCommitter(s.results, &writer{engine: s.engine})
+	s.results, s.chores = newQueue(), newQueue()
+	s.clerk.queue = s.chores
+	for _, q := range []*queue{s.results, s.chores} {
+		s.others = append(s.others, s.newCommitter(q, &writer{engine: s.engine}))
+	}
 	s.leases = newLeases(s.engine)
 	return w, nil
 }
@@ -218,9 +220,18 @@ func (s *Store) newCommitter(q *queue, w *writer) *committer {
 	return &committer{queue: q, writer: w, step: s.cfg.Step, now: s.cfg.Now, log: s.cfg.Log, stopped: make(chan struct{}), clerk: s.clerk}
 }
 
-// committers are one or two.
+// committers are one or three.
 func (s *Store) committers() []*committer {
-	return slices.DeleteFunc([]*committer{s.committer, s.second}, func(c *committer) bool { return c == nil })
+	if s.committer == nil {
+		return nil
+	}
+	return append([]*committer{s.committer}, s.others...)
+}
+
+// choreCommitter is the one of chores.
+func (s *Store) choreCommitter() *committer {
+	all := s.committers()
+	return all[len(all)-1]
 }
 
 // bringForward brings the schema forward, and proves that the database keeps what it is given.
@@ -338,14 +349,14 @@ func (s *Store) enqueue(ctx context.Context, t *task) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if !s.queue.putTask(t) {
+	if !s.chores.putTask(t) {
 		return ErrClosed
 	}
 	select {
 	case err := <-t.done:
 		return err
 	case <-ctx.Done():
-		if s.queue.withdrawTask(t) {
+		if s.chores.withdrawTask(t) {
 			return ctx.Err()
 		}
 		return <-t.done

@@ -34,15 +34,19 @@ func (s *Store) Sweep(ctx context.Context, r Retention) (swept Swept, err error)
 	if err := s.sweepHeld(ctx, now, &swept); err != nil {
 		return swept, fmt.Errorf("sweep held messages: %w", err)
 	}
-	n, err := s.sweepAttachments(ctx, now, r.Attachments)
+	n, err := s.sweepAttachments(ctx, now, s.attachmentsAge(r))
 	if swept.Attachments += n; err != nil {
 		return swept, fmt.Errorf("sweep attachments: %w", err)
+	}
+	if err := s.tendDays(ctx, now, r, &swept); err != nil {
+		return swept, fmt.Errorf("sweep whole days: %w", err)
 	}
 	n, err = s.sweepMessages(ctx, now, r.Messages, &swept)
 	if swept.Messages += n; err != nil {
 		return swept, fmt.Errorf("sweep messages: %w", err)
 	}
-	if swept.Attempts, err = s.sweepAttempts(ctx, now, r.Attempts); err != nil {
+	n, err = s.sweepAttempts(ctx, now, r.Attempts)
+	if swept.Attempts += n; err != nil {
 		return swept, fmt.Errorf("sweep attempts: %w", err)
 	}
 	if err := s.sweepReplays(ctx, now, r.Attempts); err != nil {
@@ -172,7 +176,7 @@ func (s *Store) sweepMessages(ctx context.Context, now time.Time, age time.Durat
 	if age <= 0 {
 		return 0, nil
 	}
-	end := now.Add(-age)
+	end := s.endOf(now, age)
 	// Ids begin with the time of arrival, and nothing is finished before it has come: what is younger is not looked at.
 	const old = `FROM message AS m LEFT JOIN summary AS s ON s.message = m.id WHERE m.id > ? AND m.id < ?
 		AND coalesce(s.finished_at, m.received_at) < ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = m.id)

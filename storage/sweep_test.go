@@ -84,6 +84,9 @@ func TestSweepTakesWhatIsOldAndFinished(t *testing.T) {
 		}
 		recent := accept(t, s, envelope("ep_1"), newBody(content(100)))[0]
 		clock.at = clock.at.Add(5 * day)
+		if config.Database != "" {
+			clock.at = clock.at.Add(day) // there they go by whole days
+		}
 		got := sweep(t, s, retention)
 		got.Packs = 0 // which depends on the layout
 		if diff := cmp.Diff(storage.Swept{Messages: 3}, got); diff != "" {

@@ -41,6 +41,11 @@ func (s *Store) claimHeld(ctx context.Context, now time.Time, list []driver.Valu
 	expired := "(SELECT message FROM held WHERE message IN (" + placeholders(len(list)) + ") AND expires_at <= ?)"
 	args := append(append([]driver.Value{}, list...), now.UnixMilli())
 	return s.do(ctx, func(w *writer) error {
+		if w.postgres() { // a session that takes one of them up meanwhile waits, or is waited for and seen below
+			if _, err := w.exec("SELECT message FROM held WHERE message IN ("+placeholders(len(list))+") ORDER BY message FOR UPDATE", list...); err != nil {
+				return err
+			}
+		}
 		_, err := w.exec("DELETE FROM dedupe WHERE key IN (SELECT dedupe FROM message WHERE id IN "+expired+
 			") AND message IN "+expired, append(args, args...)...)
 		if err == nil {

@@ -98,7 +98,7 @@ func (s *Store) sweepAttempts(ctx context.Context, now time.Time, age time.Durat
 	if age <= 0 {
 		return 0, nil
 	}
-	end := now.Add(-age)
+	end := s.endOf(now, age)
 	args := []any{firstMessageID(end), end.UnixMilli()}
 	if removed, err = s.prune(ctx, &pruneAttempts, args); err != nil {
 		return removed, err

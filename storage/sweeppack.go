@@ -45,7 +45,7 @@ func (s *Store) sweepPacks(ctx context.Context, now time.Time, swept *Swept) err
 func (s *Store) doomEmpty(ctx context.Context, now time.Time) error {
 	return s.do(ctx, func(w *writer) error {
 		_, err := w.exec("UPDATE pack SET doomed_at = ? WHERE live = 0 AND gone = 0 AND doomed_at IS NULL AND key <> ?",
-			now.UnixMilli(), s.segments.key)
+			now.UnixMilli(), s.segments.growing())
 		return err
 	})
 }

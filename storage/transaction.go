@@ -136,15 +136,14 @@ func (t *transaction) acks(r retired) error {
 	for i := range r.keys {
 		v.keys = append(v.keys, r.keys[i][:])
 	}
-	if _, err := t.execRows(deleteKeys, v.keys); err != nil {
+	if err := t.laterRows(deleteKeys, v.keys); err != nil {
 		return err
 	}
 	v.keys = v.keys[:0]
 	for _, id := range r.ids {
 		v.keys = append(v.keys, id)
 	}
-	_, err := t.execRows(deleteKeysOf, v.keys)
-	return err
+	return t.laterRows(deleteKeysOf, v.keys)
 }
 
 func (t *transaction) accepts(as []*acceptance) error {
@@ -183,10 +182,10 @@ func (t *transaction) accepts(as []*acceptance) error {
 			}
 		}
 	}
-	if _, err := t.execRows(insertMessages, v.messages); err != nil {
+	if err := t.laterRows(insertMessages, v.messages); err != nil {
 		return fmt.Errorf("insert message: %w", err)
 	}
-	if _, err := t.execRows(insertDeliveries, v.deliveries); err != nil {
+	if err := t.laterRows(insertDeliveries, v.deliveries); err != nil {
 		return fmt.Errorf("insert delivery: %w", err)
 	}
 	return nil
@@ -273,12 +272,14 @@ func (t *transaction) packs(as []*acceptance) error {
 		}
 	}
 	for key, n := range live {
-		changed, err := t.exec(upsertPack, key, t.now.UnixMilli(), n)
+		err := t.laterChecked(func(changed int64) error {
+			if changed == 0 {
+				return fmt.Errorf("%s: %w", key, errDoomed)
+			}
+			return nil
+		}, upsertPack, key, t.now.UnixMilli(), n)
 		if err != nil {
 			return err
-		}
-		if changed == 0 {
-			return fmt.Errorf("%s: %w", key, errDoomed)
 		}
 	}
 	return nil
@@ -322,7 +323,7 @@ func (t *transaction) finishAll(cs []*completing) error {
 	if len(cs) == 1 {
 		return t.completeOne(cs[0])
 	}
-	if _, err := t.exec("SAVEPOINT finish"); err != nil {
+	if err := t.later("SAVEPOINT finish"); err != nil {
 		return err
 	}
 	ok, err := t.finish(cs)
@@ -330,8 +331,7 @@ func (t *transaction) finishAll(cs []*completing) error {
 		return err
 	}
 	if ok {
-		_, err := t.exec("RELEASE finish")
-		return err
+		return t.later("RELEASE finish")
 	}
 	if _, err := t.exec("ROLLBACK TO finish"); err != nil {
 		return err
@@ -416,14 +416,13 @@ func (t *transaction) record(cs []*completing) error {
 			v.parsed = append(v.parsed, a.Message)
 		}
 	}
-	if _, err := t.execRows(insertAttempts, v.attempts); err != nil {
+	if err := t.laterRows(insertAttempts, v.attempts); err != nil {
 		return err
 	}
-	if _, err := t.execRows(upsertSummaries, v.summaries); err != nil {
+	if err := t.laterRows(upsertSummaries, v.summaries); err != nil {
 		return err
 	}
-	_, err := t.execRows(deleteParsings, v.parsed)
-	return err
+	return t.laterRows(deleteParsings, v.parsed)
 }
 
 // appendSummary adds a row of a summary, or to the one of the same message what the second one would change: PostgreSQL takes no

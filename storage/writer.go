@@ -86,6 +86,27 @@ func (w *writer) execRows(q *rowStatement, args []driver.Value) (int64, error) {
 	return w.conn.execRows(q, args)
 }
 
+// later runs a statement without looking at its outcome before the next one.
+func (w *writer) later(text string, args ...driver.Value) error {
+	w.statements.Add(1)
+	return w.conn.later(nil, text, args, nil)
+}
+
+// laterRows is execRows without looking at its outcome before the next statement.
+func (w *writer) laterRows(q *rowStatement, args []driver.Value) error {
+	if len(args) == 0 {
+		return nil
+	}
+	w.statements.Add(1)
+	return w.conn.later(q, "", args, nil)
+}
+
+// laterChecked is later with a look at how many rows were changed, before the commit.
+func (w *writer) laterChecked(check func(changed int64) error, text string, args ...driver.Value) error {
+	w.statements.Add(1)
+	return w.conn.later(nil, text, args, check)
+}
+
 // query runs a statement and calls each with every row; the values are only valid during the call.
 func (w *writer) query(each func(row []driver.Value) error, text string, args ...driver.Value) error {
 	w.statements.Add(1)

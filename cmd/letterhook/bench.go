@@ -29,6 +29,7 @@ ARC chain too. The report says how many of the events had which result.`,
 		Example: `  letterhook bench
   letterhook bench --rate 25 --messages 500 --connections 1
   letterhook bench --verdicts --unseen 0.2
+  letterhook bench --database postgres://... --bucket http://KEY:SECRET@127.0.0.1:7070/mail
   letterhook bench --smtp 127.0.0.1:2525`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -69,6 +70,8 @@ ARC chain too. The report says how many of the events had which result.`,
 	f.IntVar(&o.Endpoints, "endpoints", 0, "spread the messages over so many endpoints; 0: one takes all")
 	f.IntVar(&o.Hanging, "hanging", 0, "of these never answer")
 	f.DurationVar(&o.Wait, "wait", time.Minute, "how long to wait for the last webhook")
+	f.StringVar(&o.Place.Database, "database", "", "`URL` of an empty PostgreSQL database for the server of its own")
+	f.StringVar(&o.Place.Bucket, "bucket", "", "`URL` of a bucket for it: http://KEY:SECRET@host:port/NAME")
 	f.BoolVar(&o.Verdicts, "verdicts", false, "check who sent the mails: SPF, DKIM, DMARC, ARC and iprev")
 	f.Float64Var(&o.Unseen, "unseen", 0.05, "with --verdicts, the share of mails from domains that were not seen before, 0 to 1")
 	f.BoolVar(&o.Cold, "cold", false, "with --verdicts, DNS gives answers that may not be remembered")
@@ -82,6 +85,8 @@ func checkVerdictFlags(cmd *cobra.Command, o *bench.Options) error {
 		return errors.New("--unseen and --cold need --verdicts")
 	case o.Verdicts && (o.Addr != "" || o.Endpoints > 0):
 		return errors.New("--verdicts is for a server of its own with one endpoint: without --smtp and --endpoints")
+	case o.Place != bench.Place{} && (o.Addr != "" || o.Verdicts):
+		return errors.New("--database and --bucket are for a server of its own: without --smtp and --verdicts")
 	case o.Unseen < 0 || o.Unseen > 1:
 		return errors.New("--unseen is a share, from 0 to 1")
 	}

@@ -81,14 +81,15 @@ func startPooler(t testing.TB, program, file string) error {
 	go func() {
 		defer close(ended)
 		var said strings.Builder
+		told := false
 		for lines := bufio.NewScanner(log); lines.Scan(); {
 			said.WriteString(lines.Text() + "\n")
-			if strings.Contains(lines.Text(), "process up") {
+			if !told && strings.Contains(lines.Text(), "process up") {
 				up <- nil
-				up = nil
+				told = true
 			}
 		}
-		if up != nil {
+		if !told {
 			up <- fmt.Errorf("PgBouncer ended:\n%s", said.String())
 		}
 		_ = cmd.Wait()

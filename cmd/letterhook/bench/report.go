@@ -33,6 +33,10 @@ type Report struct {
 	PeakRSS    int64         `json:"peak_rss"`
 	IdleRSS    int64         `json:"idle_rss"`
 
+	// The following are zero where no bucket and no database were given.
+	PutsPerMessage float64 `json:"puts_per_message"` // objects with raw messages
+	WALPerMessage  float64 `json:"wal_per_message"`  // octets of the database's log, from the first MAIL until the last arrival
+
 	// Verdicts is nil when nobody's mail was checked.
 	Verdicts *VerdictReport `json:"verdicts,omitempty"`
 }
@@ -105,6 +109,26 @@ func NewReport(load Load, sent *Sent, r *Receiver) *Report {
 	return rep
 }
 
+// stored adds what the messages cost where they are kept.
+func (r *Report) stored(ctx context.Context, p *Place, before int64, address string) error {
+	if r.Acked == 0 {
+		return nil
+	}
+	after, err := p.written(ctx)
+	if err != nil {
+		return err
+	}
+	r.WALPerMessage = float64(after-before) / float64(r.Acked)
+	if p.Bucket != "" {
+		puts, err := counter(ctx, address, "letterhook_storage_packs_total")
+		if err != nil {
+			return err
+		}
+		r.PutsPerMessage = puts / float64(r.Acked)
+	}
+	return nil
+}
+
 // WriteTo prints the report for people.
 func (r *Report) WriteTo(w io.Writer) (int64, error) {
 	n, err := fmt.Fprintf(w, "sent       %d messages, %d acknowledged, %d refusals, %d broken connections\n"+
@@ -124,6 +148,11 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 		var l int
 		l, err = fmt.Fprintf(w, "verdicts   in %d events: dmarc=pass %d, spf=pass %d, dkim=pass %d, arc=pass %d, iprev=pass %d, unchecked %d; %d questions to DNS\n",
 			v.Events, v.DMARC, v.SPF, v.DKIM, v.ARC, v.IPRev, v.Unchecked, v.DNSQuestions)
+		k += l
+	}
+	if (r.PutsPerMessage > 0 || r.WALPerMessage > 0) && err == nil {
+		var l int
+		l, err = fmt.Fprintf(w, "stored     %.3f objects and %.0f octets of the database's log per message\n", r.PutsPerMessage, r.WALPerMessage)
 		k += l
 	}
 	return int64(n + m + k), err

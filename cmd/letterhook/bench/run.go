@@ -25,6 +25,7 @@ type Options struct {
 	// Verdicts has the server that is started check every mail by SPF, DKIM, DMARC, ARC and iprev, although it comes from
 	// this machine, against a DNS server within this process, and has every mail signed.
 	Verdicts bool
+	Place    Place
 	Unseen   float64 // with Verdicts, the share of mails from domains that were not seen before, 0 to 1
 	Cold     bool    // with Verdicts, no answer of DNS may be remembered
 }
@@ -69,7 +70,7 @@ func runOwn(ctx context.Context, o Options, receiver *Receiver) (rep *Report, er
 		}
 		defer func() { err = errors.Join(err, senders.dns.Close()) }()
 		err = senders.configure(&o, data, receiver.URL, &options)
-	case o.Endpoints > 0:
+	case o.Endpoints > 0 || o.Place != Place{}:
 		receiver.Hang(o.Hanging)
 		err = manyEndpoints(o, data, receiver.URL, &options)
 	}
@@ -86,7 +87,14 @@ func runOwn(ctx context.Context, o Options, receiver *Receiver) (rep *Report, er
 	if err != nil {
 		return nil, err
 	}
+	before, err := o.Place.written(ctx)
+	if err != nil {
+		return nil, err
+	}
 	rep = measure(ctx, o, receiver)
+	if err := rep.stored(ctx, &o.Place, before, server.HTTP); err != nil {
+		return nil, err
+	}
 	used, err := UsageOf(server.PID())
 	if err != nil {
 		return nil, err
@@ -111,12 +119,20 @@ func measure(ctx context.Context, o Options, receiver *Receiver) *Report {
 	return NewReport(o.Load, sent, receiver)
 }
 
-// manyEndpoints makes the options start a server with an endpoint of its own for each of many recipients.
+// manyEndpoints makes the options start a server with an endpoint of its own for each of many recipients, or one for all.
 func manyEndpoints(o Options, data, url string, options *ServerOptions) error {
 	if err := options.freeAddrs(); err != nil {
 		return err
 	}
+	section, err := o.Place.section()
+	if err != nil {
+		return err
+	}
 	var endpoints, routes strings.Builder
+	if o.Endpoints == 0 {
+		fmt.Fprintf(&endpoints, "  - {name: all, url: %q, secrets: [%q], allow_private: true}\n", url, o.Secret)
+		routes.WriteString("      - {match: \"*\", endpoints: [all]}\n")
+	}
 	for n := range o.Endpoints {
 		fmt.Fprintf(&endpoints, "  - {name: e%d, url: %q, secrets: [%q], allow_private: true}\n", n, fmt.Sprintf("%s/%d", url, n), o.Secret)
 		fmt.Fprintf(&routes, "      - {match: e%d, endpoints: [e%d]}\n", n, n)
@@ -132,14 +148,15 @@ smtp:
 http:
   public: {address: %[1]q}
   private: {address: %[1]q}
-storage: {min_free: 1MiB}
+storage:
+%[6]s
 delivery: {drain_timeout: 1s} # those that hang would use up any
 log: {level: warn}
 endpoints:
 %[4]sdomains:
   - name: bench.example
     routes:
-%[5]s`, options.HTTP, data, options.SMTP, endpoints.String(), routes.String())
+%[5]s`, options.HTTP, data, options.SMTP, endpoints.String(), routes.String(), section)
 	return options.writeConfig(data, text)
 }
 

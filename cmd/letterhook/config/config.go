@@ -164,7 +164,7 @@ type HTTPListener struct {
 type Storage struct {
 	Database            DatabaseURL `yaml:"database"`             // postgres://...; empty: SQLite in data_dir
 	DatabaseFile        string      `yaml:"database_file"`        // file that holds the URL instead
-	DatabaseConnections int         `yaml:"database_connections"` // with PostgreSQL: that read, beside the two that write
+	DatabaseConnections int         `yaml:"database_connections"` // with PostgreSQL: that read, beside the three that write
 
 	Blobs        string    `yaml:"blobs"`          // "folder" (in data_dir) or "s3"
 	PacksInBlobs bool      `yaml:"packs_in_blobs"` // with s3: raw messages go to the bucket too
