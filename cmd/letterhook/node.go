@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 
-	"github.com/letterhook/letterhook/cmd/letterhook/config"
 	"github.com/letterhook/letterhook/dispatch"
 )
 
@@ -25,16 +24,6 @@ func (s *server) nodeName() string {
 		host = s.cfg.Hostname
 	}
 	return cmp.Or(s.cfg.Node, fmt.Sprintf("%s/%d", host, os.Getpid()))
-}
-
-// checkRoles refuses roles where nobody could have the others.
-func (s *server) checkRoles() error {
-	for _, role := range []config.Role{config.RoleSMTP, config.RoleDispatch, config.RoleAdmin} {
-		if !s.cfg.Has(role) && !s.store.Shared() {
-			return fmt.Errorf("roles: without %s here nobody has it: nodes can divide the roles where they share a database", role)
-		}
-	}
-	return nil
 }
 
 // addressOf is empty for a listener that there is not.

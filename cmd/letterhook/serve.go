@@ -52,6 +52,9 @@ func serve(ctx context.Context, path, roles string, logTo io.Writer) error {
 		if c.Roles, err = config.ParseRoles(roles); err != nil {
 			return &exitError{exitUsage, fmt.Errorf("--roles: %w", err)}
 		}
+		if err := c.Divided(); err != nil {
+			return &exitError{exitUsage, fmt.Errorf("--roles: %w", err)}
+		}
 	}
 	level := new(slog.LevelVar)
 	log := newLogger(logTo, c.Log.Format, level)

@@ -107,9 +107,6 @@ func openServer(ctx context.Context, o serverOptions) (_ *server, err error) {
 	if err := s.openStorage(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.checkRoles(); err != nil {
-		return nil, err
-	}
 	if err := s.wireIdentity(); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,7 +41,25 @@ func (r Role) check() error {
 	return fmt.Errorf("%q is none of smtp, dispatch, admin", string(r))
 }
 
+// Divided says what keeps a node from having some of the roles only: the others must reach the rows and the raw messages. It is nil
+// where nothing does, or the node has all roles.
+func (c *Config) Divided() error {
+	all := c.Has(RoleSMTP) && c.Has(RoleDispatch) && c.Has(RoleAdmin)
+	switch {
+	case all:
+		return nil
+	case c.Storage.Database == "" && c.Storage.DatabaseFile == "":
+		return errors.New("without a database that nodes share (storage.database) one node has all of them")
+	case c.Storage.Blobs != BlobsS3 || !c.Storage.PacksInBlobs:
+		return errors.New("other nodes cannot read raw messages in data_dir: storage.blobs must be s3, with packs_in_blobs")
+	}
+	return nil
+}
+
 func (v *validator) roles() {
+	if err := v.Divided(); err != nil {
+		v.faultf("roles", "%v", err)
+	}
 	seen := map[Role]bool{}
 	for i, r := range v.Roles {
 		key := fmt.Sprintf("roles[%d]", i)

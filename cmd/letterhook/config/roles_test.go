@@ -26,3 +26,23 @@ func TestRoles(t *testing.T) {
 		}
 	}
 }
+
+func TestDividedRolesNeedWhatNodesShare(t *testing.T) {
+	for _, c := range []struct {
+		roles   []Role
+		storage Storage
+		fine    bool
+	}{
+		{nil, Storage{}, true},
+		{[]Role{RoleAdmin, RoleSMTP, RoleDispatch}, Storage{}, true},
+		{[]Role{RoleSMTP}, Storage{Blobs: BlobsS3, PacksInBlobs: true}, false},
+		{[]Role{RoleSMTP}, Storage{Database: "postgres://db", Blobs: BlobsFolder}, false},
+		{[]Role{RoleSMTP}, Storage{Database: "postgres://db", Blobs: BlobsS3}, false},
+		{[]Role{RoleSMTP}, Storage{Database: "postgres://db", Blobs: BlobsS3, PacksInBlobs: true}, true},
+		{[]Role{RoleDispatch, RoleAdmin}, Storage{DatabaseFile: "/run/db", Blobs: BlobsS3, PacksInBlobs: true}, true},
+	} {
+		if err := (&Config{Roles: c.roles, Storage: c.storage}).Divided(); (err == nil) != c.fine {
+			t.Errorf("%v with %+v: %v", c.roles, c.storage, err)
+		}
+	}
+}
