@@ -27,10 +27,10 @@ func (s *server) handlers() map[net.Listener]http.Handler {
 	}
 	handlers := map[net.Listener]http.Handler{}
 	if s.public != nil {
-		handlers[s.overTLS(s.public, s.cfg.HTTP.Public)] = public
+		handlers[s.overTLS(s.public, s.cfg.HTTP.Public)] = admin.LogAccess(s.log, "public", public)
 	}
 	if private != nil {
-		handlers[s.overTLS(s.private, s.cfg.HTTP.Private)] = private
+		handlers[s.overTLS(s.private, s.cfg.HTTP.Private)] = admin.LogAccess(s.log, "private", private)
 	}
 	if s.challenges != nil {
 		handlers[s.challenges] = s.withChallenges(http.NotFoundHandler())
