@@ -14,7 +14,7 @@ import (
 var (
 	errBusy    = errors.New("no turn came free in time")
 	errResting = errors.New("no answer came too often; nobody asks for a while")
-	errStopped = errors.New("the endpoint is paused or disabled")
+	errStopped = errors.New("the endpoint is paused or disabled, or has asked for a rest")
 )
 
 // maxInLine is how many sessions wait for a turn at one receiver, at most. Each holds a connection and maybe a mail in memory

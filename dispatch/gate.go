@@ -44,7 +44,7 @@ func (g *Gate) Accept(ctx context.Context, env *inbound.Envelope, body inbound.B
 	if ep == nil || ep.Disabled {
 		return nil, g.unanswered("trouble", errNoEndpoint)
 	}
-	if g.d.board.isStopped(ep.ID) {
+	if !g.d.board.takesQuestions(ep.ID, time.Now()) {
 		return nil, g.unanswered("resting", errStopped)
 	}
 	turn, cancel := context.WithTimeout(ctx, timeoutOf(ep))
@@ -58,6 +58,9 @@ func (g *Gate) Accept(ctx context.Context, env *inbound.Envelope, body inbound.B
 	}
 	told := breaker.Unknown
 	defer func() { g.note(ep, leave, told) }()
+	if err := g.awaitRate(turn, ep.ID); err != nil {
+		return nil, g.unanswered("busy", err)
+	}
 	held, err := g.d.cfg.Store.Hold(ctx, env, body)
 	if errors.Is(err, storage.ErrHolding) {
 		return nil, g.unanswered("busy", err)
@@ -74,6 +77,23 @@ func (g *Gate) Accept(ctx context.Context, env *inbound.Envelope, body inbound.B
 		return nil, err
 	}
 	return []string{held.Mail.ID}, nil
+}
+
+// awaitRate waits until the endpoint's rate has room for one mail more.
+func (g *Gate) awaitRate(ctx context.Context, endpoint string) error {
+	for {
+		later := g.d.board.question(endpoint, time.Now())
+		if later.IsZero() {
+			return nil
+		}
+		timer := time.NewTimer(time.Until(later))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return errBusy
+		}
+	}
 }
 
 func (g *Gate) note(ep *storage.Endpoint, leave func(breaker.Result) (rests, back bool), told breaker.Result) {
@@ -112,6 +132,7 @@ func (g *Gate) ask(ctx context.Context, ep *storage.Endpoint, held *storage.Held
 	c := completion(j, &res)
 	c.Summary, c.Parsed = content.summary, content.counted
 	c.State, c.Reason = judgeHeld(&res, post.Smallest)
+	g.d.board.answered(ep.ID, &res, c.State == storage.StateRefused, time.Now())
 	g.d.report(j, ep, &res, &c)
 	span.end(&res, &c)
 	if err := g.d.cfg.Store.Settle(c); err != nil {
