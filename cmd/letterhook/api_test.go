@@ -366,3 +366,20 @@ func TestOperationByAPI(t *testing.T) {
 		t.Errorf("%s", nodes)
 	}
 }
+
+// TestReplayOfWhatTheAPIMade: the command line beside the server knows what came by the API.
+func TestReplayOfWhatTheAPIMade(t *testing.T) {
+	h := newAPIHouse(t)
+	operator := h.key(t, "")
+	zenith := h.accounts["zenith"]
+	h.do(t, operator, "POST", "/endpoints", map[string]any{"account_id": zenith, "name": "first", "url": "https://first.example/"})
+	h.do(t, operator, "POST", "/domains", map[string]any{"account_id": zenith, "name": "zen.example"})
+	route := h.do(t, operator, "POST", "/routes", map[string]any{"domain": "zen.example", "match": "*", "discard": true})
+	send(t, h.smtpListeners[0].Addr().String(), sendOptions{from: "a@sender.example", to: []string{"a@zen.example"}, text: "hello"})
+	h.do(t, operator, "POST", "/endpoints", map[string]any{"account_id": zenith, "name": "later", "url": "https://later.example/"})
+	h.do(t, operator, "PATCH", "/routes/"+id(route), map[string]any{"discard": nil, "endpoints": []string{"later"}})
+	out, err := command(t, "replay", "create", "--endpoint", "later", "--missing", "--dry-run", "--json", "-c", h.path)
+	if err != nil || !strings.Contains(out, `"would_make":1`) {
+		t.Errorf("%v: %s", err, out)
+	}
+}

@@ -59,7 +59,7 @@ func (s *server) route(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	list, lost, err := s.storedOf(ctx, c, stored.Settings)
+	list, lost, err := storedOf(ctx, s.store, c, stored.Settings)
 	if err != nil {
 		return err
 	}
@@ -90,8 +90,8 @@ func (s *server) route(ctx context.Context, c *config.Config) error {
 }
 
 // storedOf turns settings into what a configuration takes. lost says why some cannot be, by their ids.
-func (s *server) storedOf(ctx context.Context, c *config.Config, settings []storage.Setting) (list []config.Stored, lost map[string]string, err error) {
-	known, err := s.store.KnownAccounts(ctx)
+func storedOf(ctx context.Context, store *storage.Store, c *config.Config, settings []storage.Setting) (list []config.Stored, lost map[string]string, err error) {
+	known, err := store.KnownAccounts(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -132,7 +132,7 @@ func (s *server) checkSettings(ctx context.Context, settings []storage.Setting) 
 	s.applying.Lock()
 	c := s.current
 	s.applying.Unlock()
-	list, lost, err := s.storedOf(ctx, c, settings)
+	list, lost, err := storedOf(ctx, s.store, c, settings)
 	if err != nil {
 		return nil, err
 	}

@@ -261,7 +261,7 @@ func (o *replayOptions) sources(ctx context.Context, store *storage.Store, known
 	return []string{id}, err
 }
 
-// directory gives the routes as the configuration has them now.
+// directory gives the routes as the configuration and what came by the API have them now.
 func (p *place) directory(ctx context.Context, store *storage.Store) (*storage.Directory, error) {
 	path := p.config
 	if path == "" && p.data == "" {
@@ -274,7 +274,16 @@ func (p *place) directory(ctx context.Context, store *storage.Store) (*storage.D
 	if err != nil {
 		return nil, err
 	}
-	return store.Preview(ctx, declare(c))
+	stored, err := store.Configuration(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, _, err := storedOf(ctx, store, c, stored.Settings)
+	if err != nil {
+		return nil, err
+	}
+	merged, _ := c.With(list)
+	return store.Preview(ctx, declare(merged))
 }
 
 // turnReplay is a command that changes the state of replays.
