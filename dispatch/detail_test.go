@@ -18,7 +18,7 @@ func secretEndpoint(base string) *storage.Endpoint {
 		ID: "ep_1", Secrets: [][]byte{testSecret},
 		URL: strings.Replace(base, "://", "://user:s3cret-1@", 1) + "/in?token=s3cret-2&s3cret-3",
 		Headers: map[string]string{
-			"x-api-key": "s3cret-4", "X-Team": "s3cret-5", "Cookie": "s=s3cret-6", "Accept": "text/plain",
+			"x-api-key": "s3cret-4", "X-Team": "s3cret-5 of a team", "Cookie": "s=s3cret-6", "Accept": "text/plain",
 		},
 	}
 }
@@ -29,7 +29,7 @@ func TestAttemptExplainsItself(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Location", "https://elsewhere.example"+r.RequestURI)
 		w.WriteHeader(http.StatusFound)
-		_, _ = io.WriteString(w, "key "+r.Header.Get("X-Api-Key")+" at "+r.RequestURI+" with "+r.Header.Get("Authorization"))
+		_, _ = io.WriteString(w, "key "+r.Header.Get("X-Api-Key")+" of "+r.Header.Get("X-Team")+" at "+r.RequestURI+" with "+r.Header.Get("Authorization"))
 	}))
 	defer srv.Close()
 	s := localSender(t)

@@ -2,7 +2,9 @@ package dispatch
 
 import (
 	"encoding/base64"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/letterhook/letterhook/storage"
@@ -13,6 +15,9 @@ const masked = "***"
 
 // leastSecret is the shortest text that is masked: shorter ones would stand in ordinary text too.
 const leastSecret = 6
+
+// leastValue is likewise for header fields of the endpoint's own whose name does not say that they hold a secret.
+const leastValue = 16
 
 // mask takes our own secrets out of what a receiver answered, should it have sent them back to us.
 func (r *Result) mask(ep *storage.Endpoint, authorization string) {
@@ -55,7 +60,7 @@ func secretWords(ep *storage.Endpoint, authorization string) (words []string) {
 		switch {
 		case strings.EqualFold(name, "Authorization"):
 			credentials(value)
-		case namesSecret(name):
+		case namesSecret(name), len(value) >= leastValue && !slices.Contains(openFields, http.CanonicalHeaderKey(name)):
 			add(value)
 		}
 	}
