@@ -45,7 +45,7 @@ func testRefusal(t *testing.T, browser chrome) {
 	var out strings.Builder
 	o := sendOptions{
 		server: s.smtpListeners[0].Addr().String(), helo: "mail.sender.example", tls: "auto", count: 1, connections: 1, from: "ann@sender.example",
-		to: []string{"suport@in.example.com"}, subject: "A typing error", text: "Hello\n",
+		to: []string{"supporter@in.example.com"}, subject: "A typing error", text: "Hello\n",
 	}
 	if err := o.run(t.Context(), nil, nil, &out); err == nil {
 		t.Fatalf("it was taken: %s", out.String())
@@ -57,11 +57,11 @@ func testRefusal(t *testing.T, browser chrome) {
 	b.click("a[data-row]")
 	b.untilText("Refused: no such recipient")
 	b.untilText("550 5.1.1 No such mailbox here")
-	b.untilText("RCPT TO:<suport@in.example.com>") // the dialogue
+	b.untilText("RCPT TO:<supporter@in.example.com>") // the dialogue
 	b.untilText("mail.sender.example")
 	b.click(`a[href*="/domains?address="]`)
 	b.untilText("No route matches, so it is refused")
-	b.untilText(`"suport" is not "support"`)
+	b.untilText(`"supporter" is not "support"`)
 	b.clean()
 }
 
