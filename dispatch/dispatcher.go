@@ -154,6 +154,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		return fmt.Errorf("finding the states of endpoints: %w", err)
 	}
 	d.board.adopt(lives, true, time.Now())
+	d.tellStopped(lives)
 	if err := d.sweep(ctx, false); err != nil {
 		return fmt.Errorf("finding the lanes: %w", err)
 	}

@@ -99,3 +99,14 @@ func (d *Dispatcher) tell(c EndpointChange) {
 	}
 	d.cfg.Notify(c)
 }
+
+// tellStopped logs which endpoints begin without taking mail, so that nobody wonders why after a restart.
+func (d *Dispatcher) tellStopped(lives []storage.EndpointLife) {
+	for i := range lives {
+		l := &lives[i]
+		if l.State == storage.EndpointEnabled || d.lookUp(l.Endpoint).declared == nil {
+			continue
+		}
+		d.log.Warn("endpoint takes no mail since before the start", "endpoint", l.Endpoint, "state", l.State, "reason", l.Reason, "since", l.Since)
+	}
+}
