@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -51,6 +52,17 @@ func (c *clerk) due() {
 	if t != nil {
 		c.queue.putTask(t) // false: the store is closed, and close has written before
 	}
+}
+
+// FlushNotes returns when what was counted and recorded so far is written. Nobody needs to wait for that: it is within a second.
+func (s *Store) FlushNotes(ctx context.Context) error {
+	s.clerk.mu.Lock()
+	t := s.clerk.task()
+	s.clerk.mu.Unlock()
+	if t == nil {
+		return nil
+	}
+	return s.enqueue(ctx, t)
 }
 
 // close writes what is left; the queue must still be open.
@@ -135,6 +147,9 @@ func (s *Store) NoteRefusal(r Refusal, detail func() RefusalDetail) {
 	if unrecorded := r.Unrecorded; detail != nil {
 		r.RefusalDetail = detail()
 		r.Unrecorded = unrecorded
+	}
+	if s.feed.readers.Load() > 0 {
+		s.feed.tell(Happening{At: r.At, Refusal: &r})
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

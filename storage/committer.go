@@ -19,6 +19,7 @@ type committer struct {
 	log      *slog.Logger
 	metrics  *metrics
 	clerk    *clerk
+	feed     *feed
 	indexer  *indexer      // nil beside a server
 	stopped  chan struct{} // closed when run has returned
 	values   values        // reused
@@ -203,6 +204,7 @@ func (c *committer) finish(b *batch, now time.Time) {
 		(*handOver)(fresh)
 	}
 	c.clerk.written(b, now)
+	c.feed.committed(b, now)
 	if c.indexer != nil {
 		c.indexer.committed(b)
 	}

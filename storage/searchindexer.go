@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/letterhook/letterhook/inbound"
@@ -23,6 +24,10 @@ const (
 	// yieldWait is how long the indexer gives way to mails that wait for the disk, before it indexes a batch all the same.
 	yieldWait = time.Second
 	yieldStep = 20 * time.Millisecond
+	// restFactor is how much longer than a batch took the indexer rests behind it while mail comes, so that it has a small share
+	// of the processors; what it does not come to is looked at by whoever searches, and indexed when less mail comes.
+	restFactor = 16
+	maxRest    = 5 * time.Second
 	// maxLearnt bounds the messages that are remembered to be indexed once more; beyond it all that are unparsed are looked at.
 	maxLearnt = 50_000
 )
@@ -35,6 +40,8 @@ type indexer struct {
 	wake  chan struct{} // capacity 1
 	quit  chan struct{}
 	ended chan struct{}
+
+	busy atomic.Bool // mail came
 
 	mu sync.Mutex // held while the index is written
 
@@ -59,6 +66,7 @@ func (i *indexer) committed(b *batch) {
 	if len(b.accepts) == 0 && len(b.completions) == 0 {
 		return
 	}
+	i.busy.Store(true)
 	i.learning.Lock()
 	if i.late > 0 {
 		for _, c := range b.completions {
@@ -133,10 +141,28 @@ func (i *indexer) pass(ctx context.Context) (left bool, err error) {
 		if err := i.giveWay(ctx); err != nil {
 			return false, err
 		}
+		i.busy.Store(false)
+		began := time.Now()
 		n, settled, err := i.step(ctx, settleWait)
 		if err != nil || n < indexBatch {
 			return !settled, err
 		}
+		if i.busy.Load() {
+			if err := rest(ctx, min(restFactor*time.Since(began), maxRest)); err != nil {
+				return false, err
+			}
+		}
+	}
+}
+
+func rest(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

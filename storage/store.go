@@ -79,6 +79,7 @@ type Store struct {
 	others          []*committer // of these; empty on SQLite
 	leases          *leases      // nil on SQLite, where the committer does for it
 	clerk           *clerk
+	feed            feed
 	index           *searchIndex // nil on PostgreSQL, and beside a server that has none
 	indexer         *indexer     // nil without an index, and beside a server
 	packer          *packer      // nil: packs go to segments
@@ -217,7 +218,7 @@ func (s *Store) openCommitters() (*writer, error) {
 }
 
 func (s *Store) newCommitter(q *queue, w *writer) *committer {
-	return &committer{queue: q, writer: w, step: s.cfg.Step, now: s.cfg.Now, log: s.cfg.Log, stopped: make(chan struct{}), clerk: s.clerk}
+	return &committer{queue: q, writer: w, step: s.cfg.Step, now: s.cfg.Now, log: s.cfg.Log, stopped: make(chan struct{}), clerk: s.clerk, feed: &s.feed}
 }
 
 // committers are one or three.

@@ -27,9 +27,10 @@ type operation struct {
 	summary      string
 	about        string // more than the summary; empty: nothing
 	scope        access.Scope
-	anyScope     bool // any key will do
-	operator     bool // the operator alone
-	status       int  // of success; 0: 200, or 204 where there is no body
+	anyScope     bool   // any key will do
+	operator     bool   // the operator alone
+	status       int    // of success; 0: 200, or 204 where there is no body
+	produces     string // type of the body where that is not JSON
 }
 
 func tags() []*huma.Tag {
@@ -37,6 +38,7 @@ func tags() []*huma.Tag {
 		{Name: tagAccess, Description: "Accounts, keys, and who did what with them."},
 		{Name: tagEndpoints, Description: "Where events are posted, and how."},
 		{Name: tagRouting, Description: "Domains and routes: where mail goes."},
+		{Name: tagMessages, Description: "Messages, what became of them, and what was refused."},
 		{Name: tagReplay, Description: "Deliveries made again."},
 		{Name: tagOperation, Description: "What an operator looks at, and what he pulls."},
 	}
@@ -47,6 +49,7 @@ const (
 	tagAccess    = "Access"
 	tagEndpoints = "Endpoints"
 	tagRouting   = "Routing"
+	tagMessages  = "Messages"
 	tagReplay    = "Replay"
 	tagOperation = "Operation"
 )
@@ -54,15 +57,7 @@ const (
 // register serves an operation. Its handler is only called for a principal with the scope; whatever error it gives is turned into a
 // problem here, in one place.
 func register[I, O any](s *service, o operation, handle func(context.Context, access.Principal, *I) (*O, error)) {
-	huma.Register(s.api, huma.Operation{
-		OperationID: o.id, Method: o.method, Path: o.path, Summary: o.summary, Description: o.describe(), Tags: []string{o.tag},
-		DefaultStatus: o.status, MaxBodyBytes: maxBody,
-		Security:    []map[string][]string{{securityKey: {}}},
-		Middlewares: huma.Middlewares{s.admit(o)},
-		Responses:   s.problems(),
-		Parameters:  o.parameters(),
-		Extensions:  o.extensions(),
-	}, func(ctx context.Context, in *I) (*O, error) {
+	huma.Register(s.api, s.described(o), func(ctx context.Context, in *I) (*O, error) {
 		p, ok := access.Of(ctx)
 		if !ok {
 			return nil, problem.New(http.StatusUnauthorized, "Send a valid key.")
@@ -73,6 +68,24 @@ func register[I, O any](s *service, o operation, handle func(context.Context, ac
 		}
 		return out, nil
 	})
+}
+
+// described is the operation as the document has it.
+func (s *service) described(o operation) huma.Operation {
+	d := huma.Operation{
+		OperationID: o.id, Method: o.method, Path: o.path, Summary: o.summary, Description: o.describe(), Tags: []string{o.tag},
+		DefaultStatus: o.status, MaxBodyBytes: maxBody,
+		Security:    []map[string][]string{{securityKey: {}}},
+		Middlewares: huma.Middlewares{s.admit(o)},
+		Responses:   s.problems(),
+		Parameters:  o.parameters(),
+		Extensions:  o.extensions(),
+	}
+	if o.produces != "" {
+		octets := &huma.Schema{Type: huma.TypeString, Format: "binary"}
+		d.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{o.produces: {Schema: octets}}}
+	}
+	return d
 }
 
 func (o *operation) describe() string {
@@ -156,6 +169,10 @@ func (s *service) explain(ctx context.Context, o operation, err error) error {
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return problem.New(http.StatusNotFound, "There is no such thing, or it is not yours.")
+	case errors.Is(err, storage.ErrSweeping):
+		return problem.New(http.StatusServiceUnavailable, "Attachments of the message are being removed. Try again in a minute.")
+	case errors.Is(err, storage.ErrNotAccepted):
+		return problem.New(http.StatusConflict, "The message was not accepted: only its sender can send it again.")
 	case ctx.Err() != nil:
 		return problem.New(http.StatusServiceUnavailable, "The request was given up.")
 	}

@@ -37,7 +37,11 @@ type Config struct {
 	Pull   func(guard.Change) (guard.State, error)
 	// Nodes lists the processes that serve.
 	Nodes func() []Node
-	Now   func() time.Time // nil: time.Now
+	// Wake has the delivery look at once at what was changed in the store. Nil: it looks by itself.
+	Wake func()
+	// Stopping says that the server ends: streams end then. Nil: never.
+	Stopping func() bool
+	Now      func() time.Time // nil: time.Now
 }
 
 // service serves the operations. It holds nothing that changes.
@@ -72,6 +76,11 @@ func (s *service) registerAll() {
 	s.registerAccounts()
 	s.registerKeys()
 	s.registerAudit()
+	s.registerMessages()
+	s.registerDeliveries()
+	s.registerRefusals()
+	s.registerOverview()
+	s.registerStream()
 	s.registerEndpoints()
 	s.registerEndpointLife()
 	s.registerDomains()

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,7 +25,8 @@ type house struct {
 	url   string
 	log   *bytes.Buffer
 	// accounts gives ids by names.
-	accounts map[string]string
+	accounts  map[string]string
+	directory atomic.Pointer[storage.Directory]
 }
 
 func newHouse(t *testing.T) *house {
@@ -56,7 +58,9 @@ func newHouse(t *testing.T) *house {
 	}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
 	gate := access.New(access.Config{Store: store, Log: log, Rates: access.Rates{Key: 1e6, KeyBurst: 1e6, Stranger: 1e6, StrangerBurst: 1e6}})
-	server := httptest.NewServer(gate.Handler(api.New(api.Config{Store: store, Version: "test", Log: log})))
+	server := httptest.NewServer(gate.Handler(api.New(api.Config{
+		Store: store, Version: "test", Log: log, Configuration: api.Configuration{Directory: h.directory.Load},
+	})))
 	t.Cleanup(server.Close)
 	h.url = server.URL
 	return h

@@ -137,8 +137,9 @@ func calls() map[string]call {
 		"get-test": {own: func(t *testing.T, f *fixture, _ string) map[string]string {
 			return map[string]string{"test": id(f.do(t, f.key(t, ""), "POST", "/endpoints/"+f.values["endpoint"]+"/tests", nil))}
 		}},
-		"pull-levers":  {body: said(map[string]any{"defer": false})},
-		"create-block": {body: said(map[string]any{"network": "192.0.2.0/24", "until": "2036-01-01T00:00:00Z"})},
+		"stream-events": {query: "?seconds=1"},
+		"pull-levers":   {body: said(map[string]any{"defer": false})},
+		"create-block":  {body: said(map[string]any{"network": "192.0.2.0/24", "until": "2036-01-01T00:00:00Z"})},
 		"delete-block": {query: "?network=198.51.100.0/24", own: func(t *testing.T, f *fixture, _ string) map[string]string {
 			f.do(t, f.key(t, ""), "POST", "/blocks", map[string]any{"network": "198.51.100.0/24"})
 			return nil

@@ -176,6 +176,9 @@ func TestGeneratedRequests(t *testing.T) {
 			if d.id == "check-domain-dns" {
 				continue // it waits for DNS, and the contract has it
 			}
+			if d.id == "stream-events" {
+				continue // it has no end
+			}
 			path, body, header := g.request(d)
 			key := []string{"", "zenith", "acme"}[g.IntN(3)]
 			a := f.ask(t, f.standing(t, key), d.method, path, body, header...)

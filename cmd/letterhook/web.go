@@ -44,6 +44,7 @@ func (s *server) apiConfig() api.Config {
 		Store: s.store, Version: version(), Log: s.log,
 		Configuration: api.Configuration{Directory: s.directory.Load, Check: s.checkSettings, Reload: s.refresh},
 		LookupTXT:     s.lookupTXT, CheckDNS: s.checkDomainDNS,
+		Wake: s.dispatcher.Wake, Stopping: s.stopping.Load,
 		Levers: s.smtp.Levers, Pull: s.smtp.Pull, Nodes: s.nodes(time.Now()),
 	}
 }

@@ -1,0 +1,140 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2/sse"
+
+	"github.com/letterhook/letterhook/admin/access"
+	"github.com/letterhook/letterhook/storage"
+)
+
+// StreamMissed tells a reader that was too slow.
+type StreamMissed struct {
+	N int64 `json:"n" doc:"So many events were left out before this one."`
+}
+
+// StreamAlive is sent when nothing has happened for a while.
+type StreamAlive struct {
+	At time.Time `json:"at"`
+}
+
+// StreamAttempt is an attempt as it was made, without what explains it.
+type StreamAttempt struct {
+	Delivery   string     `json:"delivery_id"`
+	Message    string     `json:"message_id"`
+	Endpoint   string     `json:"endpoint_id"`
+	N          int        `json:"n"`
+	At         time.Time  `json:"at"`
+	DurationMS float64    `json:"duration_ms"`
+	Outcome    string     `json:"outcome"`
+	Status     int        `json:"status,omitempty"`
+	Error      string     `json:"error,omitempty"`
+	RetryAt    *time.Time `json:"retry_at,omitempty" doc:"When it is tried again; left out: the delivery is finished."`
+	State      string     `json:"state,omitempty" doc:"Of the delivery, when it is finished."`
+}
+
+// The rhythm of the stream.
+const (
+	streamLook  = time.Second // for the end of the server
+	streamAlive = 15          // looks between two signs of life
+)
+
+// registerStream serves the events. They tell of this node alone.
+func (s *service) registerStream() {
+	o := operation{
+		method: http.MethodGet, path: "/stream", id: "stream-events", tag: tagMessages, scope: access.ScopeRead, summary: "Follow what happens",
+		about: "Server-sent events of messages as they are accepted, of attempts and of refusals, of the node that is asked. Nothing waits for a slow reader: it is told how much it missed. A reader that was away finds the rest in the lists.",
+	}
+	sse.Register(s.api, s.described(o), map[string]any{
+		"accepted": Message{}, "attempt": StreamAttempt{}, "refusal": Refusal{}, "missed": StreamMissed{}, "alive": StreamAlive{},
+	}, func(ctx context.Context, in *struct {
+		Only    string `query:"only" enum:"accepted,attempt,refusal" doc:"Events of this kind alone."`
+		Seconds int    `query:"seconds" minimum:"1" maximum:"86400" doc:"End after so long; left out: never."`
+	}, send sse.Sender) {
+		if in.Seconds > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, time.Duration(in.Seconds)*time.Second)
+			defer cancel()
+		}
+		if p, ok := access.Of(ctx); ok {
+			s.stream(ctx, p, in.Only, send)
+		}
+	})
+}
+
+// stream sends until the reader is gone or the server ends.
+func (s *service) stream(ctx context.Context, p access.Principal, only string, send sse.Sender) {
+	feed := s.Store.Follow(func(h *storage.Happening) bool { return (only == "" || only == kindOf(h)) && s.owns(p, h) })
+	defer feed.Close()
+	ticker := time.NewTicker(streamLook)
+	defer ticker.Stop()
+	if send.Data(StreamAlive{s.Now().UTC()}) != nil {
+		return
+	}
+	for quiet := 0; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case h := <-feed.Happenings:
+			quiet = 0
+			if missed := feed.Missed(); missed > 0 && send.Data(StreamMissed{missed}) != nil {
+				return
+			}
+			if send(sse.Message{ID: int(h.ID), Data: showHappening(&h)}) != nil {
+				return
+			}
+		case <-ticker.C:
+			if s.Stopping != nil && s.Stopping() {
+				return
+			}
+			if quiet++; quiet%streamAlive == 0 && send.Data(StreamAlive{s.Now().UTC()}) != nil {
+				return
+			}
+		}
+	}
+}
+
+func kindOf(h *storage.Happening) string {
+	switch {
+	case h.Mail != nil:
+		return "accepted"
+	case h.Attempt != nil:
+		return "attempt"
+	default:
+		return "refusal"
+	}
+}
+
+// owns says whether a principal may hear of something.
+func (s *service) owns(p access.Principal, h *storage.Happening) bool {
+	switch {
+	case p.Operator():
+		return true
+	case h.Mail != nil:
+		return h.Mail.Account == p.Account
+	case h.Refusal != nil:
+		return h.Refusal.Account == p.Account
+	}
+	if s.Configuration.Directory == nil {
+		return false
+	}
+	e := s.Configuration.Directory().Endpoints[h.Attempt.Endpoint]
+	return e != nil && e.Account == p.Account
+}
+
+func showHappening(h *storage.Happening) any {
+	switch {
+	case h.Mail != nil:
+		return showMessage(&storage.Listed{Mail: h.Mail, State: storage.StatePending})
+	case h.Refusal != nil:
+		return showRefusal(*h.Refusal)
+	}
+	a := h.Attempt
+	return StreamAttempt{
+		Delivery: a.Delivery, Message: a.Message, Endpoint: a.Endpoint, N: a.N, At: a.At.UTC(), DurationMS: float64(a.Duration.Microseconds()) / 1000,
+		Outcome: a.Outcome, Status: a.Status, Error: a.Detail.Error, RetryAt: optionalTime(h.RetryAt), State: h.State,
+	}
+}
