@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -30,24 +31,39 @@ func newMessagesCommand() *cobra.Command {
 }
 
 func newMessagesList(at *place) *cobra.Command {
-	var filter storage.MessageFilter
+	var limit int
+	var before string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List messages, the newest first",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use:   "list [SEARCH]",
+		Short: "List messages, the newest first, or search them",
+		Long: `List messages, the newest first, or search them: by words of the subject and parts of addresses, and by to:, from:, subject:, domain:, id:,
+message-id:, kind:, state:, endpoint: (an id), before: and after: (a date, a time or an age).`,
+		Example: "  letterhook messages list invoice from:acme.example state:dead after:2d",
+		RunE: func(cmd *cobra.Command, words []string) error {
+			search, err := storage.ParseSearch(strings.Join(words, " "), time.Now())
+			if err != nil {
+				return &exitError{exitUsage, err}
+			}
+			search.Limit, search.Before = limit, before
 			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
-				mails, err := store.Messages(cmd.Context(), filter)
+				found, err := store.Search(cmd.Context(), search)
 				if err != nil {
 					return err
+				}
+				mails := make([]*storage.Mail, len(found.Messages))
+				for i := range found.Messages {
+					mails[i] = found.Messages[i].Mail
+				}
+				if found.Partial {
+					fmt.Fprintln(cmd.ErrOrStderr(), "Not all messages were looked at; go on with --before "+found.Next)
 				}
 				return printMessages(cmd.OutOrStdout(), mails, asJSON)
 			})
 		},
 	}
-	cmd.Flags().IntVarP(&filter.Limit, "limit", "n", 50, "at most so many")
-	cmd.Flags().StringVar(&filter.Before, "before", "", "only older than the message with this `id`")
+	cmd.Flags().IntVarP(&limit, "limit", "n", 50, "at most so many")
+	cmd.Flags().StringVar(&before, "before", "", "only older than the message with this `id`")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per message")
 	return cmd
 }
