@@ -125,7 +125,7 @@ func (r *Receiver) note(token, id string, at time.Time) int {
 		status = r.status(token)
 	}
 	r.requests++
-	if status < 300 {
+	if status < 300 && token != "" { // without one it is no mail of the load
 		a := r.arrivals[token]
 		if a == nil {
 			a = &Arrival{First: at, IDs: map[string]int{}}
