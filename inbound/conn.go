@@ -59,7 +59,7 @@ type conn struct {
 	known   *Reputation       // what the lists say of the client; nil: nobody was asked
 	asked   bool              // they were
 	traced  trace.SpanContext // of the first message that is traced; the zero value: none yet
-	mail    mailCommand
+	mail    mailCommand       // that is being answered
 	rcpt    Path
 	tx      *transaction // nil: none
 

@@ -103,9 +103,11 @@ func (c *conn) mailFrom(arg string) *refusal {
 		return refuseNotLoggedIn
 	}
 	mail, refusal := parseMail(arg, c.listener.Kind == Submission)
-	switch {
-	case refusal != nil:
+	if refusal != nil {
 		return refusal
+	}
+	c.mail = mail // before it is refused, so that it is told whose mail was
+	switch {
 	case mail.size > c.srv.cfg.MaxMessageSize:
 		return refuseTooLarge // RFC 1870 section 6.1
 	case c.srv.levers.Deferring():
@@ -115,7 +117,6 @@ func (c *conn) mailFrom(arg string) *refusal {
 	case c.srv.cfg.DiskFull():
 		return refuseFull
 	}
-	c.mail = mail
 	c.pass("MAIL", standInReverse)
 	return nil
 }

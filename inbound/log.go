@@ -86,8 +86,8 @@ func (c *conn) logRefused(r *refusal, cause []error) {
 	if suppressed > 0 {
 		attrs = append(attrs, slog.Int("suppressed", suppressed))
 	}
-	if c.srv.cfg.LogAddresses && c.tx != nil {
-		attrs = append(attrs, slog.String("reverse_path", c.tx.mail.path.String()))
+	if c.srv.cfg.LogAddresses && (c.tx != nil || c.mail.path != (Path{})) {
+		attrs = append(attrs, slog.String("reverse_path", c.reversePath().String()))
 		if c.rcpt != (Path{}) {
 			attrs = append(attrs, slog.String("forward_path", c.rcpt.String()))
 		}

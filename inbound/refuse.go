@@ -41,7 +41,7 @@ func (c *conn) judge(r *refusal, cause []error) *refusal {
 		c.linger = r != refuseIdle && r != refuseShutdown // those fall silent peers only
 	}
 	c.logRefused(r, cause)
-	c.rcpt = Path{}
+	c.mail, c.rcpt = mailCommand{}, Path{}
 	return r
 }
 

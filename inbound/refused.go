@@ -39,19 +39,28 @@ func (r *Refusal) Session() string {
 	return r.conn.said.text(r.Reply.appendTo(slices.Clip(r.conn.out), r.conn.smtputf8()))
 }
 
+// reversePath is that of the transaction, or of the MAIL that is being answered.
+func (c *conn) reversePath() Path {
+	if c.tx != nil {
+		return c.tx.mail.path
+	}
+	return c.mail.path
+}
+
 // tell has [Config.Refused] hear of a refusal.
 func (c *conn) tell(r *refusal) {
 	if c.srv.cfg.Refused == nil {
 		return
 	}
 	told := Refusal{
-		Reply: r.Reply, Reason: r.reason, Listener: c.listener.Name, RemoteIP: c.remote, Helo: c.helo, ForwardPath: c.rcpt, conn: c, found: r.found,
+		Reply: r.Reply, Reason: r.reason, Listener: c.listener.Name, RemoteIP: c.remote, Helo: c.helo,
+		ReversePath: c.reversePath(), ForwardPath: c.rcpt, conn: c, found: r.found,
 	}
 	if c.tls != nil {
 		told.TLS = c.tls.Version
 	}
 	if c.tx != nil {
-		told.ReversePath, told.Recipients = c.tx.mail.path, c.tx.recipients
+		told.Recipients = c.tx.recipients
 		if told.ForwardPath == (Path{}) && len(c.tx.recipients) > 0 {
 			told.ForwardPath = c.tx.recipients[0].Path
 		}

@@ -61,6 +61,7 @@ var _ smtp.Session = session{}
 // Mail begins a transaction.
 func (s session) Mail(string, *smtp.MailOptions) error {
 	s.tx = &transaction{mail: s.mail, span: s.beginSpan()}
+	s.mail = mailCommand{}
 	s.setBusy(true)
 	return nil
 }

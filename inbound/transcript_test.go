@@ -1,6 +1,7 @@
 package inbound_test
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +42,25 @@ func TestSessionIsTold(t *testing.T) {
 	if len(refused) != 2 || !strings.HasPrefix(refused[0], "unsupported  \n"+greeting) ||
 		!strings.HasPrefix(refused[1], "recipient ann@sender.example nobody@elsewhere.example\n"+greeting) || !strings.Contains(refused[1], transaction) {
 		t.Errorf("refused: %s", strings.Join(refused, "\n---\n"))
+	}
+}
+
+// A refused MAIL has a sender, and what is refused after it outside a transaction has none.
+func TestRefusedSenderIsTold(t *testing.T) {
+	var told []string
+	e := serve(t, func(c *inbound.Config) {
+		c.Refused = func(r *inbound.Refusal) { told = append(told, r.Reason+" "+r.ReversePath.String()) }
+	})
+	p := e.dial(t)
+	p.do("EHLO client.example", "250")
+	p.do("MAIL FROM:<ann@sender.example> SIZE=99999999999", "552")
+	p.do("RCPT TO:<bob@in.example.com>", "503")
+	p.do("MAIL FROM:<ann@sender.example>", "250")
+	p.do("RSET", "250")
+	p.do("RCPT TO:<bob@in.example.com>", "503")
+	p.do("QUIT", "221")
+	if want := []string{"size ann@sender.example", "sequence ", "sequence "}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
 	}
 }
 
