@@ -3,7 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 
@@ -58,6 +60,9 @@ func openFolder(ctx context.Context, c *config.Config, o folderOptions) (*folder
 		read = storage.ReadKeys
 	}
 	instanceKeys, err := instanceKeys(c, read)
+	if o.beside && c.Storage.KeyFile == "" && errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w; the server makes it when it starts for the first time", err)
+	}
 	if err != nil {
 		return nil, err
 	}
