@@ -159,6 +159,9 @@ func ownProblem(_ huma.Context, _ string, v any) (any, error) {
 }
 
 func detailOf(e *huma.ErrorModel) string {
+	if e.Status == http.StatusUnsupportedMediaType {
+		return "Send the body with Content-Type: application/json, as curl --json does."
+	}
 	if e.Detail == "validation failed" {
 		return "The request is not valid."
 	}
