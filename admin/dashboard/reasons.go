@@ -9,7 +9,7 @@ type reason struct{ words, advice string }
 var reasons = map[string]reason{
 	"recipient":           {"no such recipient", "No route takes this address. Ask below where it would go and why; then declare a route, or tell the sender the right address."},
 	"too_many_recipients": {"too many recipients at once", "The sender is told to send the rest in another transaction, which mail servers do by themselves. smtp.max_recipients is the limit."},
-	"size":                {"too large", "The mail is larger than the recipient, its domain or the server takes: max_message_size, there or there."},
+	"size":                {"too large", "The mail is larger than somebody takes: 5.3.4 in the answer is the server (smtp.max_message_size), 5.2.3 the recipient, by max_message_size of its route or domain."},
 	"line_length":         {"a line too long", "A line of the mail is longer than smtp.max_line_length. The program that made it breaks the standard; raise the limit if it is not to be changed."},
 	"line_ends":           {"wrong line ends", "The mail holds a bare CR, a bare LF or a NUL, and smtp.refuse_bare_line_ends is on. Turn it off, or have the sending program mended."},
 	"syntax":              {"a command wrongly written", "The client does not speak SMTP as it is written down. Look at the dialogue."},

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -23,7 +24,7 @@ type sender struct {
 func whoSent(env *inbound.Envelope) sender {
 	r := env.AuthResults
 	if r == nil {
-		s := sender{Colour: "grey", Sentence: fmt.Sprintf("Nobody was asked: mail through the listener %s is taken without a check of its sender, so the From field may say anything.", env.Listener)}
+		s := sender{Colour: "grey", Sentence: fmt.Sprintf("Nobody was asked: mail from %s by the listener %s is taken without a check of its sender, so the From field may say anything.", cmp.Or(env.RemoteAddress(), "a client on this machine"), env.Listener)}
 		if env.AuthUser != "" {
 			s.Sentence = fmt.Sprintf("Whoever logged in as %s on the listener %s. The From field was not checked beyond that.", env.AuthUser, env.Listener)
 		}
