@@ -83,7 +83,8 @@ var services = map[string]service{
 		routes: `      - match: "*"
         endpoints: [app]
 `,
-		notes: `# There an answer of 4xx refuses the mail while its sender waits. Here the sender has been answered already, and the mail is tried again.
+		notes: `# There an answer of 4xx refuses the mail while its sender waits. Here it does so on a route with sync: true (docs/synchronous.md); on others
+# the sender has been answered already, and the mail is tried again.
 # What the recipient callback decides is decided by routes here.
 `,
 	},
