@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ type Search struct {
 	ID        string // of the message, of one of its deliveries, or a webhook-id
 	Kind      string
 	State     string // of one of its deliveries; StatePending has StateRetrying in it
-	Endpoint  string // id
+	Endpoint  string // id, or the name of one of the account; for all accounts: a name that one of them has
 	Since     time.Time
 	Until     time.Time // that moment is not in it
 	Before    string    // id: only older ones, for the next page
@@ -80,7 +81,36 @@ func (s *Store) Search(ctx context.Context, q Search) (Found, error) {
 	return found, nil
 }
 
+// endpointCalled gives the id of the endpoint that a word names, or the word where none or several are called so.
+func (s *Store) endpointCalled(ctx context.Context, word, account string) (string, error) {
+	if word == "" {
+		return "", nil
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT id, account FROM endpoint WHERE id = ? OR name = ?`, word, word)
+	if err != nil {
+		return "", err
+	}
+	var ids []string
+	err = each(rows, func() error {
+		var id, of string
+		if err := rows.Scan(&id, &of); err != nil {
+			return err
+		}
+		if id == word || account == "" || of == account {
+			ids = append(ids, id)
+		}
+		return nil
+	})
+	if err != nil || len(ids) != 1 || slices.Contains(ids, word) {
+		return word, err
+	}
+	return ids[0], nil
+}
+
 func (s *Store) search(ctx context.Context, q *Search) (found Found, err error) {
+	if q.Endpoint, err = s.endpointCalled(ctx, q.Endpoint, q.Account); err != nil {
+		return Found{}, err
+	}
 	limit := limitOr(q.Limit)
 	match := newMatcher(q)
 	candidates, err := s.candidates(ctx, q, match)

@@ -195,3 +195,34 @@ func TestParseSearchRefuses(t *testing.T) {
 		t.Errorf("%+v, %v", q, err)
 	}
 }
+
+// An endpoint is searched for by its name as by its id, and another account's name finds nothing.
+func TestSearchEndpointByName(t *testing.T) {
+	s := open(t, newConfig(t, layouts()[0]))
+	id := declareOne(t, s)
+	known, err := s.KnownEndpoints(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := envelope(id)
+	env.Recipients[0].Account = known[0].Account
+	mail := accept(t, s, env, newBody(content(10)))[0]
+	for _, c := range []struct {
+		q    storage.Search
+		want int
+	}{
+		{storage.Search{Endpoint: id}, 1},
+		{storage.Search{Endpoint: "app"}, 1},
+		{storage.Search{Endpoint: "app", Account: known[0].Account}, 1},
+		{storage.Search{Endpoint: "app", Account: "acc_other"}, 0},
+		{storage.Search{Endpoint: "ap"}, 0},
+	} {
+		found, err := s.Search(t.Context(), c.q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(found.Messages) != c.want || c.want == 1 && found.Messages[0].ID != mail {
+			t.Errorf("%+v finds %d messages", c.q, len(found.Messages))
+		}
+	}
+}

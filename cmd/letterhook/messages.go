@@ -38,7 +38,7 @@ func newMessagesList(at *place) *cobra.Command {
 		Use:   "list [SEARCH]",
 		Short: "List messages, the newest first, or search them",
 		Long: `List messages, the newest first, or search them: by words of the subject and parts of addresses, and by to:, from:, subject:, domain:, id:,
-message-id:, kind:, state:, endpoint: (an id), before: and after: (a date, a time or an age).`,
+message-id:, kind:, state:, endpoint: (a name or an id), before: and after: (a date, a time or an age).`,
 		Example: "  letterhook messages list invoice from:acme.example state:dead after:2d",
 		RunE: func(cmd *cobra.Command, words []string) error {
 			search, err := storage.ParseSearch(strings.Join(words, " "), time.Now())
