@@ -2,16 +2,12 @@ package api
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/letterhook/letterhook/admin/access"
-	"github.com/letterhook/letterhook/admin/problem"
 	"github.com/letterhook/letterhook/inbound"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -47,20 +43,6 @@ type Domain struct {
 	DomainSettings
 }
 
-// Ownership says whether it is proved that the domain belongs to whoever asks for mail to it.
-type Ownership struct {
-	State  string     `json:"state" enum:"proved,pending,not_needed" doc:"Mail is taken unless it is pending."`
-	Record *TXTRecord `json:"record,omitempty" doc:"What to publish as a proof, while it is pending."`
-	At     *time.Time `json:"proved_at,omitempty"`
-}
-
-// TXTRecord is a record for the zone of a domain.
-type TXTRecord struct {
-	Name  string `json:"name"`
-	Type  string `json:"type" enum:"TXT"`
-	Value string `json:"value"`
-}
-
 // NewDomain is a domain to be taken mail for.
 type NewDomain struct {
 	Account string `json:"account_id,omitempty" maxLength:"100" doc:"For the operator: whose it is; may be left out where there is one account."`
@@ -77,21 +59,6 @@ type storedDomain struct {
 }
 
 func (d *storedDomain) proved() bool { return d.Proof == "" || !d.ProvedAt.IsZero() }
-
-// proofLabel is where the record of a proof stands below the domain.
-const proofLabel = "_letterhook."
-
-func (d *storedDomain) ownership(name string) Ownership {
-	switch {
-	case d.Proof == "":
-		return Ownership{State: "not_needed"}
-	case d.proved():
-		return Ownership{State: "proved", At: optionalTime(d.ProvedAt)}
-	}
-	return Ownership{State: "pending", Record: &TXTRecord{Name: proofName(name), Type: "TXT", Value: d.Proof}}
-}
-
-func proofName(name string) string { return proofLabel + strings.TrimPrefix(name, "*.") }
 
 // StoredBody is what a setting declares, with the keys of the operator's file. It is false for what declares nothing yet.
 func StoredBody(t *storage.Setting) (text []byte, holds bool, err error) {
@@ -306,13 +273,6 @@ type namedDomain struct {
 	DomainSettings
 }
 
-// token makes 160 random bits as a word.
-func token() string {
-	var b [20]byte
-	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
-}
-
 // editDomain changes the setting of a domain.
 func (s *service) editDomain(ctx context.Context, p access.Principal, word string, m *IfMatch, edit func(*storage.Setting, *storedDomain) (storage.SettingChange, error)) (id string, err error) {
 	d, t, err := s.domain(ctx, p, word)
@@ -373,37 +333,4 @@ func (s *service) deleteDomain(ctx context.Context, p access.Principal, in *stru
 		return storage.SettingChange{Delete: t.ID, Line: s.lineOf(p, t, "domain.delete", namedDomain{t.Name, d.Settings.shown()}, nil)}, nil
 	})
 	return nil, err
-}
-
-func (s *service) verifyDomain(ctx context.Context, p access.Principal, in *DomainPath) (*domainOutput, error) {
-	shown, t, err := s.domain(ctx, p, in.Domain)
-	if err != nil {
-		return nil, err
-	}
-	if shown.Ownership.Record == nil {
-		return &domainOutput{ETagged{etagOf(t, shown.ID)}, *shown}, nil // there is nothing to prove
-	}
-	record := shown.Ownership.Record
-	for _, d := range s.Configuration.Directory().Domains() {
-		if d.Name == shown.Name && d.Source != "" {
-			return nil, problem.New(http.StatusConflict, "Mail for this domain goes to somebody else already.")
-		}
-	}
-	found, err := s.LookupTXT(ctx, record.Name)
-	if err != nil {
-		s.Log.Info("a proof of a domain could not be looked up", "domain", shown.Name, "error", err)
-		return nil, problem.New(http.StatusConflict, fmt.Sprintf("DNS gave no answer about %s. Try again later.", record.Name))
-	}
-	if !slices.Contains(found, record.Value) {
-		return nil, problem.New(http.StatusConflict, fmt.Sprintf("%s has no TXT record %q yet.", record.Name, record.Value))
-	}
-	id, err := s.editDomain(ctx, p, shown.ID, &IfMatch{}, func(t *storage.Setting, d *storedDomain) (storage.SettingChange, error) {
-		d.ProvedAt = s.Now()
-		t.Body = body(d)
-		return storage.SettingChange{Put: t, Line: s.lineOf(p, t, "domain.verify", nil, namedDomain{t.Name, d.Settings.shown()})}, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return s.getDomain(ctx, p, &DomainPath{id})
 }

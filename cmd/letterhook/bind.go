@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 
@@ -101,4 +102,26 @@ func smtpListener(declared *config.Listener) inbound.Listener {
 	}
 	l.Greylist = declared.Greylist
 	return l
+}
+
+// ownAddresses are the addresses that no delivery may go to.
+func (s *server) ownAddresses() []netip.AddrPort {
+	var own []netip.AddrPort
+	for _, l := range append([]net.Listener{s.public, s.private, s.challenges}, s.smtpListeners...) {
+		if l == nil {
+			continue
+		}
+		if address, ok := l.Addr().(*net.TCPAddr); ok {
+			own = append(own, address.AddrPort())
+		}
+	}
+	return own
+}
+
+func (s *server) smtpAddresses() []string {
+	addresses := make([]string, len(s.smtpListeners))
+	for i, l := range s.smtpListeners {
+		addresses[i] = l.Addr().String()
+	}
+	return addresses
 }

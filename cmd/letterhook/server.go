@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -378,28 +377,6 @@ func (s *server) ready() error {
 		return fmt.Errorf("the last mail could not be stored: %w", err)
 	}
 	return nil
-}
-
-// ownAddresses are the addresses that no delivery may go to.
-func (s *server) ownAddresses() []netip.AddrPort {
-	var own []netip.AddrPort
-	for _, l := range append([]net.Listener{s.public, s.private, s.challenges}, s.smtpListeners...) {
-		if l == nil {
-			continue
-		}
-		if address, ok := l.Addr().(*net.TCPAddr); ok {
-			own = append(own, address.AddrPort())
-		}
-	}
-	return own
-}
-
-func (s *server) smtpAddresses() []string {
-	addresses := make([]string, len(s.smtpListeners))
-	for i, l := range s.smtpListeners {
-		addresses[i] = l.Addr().String()
-	}
-	return addresses
 }
 
 func durations(list []config.Duration) []time.Duration {
