@@ -136,6 +136,9 @@ func guarded(ctx context.Context, t *testing.T, e event) {
 	for name, link := range all {
 		for what, forged := range forgeries(t, link, slices.Collect(maps.Values(all))) {
 			res, body := get(ctx, t, forged)
+			if res.Request.URL.Path == "/login" {
+				continue // it led to no link, and strangers see no pages
+			}
 			if res.StatusCode < 400 || res.StatusCode >= 500 {
 				t.Errorf("%s, %s: %s\n%s\n%.200s", name, what, res.Status, forged, body)
 			}

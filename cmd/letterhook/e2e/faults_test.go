@@ -236,7 +236,7 @@ func TestJournalSyncFails(t *testing.T) {
 	accepted(ctx, t, server, []byte(greeting), "before@one.example")
 	in.awaitFor(ctx, t, "before@one.example")
 	recorded(ctx, t, server)
-	s := sabotage(t, server, "fsync,fdatasync", "EIO", only(t, i.data, "*.db-wal"))
+	s := sabotage(t, server, "fsync,fdatasync", "EIO", only(t, i.data, "letterhook.db-wal"))
 	for n := range 3 {
 		deferred(ctx, t, server, []byte(greeting), fmt.Sprintf("failed%d@one.example", n))
 	}
