@@ -82,10 +82,6 @@ func (g *Gate) Handler(next http.Handler) http.Handler {
 			return
 		}
 		address := clientAddress(r)
-		if wait := g.strangers.exhausted(address); wait > 0 && !g.open(r) {
-			tooMany(w, wait)
-			return
-		}
 		p, err := g.identify(r)
 		switch {
 		case err == nil:

@@ -286,6 +286,7 @@ func TestRates(t *testing.T) {
 	h.status(t, http.StatusUnauthorized, "Authorization", "Bearer x")
 	h.status(t, http.StatusUnauthorized)
 	h.status(t, http.StatusTooManyRequests, "Authorization", "Bearer x")
+	h.status(t, http.StatusOK, "Authorization", "Bearer "+other) // strangers at the same address take nothing from who has a key
 	h.now = h.now.Add(time.Second)
 	h.status(t, http.StatusUnauthorized, "Authorization", "Bearer x")
 }

@@ -40,18 +40,6 @@ func (l *limiter) bucket(name string) *rate.Limiter {
 	return item.Value()
 }
 
-// exhausted is how long a name has to wait; 0: not at all. It takes nothing.
-func (l *limiter) exhausted(name string) time.Duration {
-	item := l.buckets.Get(name)
-	if item == nil {
-		return 0
-	}
-	if left := item.Value().TokensAt(l.now()); left < 1 {
-		return time.Duration((1 - left) / l.rate * float64(time.Second))
-	}
-	return 0
-}
-
 // take counts one request and tells the peer how many are left (draft-ietf-httpapi-ratelimit-headers). It is false when there was none
 // left; the request is then answered.
 func (l *limiter) take(w http.ResponseWriter, name string) bool {

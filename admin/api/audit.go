@@ -69,6 +69,14 @@ func (s *service) line(p access.Principal, account, action, object string, was, 
 	}
 }
 
+// note has the delivery heed at once what was changed in the store, and writes it into the audit log.
+func (s *service) note(ctx context.Context, l storage.AuditLine) error {
+	if s.Wake != nil {
+		s.Wake()
+	}
+	return s.Store.Audit(ctx, l)
+}
+
 func asText(v any) string {
 	if v == nil {
 		return ""

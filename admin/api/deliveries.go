@@ -152,12 +152,11 @@ func (s *service) retryDelivery(ctx context.Context, p access.Principal, in *Del
 	if err := s.Store.Retry(ctx, row.ID); err != nil {
 		return nil, err
 	}
-	s.wake()
 	account := p.Account
 	if mail, err := s.Store.Mail(ctx, row.Message); err == nil {
 		account = mail.Account
 	}
-	if err := s.Store.Audit(ctx, s.line(p, account, "delivery.retry", row.ID, nil, nil)); err != nil {
+	if err := s.note(ctx, s.line(p, account, "delivery.retry", row.ID, nil, nil)); err != nil {
 		return nil, err
 	}
 	after, err := s.delivery(ctx, p, in.ID)

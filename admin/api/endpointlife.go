@@ -95,7 +95,7 @@ func (s *service) setState(ctx context.Context, p access.Principal, id, verb str
 		return nil, err
 	}
 	line := s.line(p, k.Account, "endpoint."+verb, id, map[string]any{"state": k.Life.State}, map[string]any{"state": state})
-	if err := s.Store.Audit(ctx, line); err != nil {
+	if err := s.note(ctx, line); err != nil {
 		return nil, err
 	}
 	return s.endpoint(ctx, p, id)
@@ -137,7 +137,7 @@ func (s *service) rotateSecret(ctx context.Context, p access.Principal, in *stru
 		return nil, err
 	}
 	shown := showSecret(&made)
-	if err := s.Store.Audit(ctx, s.line(p, k.Account, "endpoint.rotate-secret", in.ID, nil, shown)); err != nil {
+	if err := s.note(ctx, s.line(p, k.Account, "endpoint.rotate-secret", in.ID, nil, shown)); err != nil {
 		return nil, err
 	}
 	out := &output[NewSecret]{NewSecret{Secret: shown}}
@@ -159,7 +159,7 @@ func (s *service) testEndpoint(ctx context.Context, p access.Principal, in *Endp
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Store.Audit(ctx, s.line(p, k.Account, "endpoint.test", in.ID, nil, nil)); err != nil {
+	if err := s.note(ctx, s.line(p, k.Account, "endpoint.test", in.ID, nil, nil)); err != nil {
 		return nil, err
 	}
 	t, err := s.Store.Test(ctx, in.ID, id)

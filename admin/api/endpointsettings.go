@@ -213,6 +213,19 @@ func (e *EndpointSettings) operatorsOnly(old *EndpointSettings) (names []string)
 	if e.Proxy != "" && e.Proxy != old.Proxy {
 		names = append(names, "proxy")
 	}
+	if old.privileged() && (e.URL != old.URL || e.tokenURL() != old.tokenURL()) {
+		names = append(names, "where an endpoint with allow_private or a proxy lies")
+	}
 	slices.Sort(names)
 	return names
+}
+
+// privileged says that requests may go where those of others may not.
+func (e *EndpointSettings) privileged() bool { return e.AllowPrivate || e.Proxy != "" }
+
+func (e *EndpointSettings) tokenURL() string {
+	if e.OAuth == nil {
+		return ""
+	}
+	return e.OAuth.TokenURL
 }

@@ -109,7 +109,7 @@ func (s *service) pull(ctx context.Context, p access.Principal, action string, s
 	if err != nil {
 		return nil, err
 	}
-	return &output[Levers]{showLevers(state)}, s.Store.Audit(ctx, s.line(p, "", action, "levers", nil, said))
+	return &output[Levers]{showLevers(state)}, s.note(ctx, s.line(p, "", action, "levers", nil, said))
 }
 
 func showLevers(state guard.State) Levers {

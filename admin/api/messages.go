@@ -216,15 +216,7 @@ func (s *service) retryMessage(ctx context.Context, p access.Principal, in *Mess
 		}
 		out.Body.Deliveries = append(out.Body.Deliveries, row.ID)
 	}
-	s.wake()
-	return out, s.Store.Audit(ctx, s.line(p, d.Account, "message.retry", d.ID, nil, out.Body))
-}
-
-// wake has the delivery look at once.
-func (s *service) wake() {
-	if s.Wake != nil {
-		s.Wake()
-	}
+	return out, s.note(ctx, s.line(p, d.Account, "message.retry", d.ID, nil, out.Body))
 }
 
 // cursorOf is the cursor behind an item.

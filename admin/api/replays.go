@@ -26,7 +26,7 @@ type ReplaySettings struct {
 	From          *time.Time `json:"from,omitempty" nullable:"false" doc:"Received then or later."`
 	Until         *time.Time `json:"until,omitempty" nullable:"false" doc:"Received before."`
 	To            string     `json:"to_endpoint_id,omitempty" maxLength:"100" doc:"Who gets them instead."`
-	URL           string     `json:"url,omitempty" maxLength:"2000" doc:"Where they are posted instead, signed with the endpoint's secrets."`
+	URL           string     `json:"url,omitempty" maxLength:"2000" doc:"Where they are posted instead, signed with the endpoint's secrets. For an endpoint of the operator's file, or with allow_private or a proxy, the operator alone may give it."`
 	Rate          float64    `json:"rate,omitempty" minimum:"0" maximum:"100000" doc:"Deliveries made in a second; left out: any."`
 	IgnoreFilters bool       `json:"ignore_filters,omitempty" doc:"Ask no filters, and choose what they kept back too."`
 }
@@ -189,6 +189,13 @@ func (s *service) spec(ctx context.Context, p access.Principal, in *ReplaySettin
 			add("url", err.Error())
 		}
 	}
+	if e := s.Configuration.Directory().Endpoints[in.Endpoint]; in.URL != "" && account != "" && e != nil {
+		if e.Source != storage.SourceAPI || e.AllowPrivate || e.Access.Proxy != "" { // its requests may go, or show, what the account may not
+			if err := operators(p, []string{"url for an endpoint of the file, or for one with allow_private or a proxy"}); err != nil {
+				return spec, "", err
+			}
+		}
+	}
 	if in.URL != "" && in.To != "" {
 		add("url", "an endpoint is named too; give one of the two")
 	}
@@ -265,7 +272,7 @@ func (s *service) createReplay(ctx context.Context, p access.Principal, in *stru
 	if err != nil {
 		return nil, err
 	}
-	return &output[Replay]{shown}, s.Store.Audit(ctx, s.line(p, account, "replay.create", r.ID, nil, shown.ReplaySettings))
+	return &output[Replay]{shown}, s.note(ctx, s.line(p, account, "replay.create", r.ID, nil, shown.ReplaySettings))
 }
 
 func (s *service) turnReplay(ctx context.Context, p access.Principal, in *ReplayPath, verb string, turn func(context.Context, string) error) (*output[Replay], error) {
@@ -278,7 +285,7 @@ func (s *service) turnReplay(ctx context.Context, p access.Principal, in *Replay
 	} else if err != nil {
 		return nil, err
 	}
-	if err := s.Store.Audit(ctx, s.line(p, account, "replay."+verb, in.ID, nil, nil)); err != nil {
+	if err := s.note(ctx, s.line(p, account, "replay."+verb, in.ID, nil, nil)); err != nil {
 		return nil, err
 	}
 	return s.getReplay(ctx, p, in)

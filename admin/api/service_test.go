@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -27,6 +28,7 @@ type house struct {
 	// accounts gives ids by names.
 	accounts  map[string]string
 	directory atomic.Pointer[storage.Directory]
+	woken     atomic.Int64 // how often the delivery was
 }
 
 func newHouse(t *testing.T) *house {
@@ -59,7 +61,11 @@ func newHouse(t *testing.T) *house {
 	log := slog.New(slog.NewTextHandler(h.log, nil))
 	gate := access.New(access.Config{Store: store, Log: log, Rates: access.Rates{Key: 1e6, KeyBurst: 1e6, Stranger: 1e6, StrangerBurst: 1e6}})
 	server := httptest.NewServer(gate.Handler(api.New(api.Config{
-		Store: store, Version: "test", Log: log, Configuration: api.Configuration{Directory: h.directory.Load},
+		Store: store, Version: "test", Log: log, Configuration: api.Configuration{
+			Directory: h.directory.Load,
+			Check:     func(context.Context, []storage.Setting) (map[string][]problem.Fault, error) { return nil, nil },
+		},
+		Wake: func() { h.woken.Add(1) },
 	})))
 	t.Cleanup(server.Close)
 	h.url = server.URL

@@ -38,7 +38,7 @@ func (s *service) registerUsage() {
 		about: "Of the last 92 days at most.",
 	}, s.usage)
 	register(s, operation{
-		method: http.MethodGet, path: "/nodes", id: "list-nodes", tag: tagOperation, scope: access.ScopeRead, operator: true, summary: "List the processes that serve",
+		method: http.MethodGet, path: "/nodes", id: "list-nodes", tag: tagOperation, scope: access.ScopeRead, operator: true, summary: "Show the process that answers",
 	}, func(context.Context, access.Principal, *noInput) (*output[List[Node]], error) {
 		return &output[List[Node]]{List[Node]{Items: append([]Node{}, s.Nodes()...)}}, nil
 	})

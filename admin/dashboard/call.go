@@ -70,7 +70,7 @@ func (a *answer) fault() error {
 	case http.StatusNotFound:
 		return storage.ErrNotFound
 	}
-	if a.status >= http.StatusInternalServerError {
+	if a.status >= http.StatusInternalServerError && a.status != http.StatusServiceUnavailable { // that one says what to wait for
 		return fmt.Errorf("the API answered %d: %s", a.status, p.Detail)
 	}
 	texts := make([]string, 0, len(p.Errors))

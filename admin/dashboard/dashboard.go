@@ -25,19 +25,16 @@ type Config struct {
 	SMTP []string
 	// Ready is why no mail is taken, or nil.
 	Ready func() error
-	// API is the handler of package api, which changes of keys and of the configuration go through.
+	// API is the handler of package api, which every change goes through, save for test events.
 	API http.Handler
 	// Retention says how long what is kept.
 	Retention func() storage.Retention
-	// Levers says what the levers of SMTP stand at, and Pull changes that.
+	// Levers says what the levers of SMTP stand at.
 	Levers func() guard.State
-	Pull   func(guard.Change) (guard.State, error)
 	// Test sends a test event to an endpoint and waits for what came of it.
 	Test func(ctx context.Context, endpoint string) (storage.EndpointTest, error)
 	// Gate knows who logged in. The pages are to be served below its Handler.
 	Gate *access.Gate
-	// Wake has the delivery look at once at what was changed in the store.
-	Wake func()
 	// DNS asks DNS about a domain and says what is missing, with the records to publish.
 	DNS func(ctx context.Context, domain string) ([]Finding, error)
 	// Send takes a mail that was written on the page of that name to the server's own SMTP, and gives the answer to it. Nil:

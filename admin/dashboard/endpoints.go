@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -207,17 +208,11 @@ func (d *dashboard) changeEndpoint(w http.ResponseWriter, r *http.Request, v *ac
 	if err != nil {
 		return err
 	}
-	state, reason, done := storage.EndpointEnabled, "enabled by "+v.Name, "enabled"
+	verb, done := "enable", "enabled"
 	if r.PostFormValue("state") == string(storage.EndpointPaused) {
-		state, reason, done = storage.EndpointPaused, oneLine(r.PostFormValue("reason")), "paused"
-		if reason == "" {
-			reason = "by " + v.Name
-		}
+		verb, done = "pause", "paused"
 	}
-	if err := d.Store.SetEndpointState(r.Context(), p.ID, state, reason); err != nil {
-		return err
-	}
-	if err := d.note(r, v, p.Account, "endpoint."+done, p.ID, map[string]string{"state": string(state), "reason": reason}); err != nil {
+	if err := d.ask(r, http.MethodPost, "/endpoints/"+url.PathEscape(p.ID)+"/"+verb, nil, nil); err != nil {
 		return err
 	}
 	d.goTo(w, r, "/endpoints/"+p.ID, done)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -174,23 +175,11 @@ func (d *dashboard) sendAgain(w http.ResponseWriter, r *http.Request, v *access.
 	if !v.May(access.ScopeReplay) {
 		return errNoPermission
 	}
-	rows, err := d.Store.Deliveries(r.Context(), storage.DeliveryFilter{Message: mail.ID, ID: r.FormValue("delivery")})
-	if err != nil {
-		return err
-	}
-	if r.FormValue("delivery") == "" || len(rows) == 0 {
+	delivery := r.FormValue("delivery")
+	if delivery == "" {
 		return storage.ErrNotFound
 	}
-	err = d.Store.Retry(r.Context(), rows[0].ID)
-	switch {
-	case errors.Is(err, storage.ErrNotAccepted):
-		return badInput("This mail was never accepted: its sender was told so, and there is nothing to send again.")
-	case errors.Is(err, storage.ErrSweeping):
-		return badInput("The retention time of this mail has ended, and it is being removed.")
-	case err != nil:
-		return err
-	}
-	if err := d.note(r, v, mail.Account, "delivery.retry", rows[0].ID, nil); err != nil {
+	if err := d.ask(r, http.MethodPost, "/deliveries/"+url.PathEscape(delivery)+"/retry", nil, nil); err != nil {
 		return err
 	}
 	d.goTo(w, r, "/messages/"+mail.ID, "again")

@@ -1,13 +1,14 @@
 package dashboard
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/letterhook/letterhook/admin/access"
+	"github.com/letterhook/letterhook/admin/api"
 	"github.com/letterhook/letterhook/storage"
 )
 
@@ -15,7 +16,7 @@ import (
 type replayPlan struct {
 	State, Since, Recipient, Rate string // as they were chosen
 
-	Count storage.ReplayCount
+	Count api.ReplayCount
 	Text  string
 }
 
@@ -61,19 +62,15 @@ func (d *dashboard) planReplay(w http.ResponseWriter, r *http.Request, v *access
 		return errNoPermission
 	}
 	plan := &replayPlan{State: r.PostFormValue("state"), Since: r.PostFormValue("since"), Recipient: strings.TrimSpace(r.PostFormValue("recipient")), Rate: r.PostFormValue("rate")}
-	spec, err := plan.spec(p.ID, time.Now())
+	in, err := plan.settings(p.ID, time.Now())
 	if err != nil {
 		return err
 	}
-	if plan.Count, err = d.Store.CountReplay(r.Context(), &spec, p.Declared, d.Directory()); err != nil {
+	if err := d.ask(r, http.MethodPost, "/replay-counts", in, &plan.Count); err != nil {
 		return err
 	}
 	if r.PostFormValue("confirmed") != "" && plan.Count.Made > 0 {
-		made, err := d.Store.CreateReplay(r.Context(), spec, plan.Count.Made)
-		if err != nil {
-			return err
-		}
-		if err := d.note(r, v, p.Account, "replay.create", made.ID, spec); err != nil {
+		if err := d.ask(r, http.MethodPost, "/replays", api.NewReplay{ReplaySettings: in, All: true}, nil); err != nil {
 			return err
 		}
 		d.goTo(w, r, "/endpoints/"+p.ID, "replayed")
@@ -86,30 +83,31 @@ func (d *dashboard) planReplay(w http.ResponseWriter, r *http.Request, v *access
 	})
 }
 
-// spec is what the form means.
-func (p *replayPlan) spec(endpoint string, now time.Time) (storage.ReplaySpec, error) {
-	spec := storage.ReplaySpec{Endpoint: endpoint, Recipient: p.Recipient}
+// settings are what the form means.
+func (p *replayPlan) settings(endpoint string, now time.Time) (api.ReplaySettings, error) {
+	in := api.ReplaySettings{Endpoint: endpoint, Recipient: p.Recipient}
 	switch p.State {
 	case storage.StateDead, storage.StateDelivered, storage.StateFiltered:
-		spec.States = []string{p.State}
-		spec.IgnoreFilters = p.State == storage.StateFiltered
+		in.States = []string{p.State}
+		in.IgnoreFilters = p.State == storage.StateFiltered
 	case "any":
 	default:
-		return spec, badInput("Choose which deliveries are made again.")
+		return in, badInput("Choose which deliveries are made again.")
 	}
 	back, ok := sinces[p.Since]
 	if !ok {
-		return spec, badInput("Choose how far back it goes.")
+		return in, badInput("Choose how far back it goes.")
 	}
 	if back > 0 {
-		spec.From = now.Add(-back).Truncate(time.Second)
+		from := now.Add(-back).Truncate(time.Second)
+		in.From = &from
 	}
 	if p.Rate != "" {
-		if _, err := fmt.Sscanf(p.Rate, "%g", &spec.Rate); err != nil || spec.Rate < 0 {
-			return spec, badInput("The rate is a number of deliveries in a second, or empty.")
+		if _, err := fmt.Sscanf(p.Rate, "%g", &in.Rate); err != nil || in.Rate < 0 {
+			return in, badInput("The rate is a number of deliveries in a second, or empty.")
 		}
 	}
-	return spec, nil
+	return in, nil
 }
 
 // words say what would happen.
@@ -151,19 +149,11 @@ func (d *dashboard) turnReplay(w http.ResponseWriter, r *http.Request, v *access
 	if one.Spec.Endpoint != p.ID && one.Spec.To != p.ID {
 		return storage.ErrNotFound
 	}
-	turn, action := d.Store.CancelReplay, "cancel"
-	switch r.PostFormValue("turn") {
-	case "pause":
-		turn, action = d.Store.PauseReplay, "pause"
-	case "resume":
-		turn, action = d.Store.ResumeReplay, "resume"
+	verb := r.PostFormValue("turn")
+	if verb != "pause" && verb != "resume" && verb != "cancel" {
+		return badInput("A replay is paused, resumed or cancelled.")
 	}
-	if err := turn(r.Context(), one.ID); errors.Is(err, storage.ErrStale) {
-		return badInput("The replay is %s by now.", one.State)
-	} else if err != nil {
-		return err
-	}
-	if err := d.note(r, v, p.Account, "replay."+action, one.ID, nil); err != nil {
+	if err := d.ask(r, http.MethodPost, "/replays/"+url.PathEscape(one.ID)+"/"+verb, nil, nil); err != nil {
 		return err
 	}
 	d.goTo(w, r, "/endpoints/"+p.ID, "turned")

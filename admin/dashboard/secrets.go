@@ -2,9 +2,11 @@ package dashboard
 
 import (
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/letterhook/letterhook/admin/access"
+	"github.com/letterhook/letterhook/admin/api"
 	"github.com/letterhook/letterhook/dispatch"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -59,17 +61,15 @@ func (d *dashboard) rotateSecret(w http.ResponseWriter, r *http.Request, v *acce
 	if r.PostFormValue("kind") == string(storage.SecretEd25519) {
 		kind = storage.SecretEd25519
 	}
-	made, err := d.Store.RotateSecret(r.Context(), p.ID, kind, overlap)
-	if err != nil {
-		return err
-	}
-	if err := d.note(r, v, p.Account, "endpoint.rotate_secret", p.ID, map[string]string{"secret": made.ID, "kind": string(kind), "overlap": overlap.String()}); err != nil {
+	var made api.NewSecret
+	in := map[string]any{"kind": kind, "overlap_seconds": int(overlap.Seconds())}
+	if err := d.ask(r, http.MethodPost, "/endpoints/"+url.PathEscape(p.ID)+"/secrets", in, &made); err != nil {
 		return err
 	}
 	return d.showEndpoint(w, r, v, func(p *endpointPage) error {
-		p.Made = &madeSecret{Text: dispatch.FormatSecret(made.Key[:]), Overlap: overlap.String()}
+		p.Made = &madeSecret{Text: made.Value, Overlap: overlap.String()}
 		if kind == storage.SecretEd25519 {
-			p.Made.Text, p.Made.Public = dispatch.FormatPublicKey(&made), true
+			p.Made.Text, p.Made.Public = made.PublicKey, true
 		}
 		return nil
 	})

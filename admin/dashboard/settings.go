@@ -182,19 +182,11 @@ func (d *dashboard) pullLever(w http.ResponseWriter, r *http.Request, v *access.
 	if !v.Operator() || !v.May(access.ScopeAdmin) {
 		return errNoPermission
 	}
-	on := r.PostFormValue("to") == "on"
-	change := guard.Change{Drain: &on}
-	switch r.PostFormValue("lever") {
-	case "drain":
-	case "defer":
-		change = guard.Change{Defer: &on}
-	default:
+	lever := r.PostFormValue("lever")
+	if lever != "drain" && lever != "defer" {
 		return badInput("There is no such lever.")
 	}
-	if _, err := d.Pull(change); err != nil {
-		return err
-	}
-	if err := d.note(r, v, "", "lever."+r.PostFormValue("lever"), "", map[string]bool{"on": on}); err != nil {
+	if err := d.ask(r, http.MethodPatch, "/levers", map[string]bool{lever: r.PostFormValue("to") == "on"}, nil); err != nil {
 		return err
 	}
 	d.goTo(w, r, "/settings", "pulled")

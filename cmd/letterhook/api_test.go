@@ -352,6 +352,17 @@ func TestOperationByAPI(t *testing.T) {
 		t.Errorf("%v", shown)
 	}
 
+	// What may reach private networks stays where the operator has put it.
+	inside := "http://127.0.0.1:1/"
+	h.refused(t, 403, "Only the operator", zenith, "PATCH", "/endpoints/"+id(e), map[string]any{"url": inside})
+	h.refused(t, 403, "Only the operator", zenith, "PATCH", "/endpoints/"+id(e), map[string]any{"oauth": map[string]any{"token_url": inside, "client_id": "c", "client_secret": "s"}})
+	for _, path := range []string{"/replays", "/replay-counts"} {
+		h.refused(t, 403, "Only the operator", zenith, "POST", path, map[string]any{"endpoint_id": id(e), "states": []string{"delivered"}, "url": inside})
+	}
+	h.do(t, zenith, "PATCH", "/endpoints/"+id(e), map[string]any{"gzip": true})
+	own := h.do(t, zenith, "POST", "/endpoints", endpointBody("own"))
+	h.do(t, zenith, "POST", "/replay-counts", map[string]any{"endpoint_id": id(own), "states": []string{"delivered"}, "url": "https://elsewhere.example/"})
+
 	h.do(t, operator, "POST", "/blocks", map[string]any{"sender": "spam.example", "reason": "spam"})
 	if blocks := h.do(t, operator, "GET", "/levers", nil)["blocks"].([]any); len(blocks) != 1 {
 		t.Errorf("%v", blocks)

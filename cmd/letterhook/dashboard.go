@@ -17,7 +17,7 @@ import (
 func (s *server) dashboard(gate *access.Gate, served http.Handler) http.Handler {
 	c := dashboard.Config{
 		Store: s.store, Directory: s.directory.Load, Path: s.links.Path(), Secure: strings.HasPrefix(s.cfg.PublicURL, "https:"), Gate: gate,
-		Hostname: s.cfg.Hostname, Version: version(), SMTP: s.smtpAddresses(), Ready: s.ready, Test: s.dispatcher.Test, Wake: s.dispatcher.Wake, API: served, Levers: s.smtp.Levers, Pull: s.smtp.Pull,
+		Hostname: s.cfg.Hostname, Version: version(), SMTP: s.smtpAddresses(), Ready: s.ready, Test: s.dispatcher.Test, API: served, Levers: s.smtp.Levers,
 		Retention: func() storage.Retention { return *s.retention.Load() }, DNS: s.lookAtDNS, Log: s.log,
 	}
 	if s.loopback { // dev

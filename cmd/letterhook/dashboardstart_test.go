@@ -104,7 +104,7 @@ func testSettings(t *testing.T, browser chrome) {
 	b.untilText("all mail is deferred by a lever")
 	b.show("/settings?pull=defer-off")
 	b.click("#pull button")
-	b.untilText("lever.defer")
+	b.untilText("levers.pull")
 	b.clean()
 }
 

@@ -22,6 +22,7 @@ func newMigrateCommand() *cobra.Command {
 		Short: "Print what to configure when an application comes from a hosted parser",
 		Long: `Print the lines of the configuration for an application that takes its mail from SERVICE today, and what to change in the
 service and in DNS. Nothing is changed. docs/formats.md says what differs from the service.
+In a file that has endpoints: or domains: already, put the new ones below them: a key may stand in it once.
 
 SERVICE is one of ` + strings.Join(services, ", ") + ".",
 		Example:   "  letterhook migrate mailgun --domain in.example.com --url https://app.example.com/mailgun >> letterhook.yaml",

@@ -146,7 +146,7 @@ func (s *server) listen() error {
 	}
 	if s.cfg.Has(config.RoleAdmin) {
 		if s.public, err = net.Listen("tcp", s.cfg.HTTP.Public.Address); err != nil {
-			return fmt.Errorf("listening for HTTP: %w", err)
+			return fmt.Errorf("listening for HTTP (http.public.address): %w", err)
 		}
 		if s.cfg.HTTP.Private == s.cfg.HTTP.Public {
 			s.private = s.public
@@ -154,7 +154,7 @@ func (s *server) listen() error {
 		}
 	}
 	if s.private, err = net.Listen("tcp", s.cfg.HTTP.Private.Address); err != nil {
-		return fmt.Errorf("listening for private HTTP: %w", err)
+		return fmt.Errorf("listening for private HTTP (http.private.address): %w", err)
 	}
 	return nil
 }
