@@ -11,6 +11,7 @@ RELEASE ?= $(shell git describe --tags --dirty --always 2>/dev/null)
 
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-v2.15.0
 VERSITYGW     := $(TOOLS)/versitygw-v1.8.0
+OAPI_CODEGEN  := $(TOOLS)/oapi-codegen-v2.8.2
 
 FUZZTIME ?= 20000x
 KILLS    ?= 10
@@ -45,14 +46,20 @@ e2e: services ## the whole program: real peers, kills, faults of disk and bucket
 fuzz: ## every fuzz target of inbound and parser for FUZZTIME, a time or a number of tries like 20000x
 	.ci/fuzz $(FUZZTIME) $(FUZZED)
 
+.PHONY: generate
+generate: $(OAPI_CODEGEN) ## the client of the API that the command line uses, from the operations of the API
+	mkdir -p $(TOOLS)/current && ln -sf $(OAPI_CODEGEN) $(TOOLS)/current/oapi-codegen
+	PATH="$(TOOLS)/current:$$PATH" go generate ./cmd/letterhook/apiclient
+
 .PHONY: services
-services: $(VERSITYGW) ## what the tests need beside Go: a mail server, a trace, an S3 server, a browser
+services: $(VERSITYGW) $(OAPI_CODEGEN) ## what the tests need beside Go: a mail server, a trace, an S3 server, a browser
 	.ci/services
 	.ci/peers $(CACHE)/peers
 	.ci/npm dispatch/format/testdata/peers/node $(CACHE)/npm
 	.ci/npm cmd/letterhook/testdata/axe $(CACHE)/axe
 	.ci/npm admin/api/testdata/lint $(CACHE)/redocly
 	mkdir -p $(TOOLS)/current && ln -sf $(VERSITYGW) $(TOOLS)/current/versitygw
+	ln -sf $(OAPI_CODEGEN) $(TOOLS)/current/oapi-codegen
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## format, vet, linters, module file, static build
@@ -100,3 +107,6 @@ $(GOLANGCI_LINT):
 
 $(VERSITYGW):
 	.ci/tool github.com/versity/versitygw/cmd/versitygw v1.8.0 $@
+
+$(OAPI_CODEGEN):
+	.ci/tool github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen v2.8.2 $@

@@ -1,9 +1,7 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -90,33 +88,6 @@ func (s *service) registerAll() {
 	s.registerReplays()
 	s.registerLevers()
 	s.registerUsage()
-}
-
-// document is the description of all operations, without the schemas that only others are made from.
-func (s *service) document() []byte {
-	text, err := json.Marshal(s.api.OpenAPI())
-	if err != nil {
-		panic(err) // it is made of what the program itself says
-	}
-	for {
-		var whole map[string]any
-		if err := json.Unmarshal(text, &whole); err != nil {
-			panic(err)
-		}
-		schemas := whole["components"].(map[string]any)["schemas"].(map[string]any)
-		used := len(schemas)
-		for name := range schemas {
-			if !bytes.Contains(text, []byte(`"#/components/schemas/`+name+`"`)) {
-				delete(schemas, name)
-			}
-		}
-		if text, err = json.Marshal(whole); err != nil {
-			panic(err)
-		}
-		if len(schemas) == used {
-			return text
-		}
-	}
 }
 
 func (s *service) config() huma.Config {
