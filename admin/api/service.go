@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -58,11 +59,11 @@ func New(cfg Config) http.Handler {
 	mux := http.NewServeMux()
 	s.api = humago.NewWithPrefix(mux, Prefix, s.config())
 	s.registerAll()
-	document := s.document()
+	document := sync.OnceValue(s.document)
 	mux.HandleFunc("GET "+Prefix+"/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/vnd.oai.openapi+json;version=3.1")
 		w.Header().Set("Cache-Control", "public, max-age=3600")
-		_, _ = w.Write(document)
+		_, _ = w.Write(document())
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { notServed(mux, w, r) })
 	return safely(cfg.Log, s.once(mux))

@@ -13,8 +13,8 @@ import (
 	"github.com/letterhook/letterhook/storage"
 )
 
-// dashboard makes the pages that people see. They make changes through served, the API.
-func (s *server) dashboard(gate *access.Gate, served http.Handler) http.Handler {
+// dashboardConfig is what the pages that people see need. They make changes through served, the API.
+func (s *server) dashboardConfig(gate *access.Gate, served http.Handler) dashboard.Config {
 	c := dashboard.Config{
 		Store: s.store, Directory: s.directory.Load, Path: s.links.Path(), Secure: strings.HasPrefix(s.cfg.PublicURL, "https:"), Gate: gate,
 		Hostname: s.cfg.Hostname, Version: version(), SMTP: s.smtpAddresses(), Ready: s.ready, Test: s.dispatcher.Test, API: served, Levers: s.smtp.Levers,
@@ -23,7 +23,7 @@ func (s *server) dashboard(gate *access.Gate, served http.Handler) http.Handler 
 	if s.loopback { // dev
 		c.Send = s.sendDraft
 	}
-	return dashboard.New(c)
+	return c
 }
 
 // lookAtDNS holds DNS against what the server and one of its domains want there: first the domain.

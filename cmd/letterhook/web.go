@@ -3,11 +3,13 @@ package main
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/letterhook/letterhook/admin"
 	"github.com/letterhook/letterhook/admin/access"
 	"github.com/letterhook/letterhook/admin/api"
+	"github.com/letterhook/letterhook/admin/dashboard"
 )
 
 // web is what the public listener serves: signed links to whoever holds one, and the API and the dashboard to holders of keys. The path of the
@@ -16,11 +18,13 @@ func (s *server) web() http.Handler {
 	gate := access.New(access.Config{
 		Store: s.store, Log: s.log, Open: s.openTo(), Rates: s.rates, Secure: strings.HasPrefix(s.cfg.PublicURL, "https:"),
 	})
-	operations := api.New(s.apiConfig())
+	operating := s.apiConfig()
+	operations := onDemand(func() http.Handler { return api.New(operating) })
 	served := gate.Handler(operations)
 	links := admin.Public(s.store, s.blobs, s.links, s.log)
 	mux := http.NewServeMux()
-	mux.Handle("/", gate.Handler(s.dashboard(gate, operations)))
+	watching := s.dashboardConfig(gate, operations)
+	mux.Handle("/", gate.Handler(onDemand(func() http.Handler { return dashboard.New(watching) })))
 	mux.Handle("/v1/", links)
 	mux.Handle("/.well-known/", links)
 	mux.Handle("/api/", served)
@@ -29,6 +33,13 @@ func (s *server) web() http.Handler {
 		mux.Handle(path+"/api/", http.StripPrefix(path, served))
 	}
 	return mux
+}
+
+// onDemand makes a handler when the first request for it comes: many servers are never asked, and the operations and pages are some
+// megabytes of memory.
+func onDemand(build func() http.Handler) http.Handler {
+	built := sync.OnceValue(build)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { built().ServeHTTP(w, r) })
 }
 
 // openTo says who needs no key: in dev, whoever sits at this machine.
