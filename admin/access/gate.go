@@ -20,6 +20,9 @@ type Config struct {
 	Open func(*http.Request) bool
 	// Secure says that browsers come over TLS: cookies then go nowhere else.
 	Secure bool
+	// Origin is that of the public URL, for example https://mail.example.com: pages of it are our own, whatever Host a proxy in front
+	// puts into their requests. Empty: the Host decides alone.
+	Origin string
 	Rates  Rates
 	Now    func() time.Time // nil: time.Now
 }
@@ -48,8 +51,14 @@ func New(cfg Config) *Gate {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	origins := http.NewCrossOriginProtection()
+	if cfg.Origin != "" {
+		if err := origins.AddTrustedOrigin(cfg.Origin); err != nil {
+			cfg.Log.Warn("the origin of the public URL is none, so that the Host of requests decides alone", "error", err)
+		}
+	}
 	return &Gate{
-		cfg: cfg, origins: http.NewCrossOriginProtection(),
+		cfg: cfg, origins: origins,
 		keys:      newLimiter("key", orFloat(cfg.Rates.Key, 50), orInt(cfg.Rates.KeyBurst, 200), cfg.Now),
 		strangers: newLimiter("address", orFloat(cfg.Rates.Stranger, 5), orInt(cfg.Rates.StrangerBurst, 50), cfg.Now),
 	}
@@ -77,6 +86,7 @@ var errUnknown = errors.New("unknown credentials")
 // at the bidding of another site's page is answered 403, and whoever asks too often 429.
 func (g *Gate) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		bound(w, r)
 		if err := g.origins.Check(r); err != nil {
 			problem.Write(w, http.StatusForbidden, "This request came from a page of another site.")
 			return

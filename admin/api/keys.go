@@ -33,7 +33,7 @@ type NewKey struct {
 
 // KeySettings are what a key is made of.
 type KeySettings struct {
-	Name      string         `json:"name" minLength:"1" maxLength:"100" doc:"For people: who has it, or what for."`
+	Name      string         `json:"name" minLength:"1" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" doc:"For people: who has it, or what for."`
 	Account   string         `json:"account_id,omitempty" maxLength:"100" doc:"For the operator: the account that it is for; left out: a key of the operator. Others make keys of their own account."`
 	Scopes    []access.Scope `json:"scopes" nullable:"false" minItems:"1" maxItems:"4" enum:"read,write,replay,admin" doc:"What it may do: at most what the key may that makes it."`
 	ExpiresAt *time.Time     `json:"expires_at,omitempty" doc:"Left out: it does not expire."`

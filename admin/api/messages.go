@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -211,12 +212,15 @@ func (s *service) retryMessage(ctx context.Context, p access.Principal, in *Mess
 		if row.State != storage.StateDead && row.State != storage.StatePending || row.ReplayedBy != "" {
 			continue
 		}
-		if err := s.Store.Retry(ctx, row.ID); err != nil {
-			return nil, err
+		if err = s.Store.Retry(ctx, row.ID); err != nil {
+			break
 		}
 		out.Body.Deliveries = append(out.Body.Deliveries, row.ID)
 	}
-	return out, s.note(ctx, s.line(p, d.Account, "message.retry", d.ID, nil, out.Body))
+	if len(out.Body.Deliveries) > 0 { // what was done is told, whatever became of the rest
+		err = errors.Join(err, s.note(ctx, s.line(p, d.Account, "message.retry", d.ID, nil, out.Body)))
+	}
+	return out, err
 }
 
 // cursorOf is the cursor behind an item.

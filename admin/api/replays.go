@@ -26,7 +26,7 @@ type ReplaySettings struct {
 	From          *time.Time `json:"from,omitempty" nullable:"false" doc:"Received then or later."`
 	Until         *time.Time `json:"until,omitempty" nullable:"false" doc:"Received before."`
 	To            string     `json:"to_endpoint_id,omitempty" maxLength:"100" doc:"Who gets them instead."`
-	URL           string     `json:"url,omitempty" maxLength:"2000" doc:"Where they are posted instead, signed with the endpoint's secrets. For an endpoint of the operator's file, or with allow_private or a proxy, the operator alone may give it."`
+	URL           string     `json:"url,omitempty" maxLength:"2000" doc:"Where they are posted instead, signed with the endpoint's secrets; it needs the scope write too. For an endpoint of the operator's file, or with allow_private or a proxy, the operator alone may give it."`
 	Rate          float64    `json:"rate,omitempty" minimum:"0" maximum:"100000" doc:"Deliveries made in a second; left out: any."`
 	IgnoreFilters bool       `json:"ignore_filters,omitempty" doc:"Ask no filters, and choose what they kept back too."`
 }
@@ -188,6 +188,9 @@ func (s *service) spec(ctx context.Context, p access.Principal, in *ReplaySettin
 		if err := dispatch.CheckURL(in.URL); err != nil {
 			add("url", err.Error())
 		}
+	}
+	if in.URL != "" && !p.May(access.ScopeWrite) { // whoever chooses where mail goes reads it
+		return spec, "", problem.New(http.StatusForbidden, "The key needs the scope write to name a url: it leads mail elsewhere.")
 	}
 	if e := s.Configuration.Directory().Endpoints[in.Endpoint]; in.URL != "" && account != "" && e != nil {
 		if e.Source != storage.SourceAPI || e.AllowPrivate || e.Access.Proxy != "" { // its requests may go, or show, what the account may not

@@ -188,7 +188,11 @@ func (s *service) listRoutes(ctx context.Context, p access.Principal, in *struct
 		list = slices.DeleteFunc(list, func(r Route) bool { return r.Domain != name })
 	}
 	// The order is no order of ids: the page begins behind the one that the cursor names.
-	if i := slices.IndexFunc(list, func(r Route) bool { return r.ID == after }); i >= 0 {
+	if after != "" {
+		i := slices.IndexFunc(list, func(r Route) bool { return r.ID == after })
+		if i < 0 { // beginning again would never end
+			return nil, problem.New(http.StatusUnprocessableEntity, "The route that the cursor stands at is gone. Begin with the first page.", fault("query.cursor", "stands at nothing"))
+		}
 		list = list[i+1:]
 	}
 	return page(list, in.Limit, func(r Route) Route { return r }, func(r Route) string { return r.ID }), nil

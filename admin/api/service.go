@@ -43,11 +43,12 @@ type Config struct {
 	Now      func() time.Time // nil: time.Now
 }
 
-// service serves the operations. It holds nothing that changes.
+// service serves the operations.
 type service struct {
 	Config
 
-	api huma.API
+	api     huma.API
+	readers readers
 }
 
 // New makes the handler of everything below [Prefix]. Serve it behind a gate of package access, which says who asks.

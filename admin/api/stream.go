@@ -2,12 +2,17 @@ package api
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/sse"
 
 	"github.com/letterhook/letterhook/admin/access"
+	"github.com/letterhook/letterhook/admin/problem"
 	"github.com/letterhook/letterhook/storage"
 )
 
@@ -39,8 +44,52 @@ type StreamAttempt struct {
 // The rhythm of the stream.
 const (
 	streamLook  = time.Second // for the end of the server
+	streamAsk   = 3           // looks between two questions whether the key still works
 	streamAlive = 15          // looks between two signs of life
 )
+
+// streamsOfKey is how many streams a key may have open on a node: each takes memory for as long as its reader likes.
+const streamsOfKey = 20
+
+// readers counts the streams that are open, by key.
+type readers struct {
+	mu   sync.Mutex
+	open map[string]int
+}
+
+// enter is false where the key has enough of them.
+func (r *readers) enter(key string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.open[key] >= streamsOfKey {
+		return false
+	}
+	if r.open == nil {
+		r.open = map[string]int{}
+	}
+	r.open[key]++
+	return true
+}
+
+func (r *readers) leave(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.open[key]--; r.open[key] == 0 {
+		delete(r.open, key)
+	}
+}
+
+// countReaders refuses a stream too many.
+func (s *service) countReaders(ctx huma.Context, next func(huma.Context)) {
+	p, _ := access.Of(ctx.Context())
+	if !s.readers.enter(p.Key) {
+		ctx.SetHeader("Retry-After", "60")
+		s.refuse(ctx, problem.New(http.StatusTooManyRequests, fmt.Sprintf("The key has %d streams open, and may have no more.", streamsOfKey)))
+		return
+	}
+	defer s.readers.leave(p.Key)
+	next(ctx)
+}
 
 // registerStream serves the events. They tell of this node alone.
 func (s *service) registerStream() {
@@ -48,7 +97,9 @@ func (s *service) registerStream() {
 		method: http.MethodGet, path: "/stream", id: "stream-events", tag: tagMessages, scope: access.ScopeRead, summary: "Follow what happens",
 		about: "Server-sent events of messages as they are accepted, of attempts and of refusals, of the node that is asked. Nothing waits for a slow reader: it is told how much it missed. A reader that was away finds the rest in the lists.",
 	}
-	sse.Register(s.api, s.described(o), map[string]any{
+	described := s.described(o)
+	described.Middlewares = append(described.Middlewares, s.countReaders)
+	sse.Register(s.api, described, map[string]any{
 		"accepted": Message{}, "attempt": StreamAttempt{}, "refusal": Refusal{}, "missed": StreamMissed{}, "alive": StreamAlive{},
 	}, func(ctx context.Context, in *struct {
 		Only    string `query:"only" enum:"accepted,attempt,refusal" doc:"Events of this kind alone."`
@@ -65,7 +116,7 @@ func (s *service) registerStream() {
 	})
 }
 
-// stream sends until the reader is gone or the server ends.
+// stream sends until the reader is gone, its key has ended, or the server does.
 func (s *service) stream(ctx context.Context, p access.Principal, only string, send sse.Sender) {
 	feed := s.Store.Follow(func(h *storage.Happening) bool { return (only == "" || only == kindOf(h)) && s.owns(p, h) })
 	defer feed.Close()
@@ -74,7 +125,7 @@ func (s *service) stream(ctx context.Context, p access.Principal, only string, s
 	if send.Data(StreamAlive{s.Now().UTC()}) != nil {
 		return
 	}
-	for quiet := 0; ; {
+	for looks, quiet := 1, 0; ; {
 		select {
 		case <-ctx.Done():
 			return
@@ -90,11 +141,23 @@ func (s *service) stream(ctx context.Context, p access.Principal, only string, s
 			if s.Stopping != nil && s.Stopping() {
 				return
 			}
+			if looks++; looks%streamAsk == 0 && !s.stillWorks(ctx, p) {
+				return
+			}
 			if quiet++; quiet%streamAlive == 0 && send.Data(StreamAlive{s.Now().UTC()}) != nil {
 				return
 			}
 		}
 	}
+}
+
+// stillWorks says whether who asked would be let in now: a key that has ended must not read on. A database that does not answer ends nothing.
+func (s *service) stillWorks(ctx context.Context, p access.Principal) bool {
+	if p.Key == "" {
+		return true
+	}
+	key, err := s.Store.APIKey(ctx, p.Key)
+	return err != nil && !errors.Is(err, storage.ErrNotFound) || err == nil && key.Works(s.Now())
 }
 
 func kindOf(h *storage.Happening) string {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/letterhook/letterhook/admin/api"
@@ -40,6 +41,20 @@ func (d *dashboard) ask(r *http.Request, method, path string, in, out any) error
 		}
 	}
 	return nil
+}
+
+// askAll asks for a list and gives all of its pages.
+func askAll[T any](d *dashboard, r *http.Request, path string) (all []T, err error) {
+	for cursor := ""; ; {
+		var one api.Page[T]
+		if err := d.ask(r, http.MethodGet, path+"?limit=200&cursor="+url.QueryEscape(cursor), nil, &one); err != nil {
+			return nil, err
+		}
+		all = append(all, one.Items...)
+		if cursor = one.NextCursor; cursor == "" {
+			return all, nil
+		}
+	}
 }
 
 // answer is an answer of the API.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/letterhook/letterhook/admin/access"
 	"github.com/letterhook/letterhook/parser"
@@ -18,13 +19,10 @@ const poisonous = 2
 type content struct {
 	raw     *storage.Raw
 	message *parser.Message // nil: it is not parsed, because that failed before
-	release func()
 }
 
-func (c *content) Close() error {
-	c.release()
-	return c.raw.Close()
-}
+// Close gives the mail back.
+func (c *content) Close() error { return c.raw.Close() }
 
 // mail gives a mail that the viewer may see.
 func (d *dashboard) mail(ctx context.Context, v *access.Principal, id string) (*storage.Mail, error) {
@@ -38,16 +36,22 @@ func (d *dashboard) mail(ctx context.Context, v *access.Principal, id string) (*
 	return mail, nil
 }
 
-// open reads and parses a mail. The limits of the parser bound the work, and only a few are parsed at a time.
+// turnPatience is how long a page waits for its turn at the parser.
+const turnPatience = 10 * time.Second
+
+// open reads and parses a mail. The limits of the parser bound the work, and only a few are parsed at a time. The turn at the parser ends
+// with the parsing: how long a browser takes to read what was found is its own affair.
 func (d *dashboard) open(ctx context.Context, mail *storage.Mail) (_ *content, err error) {
+	waiting, cancel := context.WithTimeout(ctx, turnPatience)
+	defer cancel()
 	select {
 	case d.reading <- struct{}{}:
-	case <-ctx.Done():
+		defer func() { <-d.reading }()
+	case <-waiting.Done():
 		return nil, errTooMany
 	}
-	c := &content{release: func() { <-d.reading }}
+	c := &content{}
 	if c.raw, err = d.Store.OpenRaw(ctx, mail); err != nil {
-		c.release()
 		return nil, err
 	}
 	if mail.ParseCount >= poisonous {

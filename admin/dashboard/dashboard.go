@@ -63,7 +63,22 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("POST /login", d.logIn)
 	mux.HandleFunc("POST /logout", d.logOut)
 	d.routes(mux)
-	return d.stripPath(mux)
+	return d.stripPath(d.readForm(mux))
+}
+
+// readForm reads what was filled in, once and in the one form that the pages send: no files are taken.
+func (d *dashboard) readForm(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseForm(); r.Method == http.MethodPost && err != nil {
+			var v *access.Principal
+			if p, ok := access.Of(r.Context()); ok {
+				v = &p
+			}
+			d.fail(w, r, v, badInput("The form could not be read. It is too long, or came in part."))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // serveFunc serves a page to whoever proved who he is.

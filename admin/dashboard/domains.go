@@ -90,11 +90,11 @@ func (d *dashboard) domains(w http.ResponseWriter, r *http.Request, v *access.Pr
 
 // readDomains fills in what the API knows beside the routes.
 func (d *dashboard) readDomains(r *http.Request, v *access.Principal, p *domainsPage) (err error) {
-	var all api.List[api.Domain]
-	if err := d.ask(r, http.MethodGet, "/domains", nil, &all); err != nil {
+	all, err := askAll[api.Domain](d, r, "/domains")
+	if err != nil {
 		return err
 	}
-	for _, one := range all.Items {
+	for _, one := range all {
 		if one.Ownership.State == "pending" {
 			p.Pending = append(p.Pending, one)
 		}

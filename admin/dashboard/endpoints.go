@@ -241,6 +241,10 @@ func (d *dashboard) testEndpoint(w http.ResponseWriter, r *http.Request, v *acce
 	if err != nil {
 		return err
 	}
+	line := storage.AuditLine{Account: p.Account, Actor: v.Key, Name: v.Name, Address: v.Address, Action: "endpoint.test", Object: p.ID}
+	if err := d.Store.Audit(r.Context(), line); err != nil {
+		return err
+	}
 	return d.showEndpoint(w, r, v, func(p *endpointPage) error {
 		p.Tested = &made
 		return nil

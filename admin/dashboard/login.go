@@ -34,7 +34,7 @@ func (d *dashboard) askForKey(w http.ResponseWriter, r *http.Request) {
 
 func (d *dashboard) showLogin(w http.ResponseWriter, r *http.Request, status int, p loginPage) {
 	if err := d.show(w, r, nil, status, "login", page{Title: "Log in", Body: p}); err != nil {
-		d.fail(w, r, &access.Principal{}, err)
+		d.fail(w, r, nil, err)
 	}
 }
 
@@ -46,7 +46,7 @@ func (d *dashboard) logIn(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, access.ErrBadKey):
 		d.showLogin(w, r, http.StatusUnauthorized, loginPage{Back: back, Wrong: true})
 	case err != nil:
-		d.fail(w, r, &access.Principal{}, err)
+		d.fail(w, r, nil, err)
 	default:
 		http.Redirect(w, r, d.Path+back, http.StatusSeeOther)
 	}
@@ -54,7 +54,7 @@ func (d *dashboard) logIn(w http.ResponseWriter, r *http.Request) {
 
 func (d *dashboard) logOut(w http.ResponseWriter, r *http.Request) {
 	if err := d.Gate.Logout(w, r); err != nil {
-		d.fail(w, r, &access.Principal{}, err)
+		d.fail(w, r, nil, err)
 		return
 	}
 	w.Header().Set("Clear-Site-Data", `"cache"`)

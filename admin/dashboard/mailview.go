@@ -144,7 +144,7 @@ func download(w http.ResponseWriter, filename, contentType string) {
 	protect(h)
 }
 
-// patiently reads for a browser, and cuts one that takes nothing for a minute, so that nobody keeps a turn at the parser for ever.
+// patiently reads for a browser, and cuts one that takes nothing for a minute, so that nobody keeps a mail open for ever.
 func patiently(ctx context.Context, w http.ResponseWriter, from io.Reader) io.Reader {
 	control := http.NewResponseController(w)
 	return readerFunc(func(p []byte) (int, error) {

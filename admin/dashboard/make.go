@@ -18,15 +18,12 @@ func (d *dashboard) accountChoices(r *http.Request, v *access.Principal) ([]choi
 	if !v.Operator() {
 		return nil, nil
 	}
-	var list api.List[api.Account]
-	if err := d.ask(r, http.MethodGet, "/accounts", nil, &list); err != nil {
+	list, err := askAll[api.Account](d, r, "/accounts")
+	if err != nil || len(list) < 2 {
 		return nil, err
 	}
-	if len(list.Items) < 2 {
-		return nil, nil
-	}
-	choices := make([]choice, len(list.Items))
-	for i, a := range list.Items {
+	choices := make([]choice, len(list))
+	for i, a := range list {
 		choices[i] = choice{a.ID, a.Name}
 	}
 	return choices, nil

@@ -114,22 +114,22 @@ var (
 	errTooMany      = errors.New("too many are being read")
 )
 
-// fail answers with what went wrong. The text of an error of ours is logged and not shown.
+// fail answers with what went wrong. The text of an error of ours is logged and not shown. v is nil for whoever did not log in.
 func (d *dashboard) fail(w http.ResponseWriter, r *http.Request, v *access.Principal, err error) {
 	t, status := trouble{Title: "Something went wrong", Text: "The server could not answer. The reason stands in its log. Try again; if it stays so, look at GET /readyz of the private listener.", Back: "/", BackTo: "To the overview"}, http.StatusInternalServerError
 	var bad *badInputError
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		t, status = trouble{"There is nothing here", "It does not exist, is no longer kept, or belongs to an account that you cannot see.", "/messages", "To the messages"}, http.StatusNotFound
-	case errors.Is(err, errNoPermission):
+	case errors.Is(err, errNoPermission) && v != nil:
 		t, status = trouble{"You may not do that", "The key that you logged in with (" + v.Name + ") lacks the scope for it. Log out, and in again with a key that has it; a key with the scope admin makes others.", "/", "To the overview"}, http.StatusForbidden
 	case errors.Is(err, errTooMany):
 		w.Header().Set("Retry-After", "1")
 		t, status = trouble{"Busy", "Too many mails are being opened at this moment. Try again in a second.", r.URL.Path, "Try again"}, http.StatusServiceUnavailable
 	case errors.As(err, &bad):
 		back := r.URL.Path
-		if r.PostFormValue("back") != "" {
-			back = localPath(r.PostFormValue("back"))
+		if r.PostForm.Get("back") != "" {
+			back = localPath(r.PostForm.Get("back"))
 		}
 		t, status = trouble{"That cannot be done", bad.text, back, "Back"}, http.StatusUnprocessableEntity
 	case r.Context().Err() != nil:

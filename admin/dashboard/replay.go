@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,6 +49,9 @@ func (d *dashboard) replaysOf(r *http.Request, p *endpointPage) error {
 	}
 	return nil
 }
+
+// maxRate is the most that the API takes.
+const maxRate = 100_000
 
 // sinces are how far a replay may go back.
 var sinces = map[string]time.Duration{"1h": time.Hour, "24h": 24 * time.Hour, "7d": 7 * 24 * time.Hour, "all": 0}
@@ -103,9 +107,11 @@ func (p *replayPlan) settings(endpoint string, now time.Time) (api.ReplaySetting
 		in.From = &from
 	}
 	if p.Rate != "" {
-		if _, err := fmt.Sscanf(p.Rate, "%g", &in.Rate); err != nil || in.Rate < 0 {
-			return in, badInput("The rate is a number of deliveries in a second, or empty.")
+		rate, err := strconv.ParseFloat(p.Rate, 64)
+		if err != nil || !(rate >= 0 && rate <= maxRate) { // NaN is neither
+			return in, badInput("The rate is a number of deliveries in a second up to %d, or empty.", maxRate)
 		}
+		in.Rate = rate
 	}
 	return in, nil
 }

@@ -81,11 +81,10 @@ func (d *dashboard) showSettings(w http.ResponseWriter, r *http.Request, v *acce
 		state := d.Levers()
 		p.Levers = &state
 	}
-	var accounts api.List[api.Account]
-	if err := d.ask(r, http.MethodGet, "/accounts", nil, &accounts); err != nil {
+	var err error
+	if p.Accounts, err = askAll[api.Account](d, r, "/accounts"); err != nil {
 		return err
 	}
-	p.Accounts = accounts.Items
 	for _, a := range p.Accounts {
 		p.Choices = append(p.Choices, choice{a.ID, a.Name})
 	}
@@ -106,11 +105,11 @@ func (d *dashboard) showSettings(w http.ResponseWriter, r *http.Request, v *acce
 }
 
 func (d *dashboard) readKeys(r *http.Request, v *access.Principal, p *settingsPage) error {
-	var keys api.List[api.Key]
-	if err := d.ask(r, http.MethodGet, "/keys", nil, &keys); err != nil {
+	keys, err := askAll[api.Key](d, r, "/keys")
+	if err != nil {
 		return err
 	}
-	for _, k := range keys.Items {
+	for _, k := range keys {
 		line := keyLine{Key: k, State: "enabled", IsMine: k.ID == v.Key, Whose: "the operator"}
 		for _, a := range p.Accounts {
 			if a.ID == k.Account {

@@ -4,13 +4,16 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/letterhook/letterhook/admin"
+	"github.com/letterhook/letterhook/dispatch"
 	"github.com/letterhook/letterhook/inbound/resolver"
 )
 
@@ -23,7 +26,8 @@ type Config struct {
 	Certificate *x509.Certificate
 	// Rotates says that the key of the certificate is another one after each renewal.
 	Rotates bool
-	// Client fetches the policies of MTA-STS. Nil: one that asks Resolver and the network.
+	// Client fetches the policies of MTA-STS. Nil: one that asks Resolver and the network, and goes to public addresses alone, as senders
+	// do: whoever may name a domain must not have the server's own network looked at.
 	Client *http.Client
 }
 
@@ -71,6 +75,10 @@ func client(r *resolver.Resolver) *http.Client {
 		}
 		var failures error
 		for _, ip := range found {
+			if err := publicly(ip, port); err != nil {
+				failures = errors.Join(failures, err)
+				continue
+			}
 			conn, err := dialer.DialContext(ctx, network, net.JoinHostPort(ip.String(), port))
 			if err == nil {
 				return conn, nil
@@ -84,6 +92,18 @@ func client(r *resolver.Resolver) *http.Client {
 		// RFC 8461 section 3.3: redirects must not be followed.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// publicly refuses what no stranger could reach.
+func publicly(ip net.IPAddr, port string) error {
+	address, err := netip.ParseAddrPort(net.JoinHostPort(ip.IP.String(), port))
+	if err != nil {
+		return err
+	}
+	if (&dispatch.Guard{}).Check(address, false) != nil {
+		return fmt.Errorf("%s cannot be reached from the internet", address)
+	}
+	return nil
 }
 
 // Absent says whether an error means that there is nothing, rather than that it could not be found out.

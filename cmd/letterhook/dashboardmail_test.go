@@ -14,11 +14,16 @@ import (
 // sendRaw sends a mail as it is and gives its id.
 func sendRaw(t *testing.T, address, mail string) string {
 	t.Helper()
+	return sendRawTo(t, address, "support@in.example.com", mail)
+}
+
+func sendRawTo(t *testing.T, address, recipient, mail string) string {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "mail.eml")
 	if err := os.WriteFile(file, []byte(strings.ReplaceAll(mail, "\n", "\r\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o := sendOptions{server: address, helo: "localhost", tls: "auto", count: 1, connections: 1, from: "ann@sender.example", to: []string{"support@in.example.com"}}
+	o := sendOptions{server: address, helo: "localhost", tls: "auto", count: 1, connections: 1, from: "ann@sender.example", to: []string{recipient}}
 	var out bytes.Buffer
 	if err := o.run(t.Context(), []string{file}, nil, &out); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())

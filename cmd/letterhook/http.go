@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/letterhook/letterhook/admin"
@@ -15,6 +16,10 @@ import (
 // handlers are the HTTP listeners with what they serve.
 func (s *server) handlers() map[net.Listener]http.Handler {
 	public := s.publicly(s.web())
+	proxies := make([]netip.Prefix, len(s.cfg.HTTP.TrustedProxies))
+	for i, n := range s.cfg.HTTP.TrustedProxies {
+		proxies[i] = n.Prefix
+	}
 	private := admin.Private(s.registry, s.ready, s.identity.Warnings, s.smtp)
 	if s.public == s.private { // strangers reach it: no levers
 		private = admin.Private(s.registry, s.ready, s.identity.Warnings, nil)
@@ -27,7 +32,7 @@ func (s *server) handlers() map[net.Listener]http.Handler {
 	}
 	handlers := map[net.Listener]http.Handler{}
 	if s.public != nil {
-		handlers[s.overTLS(s.public, s.cfg.HTTP.Public)] = admin.LogAccess(s.log, "public", public)
+		handlers[s.overTLS(s.public, s.cfg.HTTP.Public)] = admin.Behind(proxies, admin.LogAccess(s.log, "public", public))
 	}
 	if private != nil {
 		handlers[s.overTLS(s.private, s.cfg.HTTP.Private)] = admin.LogAccess(s.log, "private", private)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -16,7 +17,7 @@ import (
 // public URL may stand before all of it or be taken away by a proxy in front.
 func (s *server) web() http.Handler {
 	gate := access.New(access.Config{
-		Store: s.store, Log: s.log, Open: s.openTo(), Rates: s.rates, Secure: strings.HasPrefix(s.cfg.PublicURL, "https:"),
+		Store: s.store, Log: s.log, Open: s.openTo(), Rates: s.rates, Secure: strings.HasPrefix(s.cfg.PublicURL, "https:"), Origin: originOf(s.cfg.PublicURL),
 	})
 	operating := s.apiConfig()
 	operations := onDemand(func() http.Handler { return api.New(operating) })
@@ -40,6 +41,16 @@ func (s *server) web() http.Handler {
 func onDemand(build func() http.Handler) http.Handler {
 	built := sync.OnceValue(build)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { built().ServeHTTP(w, r) })
+}
+
+// originOf is the origin of a URL, as browsers name it; empty: it has none.
+func originOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	usual := map[string]string{"http": ":80", "https": ":443"}[u.Scheme] // which browsers leave out
+	return u.Scheme + "://" + strings.TrimSuffix(u.Host, usual)
 }
 
 // openTo says who needs no key: in dev, whoever sits at this machine.

@@ -152,6 +152,8 @@ type Certificate struct {
 type HTTP struct {
 	Public  HTTPListener `yaml:"public"`
 	Private HTTPListener `yaml:"private"`
+	// TrustedProxies are the networks of the reverse proxies in front of the public listener: what their X-Forwarded-For names is who asks.
+	TrustedProxies []Network `yaml:"trusted_proxies"`
 }
 
 // HTTPListener is a TCP address that speaks HTTP. Public and private may share one.
