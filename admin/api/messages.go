@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -187,13 +186,7 @@ func (s *service) getRaw(ctx context.Context, p access.Principal, in *MessagePat
 	if err != nil {
 		return nil, err
 	}
-	return &huma.StreamResponse{Body: func(ctx huma.Context) {
-		defer raw.Close()
-		ctx.SetHeader("Content-Type", rawType)
-		ctx.SetHeader("Content-Disposition", storage.AttachmentDisposition(d.ID+".eml"))
-		ctx.SetHeader("Content-Length", strconv.FormatInt(raw.Size(), 10))
-		_, _ = io.Copy(ctx.BodyWriter(), io.NewSectionReader(raw, 0, raw.Size())) // a peer that is gone needs no answer
-	}}, nil
+	return s.download(d.ID+".eml", rawType, raw.Size(), io.NewSectionReader(raw, 0, raw.Size()), raw), nil
 }
 
 // Retried is what was put in motion.

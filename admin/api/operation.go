@@ -10,6 +10,7 @@ import (
 
 	"github.com/letterhook/letterhook/admin/access"
 	"github.com/letterhook/letterhook/admin/problem"
+	"github.com/letterhook/letterhook/admin/reading"
 	"github.com/letterhook/letterhook/storage"
 )
 
@@ -169,6 +170,8 @@ func (s *service) explain(ctx context.Context, o operation, err error) error {
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return problem.New(http.StatusNotFound, "There is no such thing, or it is not yours.")
+	case errors.Is(err, reading.ErrBusy):
+		return busy()
 	case errors.Is(err, storage.ErrSweeping):
 		return problem.New(http.StatusServiceUnavailable, "Attachments of the message are being removed. Try again in a minute.")
 	case errors.Is(err, storage.ErrNotAccepted):

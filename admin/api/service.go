@@ -13,6 +13,7 @@ import (
 
 	"github.com/letterhook/letterhook/admin/dnscheck"
 	"github.com/letterhook/letterhook/admin/problem"
+	"github.com/letterhook/letterhook/admin/reading"
 	"github.com/letterhook/letterhook/inbound/guard"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -27,6 +28,8 @@ type Config struct {
 	Log     *slog.Logger
 	// Configuration is what the operations on accounts, domains, endpoints and routes work on.
 	Configuration Configuration
+	// Desk opens mails.
+	Desk *reading.Desk
 	// LookupTXT asks DNS for the proofs of domains.
 	LookupTXT func(ctx context.Context, name string) ([]string, error)
 	// CheckDNS holds DNS against what the server and a domain need.
@@ -77,6 +80,7 @@ func (s *service) registerAll() {
 	s.registerKeys()
 	s.registerAudit()
 	s.registerMessages()
+	s.registerContent()
 	s.registerDeliveries()
 	s.registerRefusals()
 	s.registerOverview()

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/letterhook/letterhook/admin/access"
+	"github.com/letterhook/letterhook/admin/reading"
 	"github.com/letterhook/letterhook/inbound/guard"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -27,6 +28,8 @@ type Config struct {
 	Ready func() error
 	// API is the handler of package api, which every change goes through, save for test events.
 	API http.Handler
+	// Desk opens mails.
+	Desk *reading.Desk
 	// Retention says how long what is kept.
 	Retention func() storage.Retention
 	// Levers says what the levers of SMTP stand at.
@@ -46,16 +49,12 @@ type Config struct {
 type dashboard struct {
 	Config
 
-	pages   *pages
-	reading chan struct{} // holds one for each mail that is being parsed
+	pages *pages
 }
-
-// parsedAtOnce bounds the mails that are parsed for pages at one time: delivery comes first.
-const parsedAtOnce = 2
 
 // New gives the pages. They are to be served at / and, where there is one, at the path of the public URL.
 func New(cfg Config) http.Handler {
-	d := &dashboard{Config: cfg, pages: newPages(cfg.Path), reading: make(chan struct{}, parsedAtOnce)}
+	d := &dashboard{Config: cfg, pages: newPages(cfg.Path)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /assets/", serveAsset)
 	mux.HandleFunc("POST /theme", d.setTheme)

@@ -25,6 +25,18 @@ const (
 	maxImages = 16 << 20
 )
 
+// mail gives a mail that the viewer may see.
+func (d *dashboard) mail(ctx context.Context, v *access.Principal, id string) (*storage.Mail, error) {
+	mail, err := d.Store.Mail(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !v.Sees(mail.Account) {
+		return nil, fmt.Errorf("message %s: %w", id, storage.ErrNotFound)
+	}
+	return mail, nil
+}
+
 // mailHTML is the html body of a mail, alone, for the frame. With ?images=remote those on other servers are fetched, which tells them
 // that the mail was opened.
 func (d *dashboard) mailHTML(w http.ResponseWriter, r *http.Request, v *access.Principal) error {
@@ -32,16 +44,16 @@ func (d *dashboard) mailHTML(w http.ResponseWriter, r *http.Request, v *access.P
 	if err != nil {
 		return err
 	}
-	c, err := d.open(r.Context(), mail)
+	c, err := d.Desk.Open(r.Context(), mail)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	if c.message == nil || c.message.HTML == nil {
+	if c.Message == nil || c.Message.HTML == nil {
 		return storage.ErrNotFound
 	}
 	remote := r.URL.Query().Get("images") == "remote"
-	text, _ := sanitise(*c.message.HTML, &pictures{inline: inlineImages(c.message), remote: remote})
+	text, _ := sanitise(*c.Message.HTML, &pictures{inline: inlineImages(c.Message), remote: remote})
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	sources := ""
@@ -113,12 +125,12 @@ func (d *dashboard) mailAttachment(w http.ResponseWriter, r *http.Request, v *ac
 	if err != nil {
 		return err
 	}
-	c, err := d.open(r.Context(), mail)
+	c, err := d.Desk.Open(r.Context(), mail)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	p := c.part(r.PathValue("part"))
+	p := c.Part(r.PathValue("part"))
 	if p == nil {
 		return storage.ErrNotFound
 	}

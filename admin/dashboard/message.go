@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/letterhook/letterhook/admin/access"
+	"github.com/letterhook/letterhook/admin/reading"
 	"github.com/letterhook/letterhook/parser"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -57,8 +58,8 @@ func (d *dashboard) message(w http.ResponseWriter, r *http.Request, v *access.Pr
 	if err := d.deliveriesOf(ctx, p); err != nil {
 		return err
 	}
-	c, err := d.open(ctx, mail)
-	if err != nil && !errors.Is(err, errTooMany) && ctx.Err() == nil {
+	c, err := d.Desk.Open(ctx, mail)
+	if err != nil && !errors.Is(err, reading.ErrBusy) && ctx.Err() == nil {
 		// The list of what happened is worth showing without the mail.
 		d.Log.Error("mail not opened", "message", mail.ID, "error", err)
 		p.View = trouble{Title: "The mail cannot be read", Text: "Its content cannot be read now. The reason stands in the log of the server. What happened to it stands beside."}
@@ -187,9 +188,9 @@ func (d *dashboard) sendAgain(w http.ResponseWriter, r *http.Request, v *access.
 }
 
 // view fills in the tab that was asked for, or the first that there is.
-func (p *messagePage) view(c *content, r *http.Request) error {
-	p.Message = c.message
-	m := c.message
+func (p *messagePage) view(c *reading.Mail, r *http.Request) error {
+	p.Message = c.Message
+	m := c.Message
 	if m != nil && m.HTML != nil {
 		p.Tabs = append(p.Tabs, tab{"html", "HTML"})
 	}
@@ -216,7 +217,7 @@ func (p *messagePage) view(c *content, r *http.Request) error {
 	case "attachments":
 		p.View = attachmentLines(m)
 	case "raw":
-		text, cut, err := c.head(maxRawShown)
+		text, cut, err := c.Head(maxRawShown)
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", p.Mail.ID, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/letterhook/letterhook/admin/access"
+	"github.com/letterhook/letterhook/admin/reading"
 	"github.com/letterhook/letterhook/storage"
 )
 
@@ -109,10 +110,7 @@ type trouble struct {
 	BackTo      string
 }
 
-var (
-	errNoPermission = errors.New("no permission")
-	errTooMany      = errors.New("too many are being read")
-)
+var errNoPermission = errors.New("no permission")
 
 // fail answers with what went wrong. The text of an error of ours is logged and not shown. v is nil for whoever did not log in.
 func (d *dashboard) fail(w http.ResponseWriter, r *http.Request, v *access.Principal, err error) {
@@ -123,7 +121,7 @@ func (d *dashboard) fail(w http.ResponseWriter, r *http.Request, v *access.Princ
 		t, status = trouble{"There is nothing here", "It does not exist, is no longer kept, or belongs to an account that you cannot see.", "/messages", "To the messages"}, http.StatusNotFound
 	case errors.Is(err, errNoPermission) && v != nil:
 		t, status = trouble{"You may not do that", "The key that you logged in with (" + v.Name + ") lacks the scope for it. Log out, and in again with a key that has it; a key with the scope admin makes others.", "/", "To the overview"}, http.StatusForbidden
-	case errors.Is(err, errTooMany):
+	case errors.Is(err, reading.ErrBusy):
 		w.Header().Set("Retry-After", "1")
 		t, status = trouble{"Busy", "Too many mails are being opened at this moment. Try again in a second.", r.URL.Path, "Try again"}, http.StatusServiceUnavailable
 	case errors.As(err, &bad):

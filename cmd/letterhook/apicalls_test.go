@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -51,7 +53,12 @@ func newFixture(t *testing.T) *fixture {
 func (f *fixture) receive(t *testing.T) {
 	t.Helper()
 	f.do(t, f.key(t, ""), "POST", "/endpoints/"+f.values["endpoint"]+"/pause", nil)
-	f.values["message"] = send(t, f.smtpListeners[0].Addr().String(), sendOptions{from: "zensender@sender.example", to: []string{"reply+1@zen.example"}, text: "zentext"})
+	file := filepath.Join(t.TempDir(), "zenfile.bin")
+	if err := os.WriteFile(file, []byte("zencontent"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.values["message"] = send(t, f.smtpListeners[0].Addr().String(), sendOptions{from: "zensender@sender.example", to: []string{"reply+1@zen.example"}, text: "zentext", attach: []string{file}})
+	f.values["attachment"] = "2"
 	deliveries, err := f.store.Deliveries(t.Context(), storage.DeliveryFilter{Message: f.values["message"]})
 	if err != nil || len(deliveries) != 1 {
 		t.Fatalf("%v %v", deliveries, err)
@@ -150,7 +157,7 @@ func calls() map[string]call {
 		"disable-endpoint", "list-secrets", "test-endpoint", "list-domains", "get-domain", "verify-domain", "check-domain-dns", "list-routes", "get-route",
 		"list-replays", "get-replay", "get-levers", "get-usage", "list-nodes",
 		"list-messages", "get-message", "get-raw-message", "retry-message", "list-deliveries", "get-delivery", "retry-delivery", "list-refusals", "get-refusal",
-		"get-overview", "stream-events",
+		"get-overview", "stream-events", "get-parsed-message", "list-attachments", "get-attachment",
 	} {
 		list[id] = call{}
 	}

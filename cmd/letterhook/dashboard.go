@@ -10,14 +10,15 @@ import (
 
 	"github.com/letterhook/letterhook/admin/access"
 	"github.com/letterhook/letterhook/admin/dashboard"
+	"github.com/letterhook/letterhook/admin/reading"
 	"github.com/letterhook/letterhook/storage"
 )
 
 // dashboardConfig is what the pages that people see need. They make changes through served, the API.
-func (s *server) dashboardConfig(gate *access.Gate, served http.Handler) dashboard.Config {
+func (s *server) dashboardConfig(gate *access.Gate, served http.Handler, desk *reading.Desk) dashboard.Config {
 	c := dashboard.Config{
 		Store: s.store, Directory: s.directory.Load, Path: s.links.Path(), Secure: strings.HasPrefix(s.cfg.PublicURL, "https:"), Gate: gate,
-		Hostname: s.cfg.Hostname, Version: version(), SMTP: s.smtpAddresses(), Ready: s.ready, Test: s.dispatcher.Test, API: served, Levers: s.smtp.Levers,
+		Hostname: s.cfg.Hostname, Version: version(), SMTP: s.smtpAddresses(), Ready: s.ready, Test: s.dispatcher.Test, API: served, Desk: desk, Levers: s.smtp.Levers,
 		Retention: func() storage.Retention { return *s.retention.Load() }, DNS: s.lookAtDNS, Log: s.log,
 	}
 	if s.loopback { // dev

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
@@ -69,6 +70,8 @@ func testRefusal(t *testing.T, browser chrome) {
 type hook struct {
 	*httptest.Server
 
+	first chan struct{} // closed when something came
+
 	mu     sync.Mutex
 	status int
 	got    []*http.Request
@@ -76,7 +79,7 @@ type hook struct {
 }
 
 func startHook(t *testing.T, status int) *hook {
-	h := &hook{status: status}
+	h := &hook{status: status, first: make(chan struct{})}
 	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		text, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -84,11 +87,26 @@ func startHook(t *testing.T, status int) *hook {
 		}
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.got, h.bodies = append(h.got, r), append(h.bodies, string(text))
+		if h.got, h.bodies = append(h.got, r), append(h.bodies, string(text)); len(h.got) == 1 {
+			close(h.first)
+		}
 		w.WriteHeader(h.status)
 	}))
 	t.Cleanup(h.Close)
 	return h
+}
+
+// await gives the body of the first request when it has come.
+func (h *hook) await(t *testing.T) string {
+	t.Helper()
+	select {
+	case <-h.first:
+	case <-time.After(time.Minute):
+		t.Fatal("the receiver got nothing")
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.bodies[0]
 }
 
 func (h *hook) answer(status int) {

@@ -11,6 +11,7 @@ import (
 	"github.com/letterhook/letterhook/admin/access"
 	"github.com/letterhook/letterhook/admin/api"
 	"github.com/letterhook/letterhook/admin/dashboard"
+	"github.com/letterhook/letterhook/admin/reading"
 )
 
 // web is what the public listener serves: signed links to whoever holds one, and the API and the dashboard to holders of keys. The path of the
@@ -19,12 +20,13 @@ func (s *server) web() http.Handler {
 	gate := access.New(access.Config{
 		Store: s.store, Log: s.log, Open: s.openTo(), Rates: s.rates, Secure: strings.HasPrefix(s.cfg.PublicURL, "https:"), Origin: originOf(s.cfg.PublicURL),
 	})
-	operating := s.apiConfig()
+	desk := reading.New(s.store, version())
+	operating := s.apiConfig(desk)
 	operations := onDemand(func() http.Handler { return api.New(operating) })
 	served := gate.Handler(operations)
 	links := admin.Public(s.store, s.blobs, s.links, s.log)
 	mux := http.NewServeMux()
-	watching := s.dashboardConfig(gate, operations)
+	watching := s.dashboardConfig(gate, operations, desk)
 	mux.Handle("/", gate.Handler(onDemand(func() http.Handler { return dashboard.New(watching) })))
 	mux.Handle("/v1/", links)
 	mux.Handle("/.well-known/", links)
@@ -61,9 +63,9 @@ func (s *server) openTo() func(*http.Request) bool {
 	return access.FromHere
 }
 
-func (s *server) apiConfig() api.Config {
+func (s *server) apiConfig(desk *reading.Desk) api.Config {
 	return api.Config{
-		Store: s.store, Version: version(), Log: s.log,
+		Store: s.store, Version: version(), Log: s.log, Desk: desk,
 		Configuration: api.Configuration{Directory: s.directory.Load, Check: s.checkSettings, Reload: s.refresh},
 		LookupTXT:     s.lookupTXT, CheckDNS: s.checkDomainDNS,
 		Wake: s.dispatcher.Wake, Stopping: s.stopping.Load,
