@@ -20,12 +20,14 @@ import (
 type MessageView struct{ *dispatch.EventData }
 
 // Schema says where it is described: receivers of webhooks know it.
-func (MessageView) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{
+func (MessageView) Schema(r huma.Registry) *huma.Schema {
+	const name = "MessageView"
+	r.Map()[name] = &huma.Schema{
 		Type: huma.TypeObject, AdditionalProperties: true,
 		Description: "What the key data of email.received holds; /v1/schema/email.received.v1.json describes it.",
 		Properties:  map[string]*huma.Schema{"id": {Type: huma.TypeString}}, Required: []string{"id"},
 	}
+	return &huma.Schema{Ref: "#/components/schemas/" + name}
 }
 
 // AttachmentPath names an attachment.

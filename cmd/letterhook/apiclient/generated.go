@@ -4,6 +4,7 @@ package apiclient
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -695,6 +696,11 @@ type Levers struct {
 	Drain  Lever   `json:"drain"`
 }
 
+// ListMessageAttachment defines model for ListMessageAttachment.
+type ListMessageAttachment struct {
+	Items []MessageAttachment `json:"items"`
+}
+
 // ListNode defines model for ListNode.
 type ListNode struct {
 	Items []Node `json:"items"`
@@ -750,6 +756,32 @@ type Message struct {
 	Subject string `json:"subject,omitempty,omitzero"`
 }
 
+// MessageAttachment defines model for MessageAttachment.
+type MessageAttachment struct {
+	ContentID string `json:"content_id"`
+
+	// ContentType As the sender declared it.
+	ContentType string `json:"content_type"`
+	Disposition string `json:"disposition"`
+
+	// Filename A display name, made harmless.
+	Filename string `json:"filename"`
+
+	// ID The number of its part, as IMAP counts.
+	//
+	// Example: 2.1
+	ID string `json:"id"`
+
+	// Inline The html shows it, by its content_id.
+	Inline bool `json:"inline"`
+
+	// Sha256 Of the decoded content, in hexadecimal.
+	Sha256 string `json:"sha256"`
+
+	// Size Octets, decoded.
+	Size int64 `json:"size"`
+}
+
 // MessageDetail defines model for MessageDetail.
 type MessageDetail struct {
 	AccountID      string      `json:"account_id"`
@@ -796,6 +828,12 @@ type MessagePage struct {
 
 	// Partial Many messages were looked at for few; the next page goes on.
 	Partial bool `json:"partial,omitempty,omitzero"`
+}
+
+// MessageView What the key data of email.received holds; /v1/schema/email.received.v1.json describes it.
+type MessageView struct {
+	ID                   string                 `json:"id"`
+	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
 // MintReplyAddressRequest defines model for Mint-reply-addressRequest.
@@ -1018,7 +1056,7 @@ type NewReplay struct {
 	// Until Received before.
 	Until time.Time `json:"until,omitempty,omitzero"`
 
-	// URL Where they are posted instead, signed with the endpoint's secrets. For an endpoint of the operator's file, or with allow_private or a proxy, the operator alone may give it.
+	// URL Where they are posted instead, signed with the endpoint's secrets; it needs the scope write too. For an endpoint of the operator's file, or with allow_private or a proxy, the operator alone may give it.
 	URL string `json:"url,omitempty,omitzero"`
 }
 
@@ -1397,7 +1435,7 @@ type Replay struct {
 	// Until Received before.
 	Until time.Time `json:"until,omitempty,omitzero"`
 
-	// URL Where they are posted instead, signed with the endpoint's secrets. For an endpoint of the operator's file, or with allow_private or a proxy, the operator alone may give it.
+	// URL Where they are posted instead, signed with the endpoint's secrets; it needs the scope write too. For an endpoint of the operator's file, or with allow_private or a proxy, the operator alone may give it.
 	URL string `json:"url,omitempty,omitzero"`
 }
 
@@ -1458,7 +1496,7 @@ type ReplaySettings struct {
 	// Until Received before.
 	Until time.Time `json:"until,omitempty,omitzero"`
 
-	// URL Where they are posted instead, signed with the endpoint's secrets. For an endpoint of the operator's file, or with allow_private or a proxy, the operator alone may give it.
+	// URL Where they are posted instead, signed with the endpoint's secrets; it needs the scope write too. For an endpoint of the operator's file, or with allow_private or a proxy, the operator alone may give it.
 	URL string `json:"url,omitempty,omitzero"`
 }
 
@@ -1888,6 +1926,72 @@ type GetUsageParams struct {
 	Until     string // Day behind the last one; left out: tomorrow.
 }
 
+// Getter for additional properties for MessageView. Returns the specified
+// element and whether it was found
+func (a MessageView) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for MessageView
+func (a *MessageView) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for MessageView to handle AdditionalProperties
+func (a *MessageView) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["id"]; found {
+		err = json.Unmarshal(raw, &a.ID)
+		if err != nil {
+			return fmt.Errorf("error reading 'id': %w", err)
+		}
+		delete(object, "id")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for MessageView to handle AdditionalProperties
+func (a MessageView) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["id"], err = json.Marshal(a.ID)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'id': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
 // ListAccounts is GET /accounts: List accounts.
 func (c *Client) ListAccounts(ctx context.Context, params ListAccountsParams) (*PageAccount, error) {
 	r := request{method: http.MethodGet, path: "/accounts", query: url.Values{}}
@@ -2182,6 +2286,26 @@ func (c *Client) ListMessages(ctx context.Context, params ListMessagesParams) (*
 func (c *Client) GetMessage(ctx context.Context, message string) (*MessageDetail, error) {
 	r := request{method: http.MethodGet, path: fmt.Sprintf("/messages/%s", url.PathEscape(message))}
 	out := new(MessageDetail)
+	return out, c.do(ctx, &r, out)
+}
+
+// ListAttachments is GET /messages/{message}/attachments: List the attachments of a message.
+func (c *Client) ListAttachments(ctx context.Context, message string) (*ListMessageAttachment, error) {
+	r := request{method: http.MethodGet, path: fmt.Sprintf("/messages/%s/attachments", url.PathEscape(message))}
+	out := new(ListMessageAttachment)
+	return out, c.do(ctx, &r, out)
+}
+
+// GetAttachment is GET /messages/{message}/attachments/{attachment}: Get an attachment, decoded.
+func (c *Client) GetAttachment(ctx context.Context, message string, attachment string) (*http.Response, error) {
+	r := request{method: http.MethodGet, path: fmt.Sprintf("/messages/%s/attachments/%s", url.PathEscape(message), url.PathEscape(attachment))}
+	return c.open(ctx, &r)
+}
+
+// GetParsedMessage is GET /messages/{message}/parsed: Read a message.
+func (c *Client) GetParsedMessage(ctx context.Context, message string) (*MessageView, error) {
+	r := request{method: http.MethodGet, path: fmt.Sprintf("/messages/%s/parsed", url.PathEscape(message))}
+	out := new(MessageView)
 	return out, c.do(ctx, &r, out)
 }
 
