@@ -19,6 +19,10 @@ type Config struct {
 	// Recipients decides about a forward-path. It is called once for every RCPT, must not block and must be safe for
 	// concurrent use. Required.
 	Recipients func(Path) Decision
+	// Exceeds says which of its limits the account of a recipient would pass with a further message of the size that MAIL declared, 0
+	// where it declared none; nil: none. It is called for every RCPT that the routes accept, must not block and must be safe for concurrent
+	// use. Nil: no account has limits.
+	Exceeds func(account string, size int64) *Rejection
 	// CheckRecipient is asked once for a forward-path whose Decision has a Check, and nil means that it is accepted. The
 	// envelope is what the session has said so far, with that recipient alone. It may block, for that connection waits and
 	// no other; when the context ends it must return. It must be safe for concurrent use. Nil: such a recipient is
@@ -153,6 +157,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.DiskFull == nil {
 		c.DiskFull = func() bool { return false }
+	}
+	if c.Exceeds == nil {
+		c.Exceeds = func(string, int64) *Rejection { return nil }
 	}
 	if c.TLSReady == nil {
 		c.TLSReady = func() bool { return true }

@@ -1,5 +1,7 @@
 package inbound
 
+import "log/slog"
+
 // refuseRecipient is the refusal of a recipient by the routes or by whom they ask.
 func refuseRecipient(reply *Reply) *refusal {
 	r := &refusal{Reply: reply, reason: reasonRecipient}
@@ -41,6 +43,15 @@ func (c *conn) limit(maxSize int64) (int64, *refusal) {
 		return 0, refuseOtherLimit
 	}
 	return min(c.tx.limit, limit), nil
+}
+
+// hasRoom says which limit of its account keeps a recipient from getting a message now. Recipients of other accounts are none the worse.
+func (c *conn) hasRoom(account string) *refusal {
+	over := c.srv.cfg.Exceeds(account, c.tx.mail.size)
+	if over == nil {
+		return nil
+	}
+	return &refusal{Reply: over.Reply, reason: string(over.Reason), found: []slog.Attr{slog.String("account", account)}}
 }
 
 // check asks about the recipient at hand. It takes its time in this connection alone.

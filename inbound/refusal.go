@@ -65,6 +65,9 @@ const (
 	reasonFlight      = "in_flight" // too many octets of messages are being received
 	reasonApplication = string(RejectApplication)
 	reasonUnanswered  = string(RejectUnanswered)
+	reasonQuota       = string(RejectQuota)
+	reasonBacklog     = string(RejectBacklog)
+	reasonAccountRate = string(RejectAccountRate)
 )
 
 var reasons = []string{
@@ -73,7 +76,7 @@ var reasons = []string{
 	reasonConnections, reasonTLS, reasonShutdown, reasonPanic, reasonAborted, reasonProxy,
 	reasonAuth, reasonSpam, reasonVirus, reasonUnscanned, reasonDMARC,
 	reasonRate, reasonHarvest, reasonEarly, reasonBlocked, reasonDrain, reasonDefer, reasonListed, reasonGreylisted, reasonFlight,
-	reasonApplication, reasonUnanswered,
+	reasonApplication, reasonUnanswered, reasonQuota, reasonBacklog, reasonAccountRate,
 }
 
 func refuse(code int, class, subject, detail int, text, reason string, b budget) *refusal {

@@ -19,6 +19,11 @@ const (
 	RejectApplication RejectReason = "application"
 	RejectUnanswered  RejectReason = "unanswered"
 
+	// RejectQuota, RejectBacklog and RejectAccountRate are about a recipient whose account has reached a limit of its own.
+	RejectQuota       RejectReason = "quota"
+	RejectBacklog     RejectReason = "backlog"
+	RejectAccountRate RejectReason = "account_rate"
+
 	RejectUnscanned RejectReason = "unscanned" // a scanner failed, and the operator wants no mail that was not scanned
 )
 

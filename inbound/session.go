@@ -83,6 +83,9 @@ func (s session) Rcpt(string, *smtp.RcptOptions) (err error) {
 	if refusal == nil && !s.tx.suits(&decision) {
 		refusal = refuseOtherDecider
 	}
+	if refusal == nil {
+		refusal = s.hasRoom(decision.Account)
+	}
 	if refusal == nil && decision.Check != "" {
 		refusal = s.check(decision)
 	}

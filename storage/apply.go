@@ -27,6 +27,11 @@ func (s *Store) Apply(ctx context.Context, d Declaration) (*Directory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("apply declaration: %w", err)
 	}
+	if s.meter.declare(directory) {
+		if err := s.ReadMeter(ctx); err != nil {
+			s.cfg.Log.Warn("limits go by what was known before", "error", err)
+		}
+	}
 	return directory, nil
 }
 
@@ -58,7 +63,10 @@ func (s *Store) apply(w *writer, d *Declaration) (*Directory, error) {
 		}
 	}
 	a := applying{store: s, w: w, accounts: map[string]string{}, endpoints: map[[2]string]string{}, first: map[string]string{}}
-	a.directory = &Directory{Endpoints: map[string]*Endpoint{}, Accounts: map[string]string{}, now: s.cfg.Now, domains: map[string]*domain{}, filters: map[string][]Filter{}}
+	a.directory = &Directory{
+		Endpoints: map[string]*Endpoint{}, Accounts: map[string]string{}, Limits: map[string]Limits{}, Retention: map[string]AccountRetention{},
+		now: s.cfg.Now, domains: map[string]*domain{}, filters: map[string][]Filter{},
+	}
 	for _, read := range []func(*Declaration) error{a.readAccounts, a.readEndpoints, a.readDomains, a.readRoutes, a.readAcceptAll} {
 		if err := read(d); err != nil {
 			return nil, err
@@ -100,6 +108,12 @@ func (a *applying) readAccounts(d *Declaration) error {
 			return fmt.Errorf("account %q: %w", name, err)
 		}
 		a.accounts[name] = id
+		if limits := d.Limits[name]; limits != (Limits{}) {
+			a.directory.Limits[id] = limits
+		}
+		if kept := d.Retention[name]; kept != (AccountRetention{}) {
+			a.directory.Retention[id] = kept
+		}
 	}
 	return a.w.query(func(row []driver.Value) error {
 		a.directory.Accounts[row[0].(string)] = row[1].(string)
@@ -157,6 +171,7 @@ func (a *applying) readDomains(d *Declaration) error {
 			return fmt.Errorf("domain %q: %w", declared.Name, err)
 		}
 		dom := a.domain(account)
+		dom.most = a.directory.Limits[account].Octets
 		dom.replyKeys, dom.maxSize = declared.ReplyKeys, declared.MaxSize
 		dom.dmarc, dom.requireTLS, dom.greylist = declared.DMARC, declared.RequireTLS, declared.Greylist
 		dom.check, dom.source = declared.Check, declared.Source

@@ -89,7 +89,10 @@ func TestCheckFindsDamage(t *testing.T) {
 		{"another hash", 10, func(t *testing.T, c storage.Config) { damage(t, c, "UPDATE message SET sha256 = ?", make([]byte, 32)) }, storage.FaultBytes},
 		{"another key", 10, func(t *testing.T, c storage.Config) { damage(t, c, "UPDATE message SET key = ?", make([]byte, 32)) }, storage.FaultBytes},
 		{"an envelope is no JSON", 10, func(t *testing.T, c storage.Config) { damage(t, c, "UPDATE message SET envelope = '{'") }, storage.FaultRow},
-		{"a message is lost", 10, func(t *testing.T, c storage.Config) { damage(t, c, "DELETE FROM message") }, storage.FaultReference},
+		{"a message is lost", 10, func(t *testing.T, c storage.Config) {
+			damage(t, c, "DELETE FROM message")
+			damage(t, c, "DELETE FROM stock")
+		}, storage.FaultReference},
 		{"a pack's row is lost", 10, func(t *testing.T, c storage.Config) { damage(t, c, "DELETE FROM pack") }, storage.FaultPack},
 		{"a pack counts wrongly", 10, func(t *testing.T, c storage.Config) { damage(t, c, "UPDATE pack SET live = 7") }, storage.FaultPack},
 		{"a pack in use is doomed", 10, func(t *testing.T, c storage.Config) { damage(t, c, "UPDATE pack SET doomed_at = 1") }, storage.FaultPack},

@@ -23,6 +23,8 @@ type committer struct {
 	indexer  *indexer      // nil beside a server
 	stopped  chan struct{} // closed when run has returned
 	values   values        // reused
+	counts   int64         // the writer of the stock, see stocked
+	meter    *meter
 
 	// What ForeignChange saw last, and on which connection; 0: not asked yet.
 	dataVersion    int64
@@ -104,7 +106,7 @@ func (c *committer) commit(b *batch) {
 // attempt runs the transaction of a batch. What PostgreSQL asks to run again, or to make a partition for, is.
 func (c *committer) attempt(tx *transaction, b *batch) (err error) {
 	for range 3 {
-		*tx = transaction{writer: c.writer, now: c.now(), values: &c.values}
+		*tx = transaction{writer: c.writer, now: c.now(), values: &c.values, counts: c.counts}
 		err = c.writer.transact(func() error { return c.writeRows(tx, b) })
 		switch {
 		case isConflict(err):
@@ -181,7 +183,8 @@ func (c *committer) keepQuiet(b *batch, err error) {
 
 // finish answers everybody in a batch that was committed.
 func (c *committer) finish(b *batch, now time.Time) {
-	c.queue.written() // before the hand-over, or the deliveries would give way to the very mails that they are of
+	c.meter.committed(b, now) // before anybody is answered, so that the next mail of a sender is measured right
+	c.queue.written()         // before the hand-over, or the deliveries would give way to the very mails that they are of
 	if len(b.accepts) > 0 {
 		c.step("tx-committed")
 	}

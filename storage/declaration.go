@@ -14,7 +14,10 @@ import (
 type Declaration struct {
 	// Accounts are the names of the tenants.
 	Accounts []string
-	Domains  []DeclaredDomain
+	// Limits and Retention are by the names of accounts. What an account says nothing about is unlimited, and kept as long as all else.
+	Limits    map[string]Limits
+	Retention map[string]AccountRetention
+	Domains   []DeclaredDomain
 	// Endpoints have no ID yet, and their Account is the NAME of the account. The first one of an account is its
 	// default: it gets what is sent to postmaster and abuse unless a route says otherwise.
 	Endpoints []Endpoint
@@ -99,6 +102,7 @@ type AcceptAll struct {
 func (d *Declaration) Validate() error {
 	v := validation{accounts: map[string]bool{}, domains: map[string]string{}, signing: map[string]bool{}, endpoints: map[[2]string]bool{}}
 	v.readAccounts(d.Accounts)
+	v.readLimits(d)
 	v.readDomains(d.Domains)
 	v.readEndpoints(d.Endpoints)
 	v.checkFallbacks(d.Domains, d.Endpoints)
@@ -131,6 +135,25 @@ func (v *validation) readAccounts(names []string) {
 			v.faultf("account %q is declared twice", name)
 		}
 		v.accounts[name] = true
+	}
+}
+
+func (v *validation) readLimits(d *Declaration) {
+	for name, l := range d.Limits {
+		if !v.accounts[name] {
+			v.faultf("limits: there is no account %q", name)
+		}
+		if l.Octets < 0 || l.Backlog < 0 || l.PerMinute < 0 || l.PerHour < 0 {
+			v.faultf("limits of account %q: one is negative", name)
+		}
+	}
+	for name, r := range d.Retention {
+		if !v.accounts[name] {
+			v.faultf("retention: there is no account %q", name)
+		}
+		if r.Messages < 0 || r.Attachments < 0 {
+			v.faultf("retention of account %q: a time is negative", name)
+		}
 	}
 }
 

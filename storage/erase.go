@@ -50,6 +50,9 @@ func (s *Store) Erase(ctx context.Context, e Erasure) (erased Erased, err error)
 	if err := s.erase(ctx, e, &erased); err != nil {
 		return erased, fmt.Errorf("erase: %w", err)
 	}
+	if err := s.ReadMeter(ctx); err != nil {
+		s.cfg.Log.Warn("limits go by what was known before", "error", err)
+	}
 	return erased, nil
 }
 
@@ -227,8 +230,20 @@ func entomb(w *writer, list []driver.Value, now int64) error {
 			return err
 		}
 	}
+	in := " WHERE id IN (" + placeholders(len(list)) + ")"
+	var out []stocked
+	err := w.query(func(row []driver.Value) error {
+		out = append(out, stockOf(row[1].(string), row[0].(string), 0, -row[2].(int64)))
+		return nil
+	}, "SELECT id, account, size FROM message"+in+" AND length(key) > 0", list...)
+	if err == nil {
+		err = w.countOut(out)
+	}
+	if err != nil {
+		return err
+	}
 	nothing := make([]byte, 32)
-	_, err := w.exec("UPDATE message SET key = ?, envelope = '{}', sha256 = ?, dedupe = ? WHERE id IN ("+placeholders(len(list))+")",
+	_, err = w.exec("UPDATE message SET key = ?, envelope = '{}', sha256 = ?, dedupe = ?"+in,
 		append([]driver.Value{[]byte{}, nothing, nothing}, list...)...)
 	return err
 }

@@ -79,6 +79,7 @@ type Store struct {
 	others          []*committer // of these; empty on SQLite
 	leases          *leases      // nil on SQLite, where the committer does for it
 	clerk           *clerk
+	meter           meter
 	feed            feed
 	index           *searchIndex // nil on PostgreSQL, and beside a server that has none
 	indexer         *indexer     // nil without an index, and beside a server
@@ -91,6 +92,7 @@ type Store struct {
 	buffers         buffers
 	disk            disk
 	trouble         trouble
+	counts          int64     // the writer of the stock
 	id              string    // of the store, for ever; empty beside a server
 	started         time.Time // names the span of this run
 	// orphansSwept is when Blobs was last listed as a whole; it belongs to the one goroutine that sweeps.
@@ -110,6 +112,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg.setDefaults()
 	s := &Store{cfg: cfg, queue: newQueue()}
 	s.results, s.chores = s.queue, s.queue
+	s.counts = newStockWriter()
 	s.clerk = newClerk(s.queue, cfg.Now)
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store in %s: %w", cfg.Dir, err), s.closeFiles())
@@ -218,7 +221,7 @@ func (s *Store) openCommitters() (*writer, error) {
 }
 
 func (s *Store) newCommitter(q *queue, w *writer) *committer {
-	return &committer{queue: q, writer: w, step: s.cfg.Step, now: s.cfg.Now, log: s.cfg.Log, stopped: make(chan struct{}), clerk: s.clerk, feed: &s.feed}
+	return &committer{queue: q, writer: w, step: s.cfg.Step, now: s.cfg.Now, log: s.cfg.Log, stopped: make(chan struct{}), clerk: s.clerk, feed: &s.feed, meter: &s.meter, counts: s.counts}
 }
 
 // committers are one or three.

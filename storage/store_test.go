@@ -108,6 +108,7 @@ func open(t testing.TB, config storage.Config) *storage.Store {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
+		stockIsExact(t, config)
 	})
 	return s
 }

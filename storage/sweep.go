@@ -13,6 +13,8 @@ type Retention struct {
 	Messages    time.Duration // raw bytes, envelope, results
 	Attachments time.Duration // in Blobs; at the latest they go with their message
 	Attempts    time.Duration // the log of attempts, and the results of messages that are gone
+	// Accounts are those whose messages are kept otherwise, by their ids.
+	Accounts map[string]AccountRetention
 }
 
 // Swept counts what a [Store.Sweep] removed.
@@ -34,18 +36,23 @@ func (s *Store) Sweep(ctx context.Context, r Retention) (swept Swept, err error)
 	if err := s.sweepHeld(ctx, now, &swept); err != nil {
 		return swept, fmt.Errorf("sweep held messages: %w", err)
 	}
-	n, err := s.sweepAttachments(ctx, now, s.attachmentsAge(r))
-	if swept.Attachments += n; err != nil {
-		return swept, fmt.Errorf("sweep attachments: %w", err)
+	terms := r.terms()
+	for i := range terms {
+		n, err := s.sweepAttachments(ctx, now, &terms[i])
+		if swept.Attachments += n; err != nil {
+			return swept, fmt.Errorf("sweep attachments: %w", err)
+		}
 	}
-	if err := s.tendDays(ctx, now, r, &swept); err != nil {
+	if err := s.tendDays(ctx, now, r, terms, &swept); err != nil {
 		return swept, fmt.Errorf("sweep whole days: %w", err)
 	}
-	n, err = s.sweepMessages(ctx, now, r.Messages, &swept)
-	if swept.Messages += n; err != nil {
-		return swept, fmt.Errorf("sweep messages: %w", err)
+	for i := range terms {
+		n, err := s.sweepMessages(ctx, now, &terms[i], &swept)
+		if swept.Messages += n; err != nil {
+			return swept, fmt.Errorf("sweep messages: %w", err)
+		}
 	}
-	n, err = s.sweepAttempts(ctx, now, r.Attempts)
+	n, err := s.sweepAttempts(ctx, now, r.Attempts)
 	if swept.Attempts += n; err != nil {
 		return swept, fmt.Errorf("sweep attempts: %w", err)
 	}
@@ -58,7 +65,7 @@ func (s *Store) Sweep(ctx context.Context, r Retention) (swept Swept, err error)
 	if err := s.sweepDedupe(ctx, now); err != nil {
 		return swept, fmt.Errorf("sweep dedupe keys: %w", err)
 	}
-	return swept, nil
+	return swept, s.ReadMeter(ctx)
 }
 
 // stored is a message whose attachments may lie in Blobs.
@@ -72,14 +79,26 @@ const (
 
 // sweepAttachments removes the attachments of messages that stay. It claims them first: the claim and a replay exclude each
 // other, so nothing is removed that a replay has just stored.
-func (s *Store) sweepAttachments(ctx context.Context, now time.Time, age time.Duration) (removed int, err error) {
-	for {
+func (s *Store) sweepAttachments(ctx context.Context, now time.Time, k *term) (removed int, err error) {
+	age := s.attachmentsAge(k)
+	for from := int64(0); ; {
 		// Also what an earlier sweep claimed and did not come to.
 		n, err := s.removeClaimed(ctx)
 		if removed += n; err != nil || age <= 0 {
 			return removed, err
 		}
-		list, err := s.storedList(ctx, selectOldAttachments, now.Add(-age).UnixMilli(), sweepRows)
+		var list []stored
+		args := append([]any{from, now.Add(-age).UnixMilli()}, k.args...)
+		rows, err := s.read.QueryContext(ctx, fmt.Sprintf(selectOldAttachments, k.whose), append(args, sweepRows)...)
+		if err != nil {
+			return removed, err
+		}
+		err = each(rows, func() error {
+			var m stored
+			err := rows.Scan(&m.id, &m.account, &from)
+			list = append(list, m)
+			return err
+		})
 		if err != nil || len(list) == 0 {
 			return removed, err
 		}
@@ -90,8 +109,9 @@ func (s *Store) sweepAttachments(ctx context.Context, now time.Time, age time.Du
 }
 
 const (
-	selectOldAttachments = `SELECT m.id, m.account FROM summary AS s JOIN message AS m ON m.id = s.message
-		WHERE s.attachments = 1 AND s.finished_at < ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = m.id) LIMIT ?`
+	selectOldAttachments = `SELECT m.id, m.account, s.finished_at FROM summary AS s JOIN message AS m ON m.id = s.message
+		WHERE s.attachments = 1 AND s.finished_at >= ? AND s.finished_at < ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = m.id)%s
+		ORDER BY s.finished_at LIMIT ?`
 	selectClaimed = `SELECT m.id, m.account FROM summary AS s JOIN message AS m ON m.id = s.message WHERE s.attachments = 2 LIMIT ?`
 )
 
@@ -171,23 +191,37 @@ func (s *Store) removeAttachments(ctx context.Context, m stored) (removed int, e
 }
 
 // sweepMessages removes messages: their attachments first, then every row in one transaction. The key goes with the row,
-// so from then on nobody can read the bytes, whenever their pack goes.
-func (s *Store) sweepMessages(ctx context.Context, now time.Time, age time.Duration, swept *Swept) (removed int, err error) {
-	if age <= 0 {
+// so from then on nobody can read the bytes, whenever their pack goes. Days of which nothing is stored are not looked at.
+func (s *Store) sweepMessages(ctx context.Context, now time.Time, k *term, swept *Swept) (removed int, err error) {
+	if k.messages <= 0 {
 		return 0, nil
 	}
-	end := s.endOf(now, age)
-	// Ids begin with the time of arrival, and nothing is finished before it has come: what is younger is not looked at.
-	const old = `FROM message AS m LEFT JOIN summary AS s ON s.message = m.id WHERE m.id > ? AND m.id < ?
-		AND coalesce(s.finished_at, m.received_at) < ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = m.id)
-		AND NOT EXISTS (SELECT 1 FROM held WHERE message = m.id)`
-	for after := ""; ; {
-		args := []any{after, firstMessageID(end), end.UnixMilli(), sweepRows}
-		list, err := s.storedList(ctx, "SELECT m.id, m.account "+old+" ORDER BY m.id LIMIT ?", args...)
+	end := s.endOf(now, k.messages)
+	days, err := s.daysStored(ctx, k, end)
+	for _, at := range days {
+		if err == nil {
+			var n int
+			n, err = s.sweepDay(ctx, at, end, k, swept)
+			removed += n
+		}
+	}
+	return removed, err
+}
+
+// old messages of a day. Nothing is finished before it has come.
+const selectOld = `SELECT m.id, m.account FROM message AS m LEFT JOIN summary AS s ON s.message = m.id WHERE m.id >= ? AND m.id < ?
+	AND coalesce(s.finished_at, m.received_at) < ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = m.id)
+	AND NOT EXISTS (SELECT 1 FROM held WHERE message = m.id)%s ORDER BY m.id LIMIT ?`
+
+func (s *Store) sweepDay(ctx context.Context, at, end time.Time, k *term, swept *Swept) (removed int, err error) {
+	text := fmt.Sprintf(selectOld, k.whose)
+	for low, high := firstMessageID(at), firstMessageID(at.Add(oneDay)); ; {
+		args := append([]any{low, high, end.UnixMilli()}, k.args...)
+		list, err := s.storedList(ctx, text, append(args, sweepRows)...)
 		if err != nil || len(list) == 0 {
 			return removed, err
 		}
-		after = list[len(list)-1].id
+		low = list[len(list)-1].id + "0" // behind it, and before any other
 		if err := s.claimAttachments(ctx, list); err != nil {
 			return removed, err
 		}
@@ -222,16 +256,23 @@ func (s *Store) unlist(ctx context.Context, list []stored, remove func(*writer) 
 // with attachments was replayed since they were removed. The results stay in the log.
 func removeMessages(w *writer, list []driver.Value) (removed int, err error) {
 	var gone []driver.Value
+	var out []stocked
 	left := map[string]int64{}
 	err = w.query(func(row []driver.Value) error {
-		gone = append(gone, row[0])
+		id, size := row[0].(string), row[3].(int64)
+		gone = append(gone, id)
 		left[row[1].(string)]++
+		out = append(out, stockOf(row[2].(string), id, -1, -size))
 		return nil
 	}, "DELETE FROM message WHERE id IN ("+placeholders(len(list))+`)
 		AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.message = message.id)
 		AND NOT EXISTS (SELECT 1 FROM held WHERE held.message = message.id)
-		AND NOT EXISTS (SELECT 1 FROM summary WHERE summary.message = message.id AND attachments <> 0) RETURNING id, pack`, list...)
+		AND NOT EXISTS (SELECT 1 FROM summary WHERE summary.message = message.id AND attachments <> 0)
+		RETURNING id, pack, account, CASE WHEN length(key) > 0 THEN size ELSE 0 END`, list...)
 	if err != nil || len(gone) == 0 {
+		return 0, err
+	}
+	if err := w.countOut(out); err != nil {
 		return 0, err
 	}
 	for key, n := range left {

@@ -23,12 +23,12 @@ func (s *Store) endOf(now time.Time, age time.Duration) time.Time {
 }
 
 // The conditions under which all rows of a day may go: nothing is owed for one, and each is old enough. They take the bounds of the
-// day, and then the end of the retention.
+// day, and then the end of the retention, which for messages is that of their account.
 const (
 	dayIsOwed = `SELECT (SELECT count(*) FROM (SELECT 1 FROM delivery WHERE message >= ? AND message < ? LIMIT 1) AS owed)
 		+ (SELECT count(*) FROM (SELECT 1 FROM held WHERE message >= ? AND message < ? LIMIT 1) AS held)`
 	dayHasYoungMessage = `SELECT count(*) FROM (SELECT 1 FROM message AS m LEFT JOIN summary AS s ON s.message = m.id WHERE m.id >= ? AND m.id < ?
-		AND (coalesce(s.finished_at, m.received_at) >= ? OR s.attachments <> 0) LIMIT 1) AS young`
+		AND (coalesce(s.finished_at, m.received_at) >= %s OR s.attachments <> 0) LIMIT 1) AS young`
 	dayHasYoungAttempt = "SELECT count(*) FROM (SELECT 1 FROM attempt WHERE message >= ? AND message < ? AND at >= ? LIMIT 1) AS young"
 	dayHasYoungResult  = "SELECT count(*) FROM (SELECT 1 FROM delivery_result WHERE message >= ? AND message < ? AND finished_at >= ? LIMIT 1) AS young"
 	dayHasMessage      = "SELECT count(*) FROM (SELECT 1 FROM message WHERE id >= ? AND id < ? LIMIT 1) AS rest"
@@ -36,7 +36,7 @@ const (
 )
 
 // tendDays makes the partitions that will be needed, empties those whose retention has ended, and drops those that are empty.
-func (s *Store) tendDays(ctx context.Context, now time.Time, r Retention, swept *Swept) error {
+func (s *Store) tendDays(ctx context.Context, now time.Time, r Retention, terms []term, swept *Swept) error {
 	if _, ok := s.engine.(*postgresEngine); !ok {
 		return nil
 	}
@@ -57,8 +57,9 @@ func (s *Store) tendDays(ctx context.Context, now time.Time, r Retention, swept 
 	if err != nil {
 		return err
 	}
-	if r.Messages >= wholeDays {
-		if err := s.emptyDays(ctx, messages, s.endOf(now, r.Messages), swept, emptyMessages); err != nil {
+	if end, ends := s.dayEnds(now, terms); !end.IsZero() {
+		empty := func(w *writer, d day, swept *Swept) error { return emptyMessages(w, d, ends, swept) }
+		if err := s.emptyDays(ctx, messages, end, swept, empty); err != nil {
 			return err
 		}
 	}
@@ -70,13 +71,37 @@ func (s *Store) tendDays(ctx context.Context, now time.Time, r Retention, swept 
 	return dropDays(w, now)
 }
 
-// attachmentsAge is the retention of attachments: they go with their messages at the latest, and those of a whole day before them.
-func (s *Store) attachmentsAge(r Retention) time.Duration {
-	age := r.Attachments
-	if _, ok := s.engine.(*postgresEngine); ok && r.Messages >= wholeDays && (age <= 0 || age > r.Messages) {
-		age = r.Messages
+// dayEnds gives the time before which days may go whole at all, zero where none may, and the end of the retention of each message: a day
+// goes when the last of them is old enough. Until then what is old goes row by row.
+func (s *Store) dayEnds(now time.Time, terms []term) (latest time.Time, ends ends) {
+	for i := range terms {
+		k := &terms[i]
+		end := int64(0) // for ever
+		if k.messages > 0 {
+			end = s.endOf(now, k.messages).UnixMilli()
+		}
+		if k.messages >= wholeDays && s.endOf(now, k.messages).After(latest) {
+			latest = s.endOf(now, k.messages)
+		}
+		if k.accounts == nil {
+			ends.text += "CAST(? AS BIGINT)"
+			ends.args = append(ends.args, end)
+			continue
+		}
+		ends.text += "CASE WHEN m.account IN (" + placeholders(len(k.accounts)) + ") THEN CAST(? AS BIGINT) ELSE "
+		ends.close += " END"
+		for _, id := range k.accounts {
+			ends.args = append(ends.args, id)
+		}
+		ends.args = append(ends.args, end)
 	}
-	return age
+	return latest, ends
+}
+
+// ends is an expression that gives the end of the retention of a message m, with its arguments.
+type ends struct {
+	text, close string
+	args        []driver.Value
 }
 
 // day is a day whose rows may go.
@@ -123,7 +148,7 @@ func (d *day) allows(w *writer, statement string, more ...driver.Value) (bool, e
 func (d *day) isFree(w *writer) (bool, error) { return d.allows(w, dayIsOwed, d.low, d.high) }
 
 // emptyMessages removes the messages of a day, if all may go, and counts them out of their packs. Their keys go with them.
-func emptyMessages(w *writer, d day, swept *Swept) error {
+func emptyMessages(w *writer, d day, ends ends, swept *Swept) error {
 	partition := partitionName("message", d.at)
 	n, err := w.queryInt("SELECT count(*) FROM " + partition)
 	if err != nil || n == 0 {
@@ -131,7 +156,7 @@ func emptyMessages(w *writer, d day, swept *Swept) error {
 	}
 	free, err := d.isFree(w)
 	if err == nil && free {
-		free, err = d.allows(w, dayHasYoungMessage, d.end)
+		free, err = d.allows(w, fmt.Sprintf(dayHasYoungMessage, ends.text+ends.close), ends.args...)
 	}
 	if err != nil || !free {
 		return err
@@ -140,6 +165,9 @@ func emptyMessages(w *writer, d day, swept *Swept) error {
 		return err
 	}
 	if _, err := w.exec("DELETE FROM parsing WHERE message >= ? AND message < ?", d.low, d.high); err != nil {
+		return err
+	}
+	if _, err := w.exec("DELETE FROM stock WHERE day = ?", d.at.UnixMilli()); err != nil {
 		return err
 	}
 	if _, err := w.exec("TRUNCATE " + partition + ", " + partitionName("summary", d.at)); err != nil {

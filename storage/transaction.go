@@ -82,7 +82,9 @@ const (
 
 // values collects the arguments of the statements of a batch; its arrays are used again.
 type values struct {
-	keys, messages, deliveries, results, gone, attempts, summaries, parsed []driver.Value
+	keys, messages, deliveries, results, gone, attempts, summaries, parsed, stock []driver.Value
+
+	stocked []stocked
 }
 
 // transaction writes one batch. It holds what was learnt on the way.
@@ -90,6 +92,7 @@ type transaction struct {
 	*writer
 	now        time.Time
 	values     *values
+	counts     int64 // the writer of the stock
 	messages   int
 	duplicates int // messages
 	attempts   int
@@ -156,7 +159,7 @@ func (t *transaction) accepts(as []*acceptance) error {
 		return fmt.Errorf("insert pack: %w", err)
 	}
 	v := t.values
-	v.messages, v.deliveries = v.messages[:0], v.deliveries[:0]
+	v.messages, v.deliveries, v.stocked = v.messages[:0], v.deliveries[:0], v.stocked[:0]
 	for _, a := range as {
 		for _, m := range a.messages {
 			if m.id != m.mail.ID {
@@ -174,6 +177,7 @@ func (t *transaction) accepts(as []*acceptance) error {
 				}
 			}
 			v.messages = m.appendRow(v.messages)
+			v.stocked = append(v.stocked, stockOf(m.mail.Account, m.mail.ID, 1, m.mail.Size))
 			t.messages++
 			for i := range m.deliveries {
 				d := &m.deliveries[i]
@@ -186,6 +190,10 @@ func (t *transaction) accepts(as []*acceptance) error {
 	}
 	if err := t.laterRows(insertDeliveries, v.deliveries); err != nil {
 		return fmt.Errorf("insert delivery: %w", err)
+	}
+	v.stock = appendStock(v.stock[:0], v.stocked, t.counts)
+	if err := t.laterRows(upsertStock, v.stock); err != nil {
+		return fmt.Errorf("count what is stored: %w", err)
 	}
 	return nil
 }

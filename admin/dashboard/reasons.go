@@ -42,6 +42,9 @@ var reasons = map[string]reason{
 	"virus":               {"a virus", "The scanner found what stands below."},
 	"application":         {"the application refused it", "The endpoint of a synchronous route answered so; its text is part of the answer."},
 	"unanswered":          {"the application gave no answer", "The endpoint of a synchronous route did not answer in time. The sender comes again by itself."},
+	"quota":               {"the account is full", "What is stored of the account has reached its limit, limits.stored. The sender comes again by itself; make room with a shorter retention or letterhook erase, or raise the limit."},
+	"backlog":             {"too much waits already", "Too many deliveries of the account wait, limits.backlog. The sender comes again by itself; look at the account's endpoints."},
+	"account_rate":        {"too much mail for the account", "More messages come for the account than limits.messages_per_minute or messages_per_hour lets in. The sender comes again by itself."},
 	"unscanned":           {"it could not be scanned", "A scanner failed, and the settings want no mail that was not scanned. Look at the scanner."},
 }
 

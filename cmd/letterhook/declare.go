@@ -11,9 +11,14 @@ import (
 
 // declare turns the accounts, endpoints and domains of a configuration into the store's declaration.
 func declare(c *config.Config) storage.Declaration {
-	var d storage.Declaration
+	d := storage.Declaration{Limits: map[string]storage.Limits{}, Retention: map[string]storage.AccountRetention{}}
 	for _, a := range c.Accounts {
 		d.Accounts = append(d.Accounts, a.Name)
+		d.Limits[a.Name] = storage.Limits{
+			Octets: int64(a.Limits.Stored), Backlog: int64(a.Limits.Backlog),
+			PerMinute: int64(a.Limits.MessagesPerMinute), PerHour: int64(a.Limits.MessagesPerHour),
+		}
+		d.Retention[a.Name] = storage.AccountRetention{Messages: a.Retention.Messages.Std(), Attachments: a.Retention.Attachments.Std()}
 	}
 	for i := range c.Endpoints {
 		d.Endpoints = append(d.Endpoints, endpoint(c, &c.Endpoints[i]))

@@ -12,6 +12,7 @@ const sweepEvery = 10 * time.Minute
 
 // housekeep removes what retention no longer keeps.
 func (s *server) housekeep(ctx context.Context) error {
+	s.countStock(ctx)
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
@@ -22,7 +23,10 @@ func (s *server) housekeep(ctx context.Context) error {
 			if !s.dispatcher.Housekeeps() {
 				continue // another node does
 			}
-			swept, err := s.store.Sweep(ctx, *s.retention.Load())
+			s.countStock(ctx)
+			kept := *s.retention.Load()
+			kept.Accounts = s.directory.Load().Retention
+			swept, err := s.store.Sweep(ctx, kept)
 			if err != nil && ctx.Err() == nil {
 				s.log.Error("sweeping failed; it goes on with the next round", "error", err)
 			}
@@ -31,5 +35,12 @@ func (s *server) housekeep(ctx context.Context) error {
 					"packs", swept.Packs, "orphans", swept.Orphans, "attempts", swept.Attempts)
 			}
 		}
+	}
+}
+
+// countStock has what is stored counted afresh where that is due.
+func (s *server) countStock(ctx context.Context) {
+	if err := s.store.CountStock(ctx); err != nil && ctx.Err() == nil {
+		s.log.Error("counting what is stored failed; it goes on with the next round", "error", err)
 	}
 }

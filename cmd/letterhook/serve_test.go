@@ -76,9 +76,15 @@ type serving struct {
 // serveFile runs a server of the configuration text until the test ends.
 func serveFile(t *testing.T, text string) *serving {
 	t.Helper()
-	dir := t.TempDir()
-	s := &serving{path: filepath.Join(dir, "letterhook.yaml"), log: &lockedBuffer{}, done: make(chan error, 1)}
+	s := &serving{path: filepath.Join(t.TempDir(), "letterhook.yaml")}
 	s.write(t, text)
+	return serveAt(t, s.path)
+}
+
+// serveAt runs a server of a configuration file until the test ends.
+func serveAt(t *testing.T, path string) *serving {
+	t.Helper()
+	s := &serving{path: path, log: &lockedBuffer{}, done: make(chan error, 1)}
 	c, err := config.Load(s.path, nil)
 	if err != nil {
 		t.Fatal(err)

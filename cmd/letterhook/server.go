@@ -243,6 +243,7 @@ func (s *server) wireSMTP(ctx context.Context) error {
 	smtp, err := inbound.NewServer(inbound.Config{
 		Hostname:             s.cfg.Hostname,
 		Recipients:           func(p inbound.Path) inbound.Decision { return s.directory.Load().Recipients(p) },
+		Exceeds:              s.store.Exceeds,
 		CheckRecipient:       s.recipients.Check,
 		Spool:                dispatch.NewGate(s.dispatcher),
 		Authenticate:         s.authenticate,
@@ -313,6 +314,7 @@ func (s *server) Run(ctx context.Context) error {
 		start(&taking, stopping, func(ctx context.Context) error { return s.smtp.Serve(ctx, l, as) })
 	}
 	start(&taking, stopping, s.housekeep)
+	start(&taking, stopping, s.store.Meter)
 	start(&taking, stopping, s.watchCertificates)
 	start(&taking, stopping, s.watchConfiguration)
 	s.askForCertificates()

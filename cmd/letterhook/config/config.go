@@ -247,6 +247,23 @@ type Account struct {
 	Name         string          `yaml:"name"`
 	ReplyKeys    []replyaddr.Key `yaml:"reply_keys"`     // of its domains that have none of their own
 	ReplyKeyFile string          `yaml:"reply_key_file"` // one key a line, instead of reply_keys
+
+	Limits    AccountLimits    `yaml:"limits"`
+	Retention AccountRetention `yaml:"retention"`
+}
+
+// AccountLimits bound what an account may have. Beyond one its recipients get 452, and nobody else's.
+type AccountLimits struct {
+	Stored            Size `yaml:"stored"`              // octets of raw messages; 0: any
+	Backlog           int  `yaml:"backlog"`             // deliveries that are not finished; 0: any
+	MessagesPerMinute int  `yaml:"messages_per_minute"` // accepted; 0: any
+	MessagesPerHour   int  `yaml:"messages_per_hour"`   // accepted; 0: any
+}
+
+// AccountRetention stands in the place of [Retention] for the messages of an account; 0: that one holds.
+type AccountRetention struct {
+	Messages    Duration `yaml:"messages"`    // rows and raw bytes
+	Attachments Duration `yaml:"attachments"` // attachment blobs
 }
 
 // Endpoint is a webhook receiver.

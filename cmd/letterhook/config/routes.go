@@ -17,7 +17,16 @@ import (
 func (v *validator) accounts() {
 	seen := map[string]bool{}
 	for i, a := range v.Accounts {
-		v.name(fmt.Sprintf("accounts[%d].name", i), a.Name, seen)
+		key := fmt.Sprintf("accounts[%d]", i)
+		v.name(key+".name", a.Name, seen)
+		for _, limit := range []struct {
+			key   string
+			value int
+		}{
+			{"backlog", a.Limits.Backlog}, {"messages_per_minute", a.Limits.MessagesPerMinute}, {"messages_per_hour", a.Limits.MessagesPerHour},
+		} {
+			v.between(key+".limits."+limit.key, int64(limit.value), 0, 1_000_000_000)
+		}
 	}
 }
 

@@ -1,0 +1,194 @@
+package storage
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// Stock is what is stored of an account.
+type Stock struct {
+	Account  string // id
+	Messages int64  // the tombstones of erased ones included
+	Octets   int64  // of the raw messages
+	Backlog  int64  // deliveries that are not finished
+}
+
+const oneDay = 24 * time.Hour
+
+// stocked is a change of what is stored of an account by messages of one day.
+type stocked struct {
+	account          string
+	day              int64
+	messages, octets int64
+}
+
+// stockOf is the change that one message makes.
+func stockOf(account, message string, messages, octets int64) stocked {
+	at, _ := dayOf(message)
+	return stocked{account, spanOf(at.UnixMilli(), oneDay), messages, octets}
+}
+
+var upsertStock = &rowStatement{
+	head: "INSERT INTO stock (account, day, writer, messages, octets) VALUES ", row: "(?,?,?,?,?)",
+	tail: ` ON CONFLICT (account, day, writer) DO UPDATE SET messages = stock.messages + excluded.messages,
+		octets = stock.octets + excluded.octets`, types: "text bigint bigint bigint bigint",
+}
+
+// appendStock adds changes as upsertStock wants them: no row twice, and in one order, so that no two transactions wait for each other
+// in a circle. It sorts the list.
+func appendStock(args []driver.Value, list []stocked, writer int64) []driver.Value {
+	slices.SortFunc(list, func(a, b stocked) int { return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(a.day, b.day)) })
+	for start := 0; start < len(list); {
+		sum := list[start]
+		end := start + 1
+		for ; end < len(list) && list[end].account == sum.account && list[end].day == sum.day; end++ {
+			sum.messages += list[end].messages
+			sum.octets += list[end].octets
+		}
+		args = append(args, sum.account, sum.day, writer, sum.messages, sum.octets)
+		start = end
+	}
+	return args
+}
+
+// countOut counts messages that a rare write removes. Those take their turns on all nodes, so one writer does for all.
+func (w *writer) countOut(list []stocked) error {
+	_, err := w.execRows(upsertStock, appendStock(nil, list, 0))
+	return err
+}
+
+// newStockWriter is the writer of a store that accepts mail. Two that happen to have the same one wait for each other, no more.
+func newStockWriter() int64 { return 1 + rand.Int64N(1<<10) }
+
+// Stocks gives what is stored of each account, the backlog left out, in the order of their ids. With an account it is of that alone.
+func (s *Store) Stocks(ctx context.Context, account string) (list []Stock, err error) {
+	sel := selection{text: "SELECT account, CAST(sum(messages) AS BIGINT), CAST(sum(octets) AS BIGINT) FROM stock"}
+	sel.where(account != "", "account = ?", account)
+	rows, err := s.read.QueryContext(ctx, sel.text+" GROUP BY account HAVING sum(messages) <> 0 ORDER BY account", sel.args...)
+	if err == nil {
+		err = each(rows, func() error {
+			var k Stock
+			err := rows.Scan(&k.Account, &k.Messages, &k.Octets)
+			list = append(list, k)
+			return err
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what is stored: %w", err)
+	}
+	return list, nil
+}
+
+const (
+	// countAgain is after how long a day that is over is counted once more.
+	countAgain = 7 * 24 * time.Hour
+	// dayIsOver is how long after its end no server writes to a day any more.
+	dayIsOver = time.Hour
+)
+
+// CountStock counts the messages of days afresh that were never counted, are over since, or were counted long ago, and corrects what
+// is known of them. It is exact whatever is written meanwhile. Stopped anywhere, it goes on with the next call.
+func (s *Store) CountStock(ctx context.Context) error {
+	for id := ""; ; {
+		var first sql.NullString
+		if err := s.read.QueryRowContext(ctx, "SELECT min(id) FROM message WHERE id >= ?", id).Scan(&first); err != nil {
+			return fmt.Errorf("find the next day: %w", err)
+		}
+		at, ok := dayOf(first.String)
+		if !first.Valid || !ok {
+			break
+		}
+		at = at.UTC().Truncate(24 * time.Hour)
+		if err := s.countDay(ctx, at); err != nil {
+			return fmt.Errorf("count what is stored of %s: %w", at.Format(time.DateOnly), err)
+		}
+		id = firstMessageID(at.AddDate(0, 0, 1))
+	}
+	// What is gone needs no rows, once nobody adds to them.
+	before := s.cfg.Now().Add(-2 * oneDay).UnixMilli()
+	return s.do(ctx, func(w *writer) error {
+		_, err := w.exec(`DELETE FROM stock WHERE day < ? AND (account, day) IN
+			(SELECT account, day FROM stock GROUP BY account, day HAVING sum(messages) = 0 AND sum(octets) = 0)`, before)
+		if err == nil {
+			_, err = w.exec("DELETE FROM stock_day WHERE day < ? AND NOT EXISTS (SELECT 1 FROM stock WHERE stock.day = stock_day.day)", before)
+		}
+		return err
+	})
+}
+
+// countDay counts a day if it is due.
+func (s *Store) countDay(ctx context.Context, at time.Time) error {
+	var millis int64
+	err := s.read.QueryRowContext(ctx, "SELECT counted_at FROM stock_day WHERE day = ?", at.UnixMilli()).Scan(&millis)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	now, counted, over := s.cfg.Now(), time.UnixMilli(millis), at.Add(oneDay+dayIsOver)
+	if err == nil && (now.Before(over) || !counted.Before(over)) && now.Sub(counted) < countAgain {
+		return nil
+	}
+	changes, err := s.miscounted(ctx, at)
+	if err != nil {
+		return err
+	}
+	return s.do(ctx, func(w *writer) error {
+		// Of two that counted at the same time one has corrected it already.
+		if seen, err := w.queryInt("SELECT counted_at FROM stock_day WHERE day = ?", at.UnixMilli()); err != nil || seen != millis {
+			return err
+		}
+		if err := w.countOut(changes); err != nil {
+			return err
+		}
+		_, err := w.exec("INSERT INTO stock_day (day, counted_at) VALUES (?,?) ON CONFLICT (day) DO UPDATE SET counted_at = excluded.counted_at",
+			at.UnixMilli(), now.UnixMilli())
+		return err
+	})
+}
+
+// miscounted compares the messages of a day with what is known of them. Both are read as they stood at one time, and were written in
+// the same transactions: so the difference stays what it is.
+func (s *Store) miscounted(ctx context.Context, at time.Time) (changes []stocked, err error) {
+	tx, err := s.read.BeginTx(ctx, s.engine.snapshot())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = tx.Rollback() }() // it only reads
+	off := map[string]*stocked{}
+	read := func(sign int64, text string, args ...any) error {
+		rows, err := tx.QueryContext(ctx, s.engine.text(text), args...)
+		if err != nil {
+			return err
+		}
+		return each(rows, func() error {
+			var account string
+			var messages, octets int64
+			if err := rows.Scan(&account, &messages, &octets); err != nil {
+				return err
+			}
+			if off[account] == nil {
+				off[account] = &stocked{account: account, day: at.UnixMilli()}
+			}
+			off[account].messages += sign * messages
+			off[account].octets += sign * octets
+			return nil
+		})
+	}
+	err = read(1, `SELECT account, count(*), CAST(coalesce(sum(CASE WHEN length(key) > 0 THEN size ELSE 0 END), 0) AS BIGINT) FROM message
+		WHERE id >= ? AND id < ? GROUP BY account`, firstMessageID(at), firstMessageID(at.AddDate(0, 0, 1)))
+	if err == nil {
+		err = read(-1, "SELECT account, CAST(sum(messages) AS BIGINT), CAST(sum(octets) AS BIGINT) FROM stock WHERE day = ? GROUP BY account", at.UnixMilli())
+	}
+	for _, c := range off {
+		if c.messages != 0 || c.octets != 0 {
+			changes = append(changes, *c)
+		}
+	}
+	return changes, err
+}
