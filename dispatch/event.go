@@ -117,11 +117,7 @@ const timeLayout = "2006-01-02T15:04:05.000Z"
 
 // MarshalJSON implements [json.Marshaler].
 func (t Time) MarshalJSON() ([]byte, error) {
-	u := t.UTC()
-	if t.IsZero() || u.Year() < 0 || u.Year() > 9999 {
-		return []byte("null"), nil
-	}
-	return u.AppendFormat(make([]byte, 0, len(timeLayout)+2), `"`+timeLayout+`"`), nil
+	return t.appendJSON(make([]byte, 0, len(timeLayout)+2)), nil
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].

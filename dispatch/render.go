@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"sync"
 	"unicode/utf8"
@@ -28,36 +27,38 @@ type renderer struct {
 // may be larger after all. With smallest html, text and headers are gone whatever the size. What was cut is changed in the
 // event too.
 func (r *renderer) render(ev *Event, limit int, smallest bool) ([]byte, error) {
-	buf, ok := r.buffers.Get().(*bytes.Buffer)
+	memory, ok := r.buffers.Get().(*[]byte)
 	if !ok {
-		buf = new(bytes.Buffer)
+		memory = new([]byte)
 	}
 	if limit <= 0 {
 		limit = defaultMaxBody
 	}
 	precut(ev.Data, limit)
-	if err := encode(buf, ev); err != nil {
+	body, err := encode(*memory, ev)
+	if err != nil {
 		return nil, err
 	}
 	for i, c := range cuts {
-		excess := buf.Len() - limit
+		excess := len(body) - limit
 		if smallest && i < smallestCuts {
-			excess = buf.Len()
+			excess = len(body)
 		}
 		if excess <= 0 || !c.cut(ev.Data, excess+len(c.name)+len(`"",`)) {
 			continue
 		}
 		ev.Data.Parse.Truncated = append(ev.Data.Parse.Truncated, c.name)
-		if err := encode(buf, ev); err != nil {
+		if body, err = encode(body, ev); err != nil {
 			return nil, err
 		}
 	}
-	if buf.Cap() > keptBuffer {
-		return buf.Bytes(), nil // the buffer is too large to be kept
+	if cap(body) > keptBuffer {
+		return body, nil // the buffer is too large to be kept
 	}
-	defer r.buffers.Put(buf)
+	*memory = body
+	defer r.buffers.Put(memory)
 	// A copy, because the transport may read the body after it has given up on a request.
-	return r.copyOf(buf.Bytes()), nil
+	return r.copyOf(body), nil
 }
 
 // copyOf copies a body, of a typical size into memory that recycle gave back. A smaller one would hold much more than it needs.
@@ -79,15 +80,13 @@ func (r *renderer) recycle(body []byte) {
 	}
 }
 
-func encode(buf *bytes.Buffer, ev *Event) error {
-	buf.Reset()
-	enc := json.NewEncoder(buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(ev); err != nil {
-		return fmt.Errorf("rendering the event: %w", err)
+// encode writes the event over what the buffer holds.
+func encode(buffer []byte, ev *Event) ([]byte, error) {
+	body, err := appendEvent(buffer[:0], ev)
+	if err != nil {
+		return nil, fmt.Errorf("rendering the event: %w", err)
 	}
-	buf.Truncate(buf.Len() - 1) // the line end of Encode
-	return nil
+	return body, nil
 }
 
 // cuts are the ways to make an event smaller, in the order of the contract. Each tries to take excess octets of JSON
