@@ -59,6 +59,10 @@ func (s *service) change(ctx context.Context, edit func(*storage.Configuration) 
 		}
 		return s.Configuration.Reload(ctx)
 	}
+	return tooFast()
+}
+
+func tooFast() error {
 	return problem.New(http.StatusServiceUnavailable, "The configuration changes too fast. Try again.")
 }
 

@@ -56,6 +56,7 @@ type storedDomain struct {
 	Settings DomainSettings `json:"settings"`
 	Proof    string         `json:"proof,omitempty"` // what the record holds; empty: none is needed
 	ProvedAt time.Time      `json:"proved_at,omitzero"`
+	LostAt   time.Time      `json:"lost_at,omitzero"` // when the proof was first missed; zero: it was there at the last look
 }
 
 func (d *storedDomain) proved() bool { return d.Proof == "" || !d.ProvedAt.IsZero() }

@@ -18,8 +18,10 @@ import (
 // Ownership says whether it is proved that the domain belongs to whoever asks for mail to it.
 type Ownership struct {
 	State  string     `json:"state" enum:"proved,pending,not_needed" doc:"Mail is taken unless it is pending."`
-	Record *TXTRecord `json:"record,omitempty" doc:"What to publish as a proof, while it is pending."`
+	Record *TXTRecord `json:"record,omitempty" doc:"What to publish as a proof, while it is pending or was not found again."`
 	At     *time.Time `json:"proved_at,omitempty"`
+	LostAt *time.Time `json:"lost_at,omitempty" doc:"When the proof was first missed in DNS, which is looked at several times a day; left out: it was there."`
+	Until  *time.Time `json:"until,omitempty" doc:"When it is pending again, unless the proof comes back."`
 }
 
 // TXTRecord is a record for the zone of a domain.
@@ -36,10 +38,14 @@ func (d *storedDomain) ownership(name string) Ownership {
 	switch {
 	case d.Proof == "":
 		return Ownership{State: "not_needed"}
-	case d.proved():
+	case d.proved() && d.LostAt.IsZero():
 		return Ownership{State: "proved", At: optionalTime(d.ProvedAt)}
 	}
-	return Ownership{State: "pending", Record: &TXTRecord{Name: proofName(name), Type: "TXT", Value: d.Proof}}
+	o := Ownership{State: "pending", Record: &TXTRecord{Name: proofName(name), Type: "TXT", Value: d.Proof}}
+	if d.proved() {
+		o.State, o.At, o.LostAt, o.Until = "proved", optionalTime(d.ProvedAt), optionalTime(d.LostAt), optionalTime(d.LostAt.Add(ProofGrace))
+	}
+	return o
 }
 
 func proofName(name string) string { return proofLabel + strings.TrimPrefix(name, "*.") }
@@ -61,7 +67,7 @@ func (s *service) verifyDomain(ctx context.Context, p access.Principal, in *Doma
 	}
 	record := shown.Ownership.Record
 	for _, d := range s.Configuration.Directory().Domains() {
-		if d.Name == shown.Name && d.Source != "" {
+		if d.Name == shown.Name && d.Source != "" && shown.Ownership.State == "pending" {
 			return nil, problem.New(http.StatusConflict, "Mail for this domain goes to somebody else already.")
 		}
 	}
@@ -74,7 +80,7 @@ func (s *service) verifyDomain(ctx context.Context, p access.Principal, in *Doma
 		return nil, problem.New(http.StatusConflict, fmt.Sprintf("%s has no TXT record %q yet.", record.Name, record.Value))
 	}
 	id, err := s.editDomain(ctx, p, shown.ID, &IfMatch{}, func(t *storage.Setting, d *storedDomain) (storage.SettingChange, error) {
-		d.ProvedAt = s.Now()
+		d.ProvedAt, d.LostAt = s.Now(), time.Time{}
 		t.Body = body(d)
 		return storage.SettingChange{Put: t, Line: s.lineOf(p, t, "domain.verify", nil, namedDomain{t.Name, d.Settings.shown()})}, nil
 	})

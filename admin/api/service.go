@@ -89,6 +89,7 @@ func (s *service) registerAll() {
 	s.registerEndpointLife()
 	s.registerDomains()
 	s.registerRoutes()
+	s.registerRouteOrder()
 	s.registerResolve()
 	s.registerReplyAddresses()
 	s.registerReplays()

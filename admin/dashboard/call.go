@@ -16,15 +16,24 @@ import (
 // ask has the API do something for whoever made the request r: what the pages change, they change as its clients do, under the same
 // rules and with the same line in the audit log. in is sent as JSON, nil: nothing; out is read from the answer, nil: nothing.
 func (d *dashboard) ask(r *http.Request, method, path string, in, out any) error {
+	_, err := d.askIf(r, method, path, "", in, out)
+	return err
+}
+
+// askIf is ask for something that is as it was when it had the entity tag; empty: whatever it is now. It gives the tag of the answer.
+func (d *dashboard) askIf(r *http.Request, method, path, tag string, in, out any) (newTag string, err error) {
 	var body bytes.Buffer
 	if in != nil {
 		if err := json.NewEncoder(&body).Encode(in); err != nil {
-			return fmt.Errorf("asking the API: %w", err)
+			return "", fmt.Errorf("asking the API: %w", err)
 		}
 	}
 	request, err := http.NewRequestWithContext(r.Context(), method, api.Prefix+path, &body)
 	if err != nil {
-		return fmt.Errorf("asking the API: %w", err)
+		return "", fmt.Errorf("asking the API: %w", err)
+	}
+	if tag != "" {
+		request.Header.Set("If-Match", tag)
 	}
 	request.RequestURI, request.RemoteAddr, request.Host = request.URL.RequestURI(), r.RemoteAddr, r.Host
 	if in != nil {
@@ -33,21 +42,25 @@ func (d *dashboard) ask(r *http.Request, method, path string, in, out any) error
 	a := &answer{header: http.Header{}, status: http.StatusOK}
 	d.API.ServeHTTP(a, request)
 	if a.status >= http.StatusBadRequest {
-		return a.fault()
+		return "", a.fault()
 	}
 	if out != nil {
 		if err := json.Unmarshal(a.body.Bytes(), out); err != nil {
-			return fmt.Errorf("reading the answer of the API: %w", err)
+			return "", fmt.Errorf("reading the answer of the API: %w", err)
 		}
 	}
-	return nil
+	return a.header.Get("ETag"), nil
 }
 
 // askAll asks for a list and gives all of its pages.
 func askAll[T any](d *dashboard, r *http.Request, path string) (all []T, err error) {
+	joint := "?"
+	if strings.Contains(path, "?") {
+		joint = "&"
+	}
 	for cursor := ""; ; {
 		var one api.Page[T]
-		if err := d.ask(r, http.MethodGet, path+"?limit=200&cursor="+url.QueryEscape(cursor), nil, &one); err != nil {
+		if err := d.ask(r, http.MethodGet, path+joint+"limit=200&cursor="+url.QueryEscape(cursor), nil, &one); err != nil {
 			return nil, err
 		}
 		all = append(all, one.Items...)

@@ -33,6 +33,7 @@ type domainsPage struct {
 	Answer    *storage.Explanation
 	Hostname  string
 	Pending   []api.Domain // asked for, and not proved yet
+	Lost      []api.Domain // whose proof is gone from DNS
 	MayWrite  bool
 	Accounts  []choice
 	Endpoints []choice
@@ -58,21 +59,16 @@ type routeLine struct {
 	Also   string
 	Chosen bool
 	Why    string // of the dry run; empty: there was none
+
+	Own      bool // it can be changed here
+	Up, Down bool // and moved
 }
 
 // domains is the list, and the box that tells where an address would go.
 func (d *dashboard) domains(w http.ResponseWriter, r *http.Request, v *access.Principal) error {
-	p := &domainsPage{Address: strings.Trim(strings.TrimSpace(r.URL.Query().Get("address")), "<>"), Hostname: d.Hostname, MayWrite: v.May(access.ScopeWrite)}
+	p := &domainsPage{Hostname: d.Hostname, MayWrite: v.May(access.ScopeWrite)}
 	directory := d.Directory()
-	if p.Address != "" {
-		path, err := inbound.ParsePath(p.Address, true)
-		if err != nil {
-			p.Fault = "This is no address: " + strings.TrimPrefix(err.Error(), "parsing path: ") + "."
-		} else {
-			answer := directory.Explain(path)
-			p.Answer = &answer
-		}
-	}
+	p.Address, p.Fault, p.Answer = dryRun(directory, r.URL.Query().Get("address"))
 	for _, known := range directory.Domains() {
 		if !v.Sees(known.Account) {
 			if p.Answer != nil && p.Answer.Domain == known.Name {
@@ -88,6 +84,42 @@ func (d *dashboard) domains(w http.ResponseWriter, r *http.Request, v *access.Pr
 	return d.show(w, r, v, http.StatusOK, "domains", page{Title: "Domains", Here: "/domains", Body: p})
 }
 
+// dryRun tells where an address would go.
+func dryRun(directory *storage.Directory, text string) (address, fault string, answer *storage.Explanation) {
+	if address = strings.Trim(strings.TrimSpace(text), "<>"); address == "" {
+		return "", "", nil
+	}
+	path, err := inbound.ParsePath(address, true)
+	if err != nil {
+		return address, "This is no address: " + strings.TrimPrefix(err.Error(), "parsing path: ") + ".", nil
+	}
+	found := directory.Explain(path)
+	return address, "", &found
+}
+
+// arrange says of the routes which can be changed here, and which of those can be moved.
+func (d *dashboard) arrange(r *http.Request, p *domainPage) error {
+	own, err := d.ownRoutes(r, p.Name)
+	if err != nil {
+		return err
+	}
+	p.Order = orderOf(own)
+	for i := range own {
+		if own[i].Kind == "" {
+			p.Broken = append(p.Broken, own[i])
+			continue
+		}
+		for n := range p.Lines {
+			if l := &p.Lines[n]; l.ID == own[i].ID {
+				l.Own = true
+				l.Up = i > 0 && own[i-1].Kind == own[i].Kind
+				l.Down = i+1 < len(own) && own[i+1].Kind == own[i].Kind
+			}
+		}
+	}
+	return nil
+}
+
 // readDomains fills in what the API knows beside the routes.
 func (d *dashboard) readDomains(r *http.Request, v *access.Principal, p *domainsPage) (err error) {
 	all, err := askAll[api.Domain](d, r, "/domains")
@@ -97,6 +129,9 @@ func (d *dashboard) readDomains(r *http.Request, v *access.Principal, p *domains
 	for _, one := range all {
 		if one.Ownership.State == "pending" {
 			p.Pending = append(p.Pending, one)
+		}
+		if one.Ownership.LostAt != nil {
+			p.Lost = append(p.Lost, one)
 		}
 	}
 	p.Endpoints, p.Back = d.endpointChoices(v, ""), "/domains"
@@ -171,6 +206,13 @@ type domainPage struct {
 	Good     bool // nothing is missing or wrong
 	Hostname string
 
+	Address string // of the dry run
+	Fault   string
+	Answer  *storage.Explanation
+
+	Order  string      // of the routes that can be changed here
+	Broken []api.Route // those of them that do not hold
+
 	Ownership api.Ownership
 	Own       bool // it came by the API, so that it can be changed here
 	Faults    []api.Fault
@@ -190,10 +232,17 @@ func (d *dashboard) domain(w http.ResponseWriter, r *http.Request, v *access.Pri
 		Endpoints:  d.endpointChoices(v, told.Account),
 		domainLine: domainLine{KnownDomain: storage.KnownDomain{Name: told.Name, Account: told.Account}, Account: directory.Accounts[told.Account]},
 	}
+	p.Address, p.Fault, p.Answer = dryRun(directory, r.URL.Query().Get("address"))
+	if p.Answer != nil && p.Answer.Domain != told.Name {
+		p.Answer = &storage.Explanation{Text: "The address is none of this domain."}
+	}
 	for _, known := range directory.Domains() {
 		if known.Name == told.Name && v.Sees(known.Account) {
-			p.domainLine = d.domainLine(&known, directory, nil)
+			p.domainLine = d.domainLine(&known, directory, p.Answer)
 		}
+	}
+	if err := d.arrange(r, p); err != nil {
+		return err
 	}
 	if r.URL.Query().Get("dns") == "now" {
 		ctx, cancel := context.WithTimeout(r.Context(), dnsPatience)

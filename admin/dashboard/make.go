@@ -108,31 +108,3 @@ func (d *dashboard) deleteDomain(w http.ResponseWriter, r *http.Request, _ *acce
 	d.goTo(w, r, "/domains", "deleted")
 	return nil
 }
-
-// makeRoute adds a route to a domain.
-func (d *dashboard) makeRoute(w http.ResponseWriter, r *http.Request, _ *access.Principal) error {
-	in := api.NewRoute{Domain: r.PathValue("name"), Match: strings.TrimSpace(r.PostFormValue("match"))}
-	switch to := r.PostFormValue("to"); to {
-	case "refuse":
-		if in.Refuse = oneLine(r.PostFormValue("text")); in.Refuse == "" {
-			in.Refuse = "No such mailbox here"
-		}
-	case "discard":
-		in.Discard = true
-	default:
-		in.Endpoints = []string{strings.TrimPrefix(to, "endpoint ")}
-	}
-	if err := d.ask(r, http.MethodPost, "/routes", in, nil); err != nil {
-		return err
-	}
-	d.goTo(w, r, "/domains/"+url.PathEscape(in.Domain), "route")
-	return nil
-}
-
-func (d *dashboard) deleteRoute(w http.ResponseWriter, r *http.Request, _ *access.Principal) error {
-	if err := d.ask(r, http.MethodDelete, "/routes/"+url.PathEscape(r.PathValue("route")), nil, nil); err != nil {
-		return err
-	}
-	d.goTo(w, r, "/domains/"+url.PathEscape(r.PathValue("name")), "deleted")
-	return nil
-}

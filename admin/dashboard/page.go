@@ -160,6 +160,7 @@ var notices = map[string]string{
 	"domain":   "The domain is there. Below stands what is left to do.",
 	"verified": "The proof is there: mail is taken for the domain.",
 	"route":    "The route is there, and holds at once.",
+	"reroute":  "It is changed, and holds at once.",
 	"revoked":  "The key is worth nothing any more.",
 	"account":  "The account is there.",
 	"pulled":   "It is done, and holds until it is undone or the server is started anew.",

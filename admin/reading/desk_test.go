@@ -28,10 +28,7 @@ func TestTurns(t *testing.T) {
 		if _, err := d.take(gone); !errors.Is(err, ErrBusy) {
 			t.Errorf("%v", err)
 		}
-		go func() {
-			time.Sleep(patience / 2)
-			first()
-		}()
+		time.AfterFunc(patience/2, first)
 		if _, err := d.take(t.Context()); err != nil {
 			t.Errorf("a turn came free, and %v", err)
 		}

@@ -125,6 +125,7 @@ func calls() map[string]call {
 			return map[string]any{"domain": "zen.example", "match": unique, "endpoints": []string{"zenapp"}}
 		}},
 		"update-route": {body: said(map[string]any{"position": 7})},
+		"order-routes": {body: func(f *fixture, _ string) any { return map[string]any{"routes": f.routesOf("zen.example")} }},
 		"delete-route": {own: func(t *testing.T, f *fixture, unique string) map[string]string {
 			body := map[string]any{"domain": "zen.example", "match": "own" + unique, "discard": true}
 			return map[string]string{"route": id(f.do(t, f.key(t, "zenith"), "POST", "/routes", body))}
@@ -162,6 +163,21 @@ func calls() map[string]call {
 		list[id] = call{}
 	}
 	return list
+}
+
+// routesOf gives the ids of the routes of a domain, the last one first.
+func (f *fixture) routesOf(domain string) []string {
+	c, err := f.store.Configuration(context.Background())
+	if err != nil {
+		return []string{err.Error()} // which names no route
+	}
+	var ids []string
+	for i := range c.Settings {
+		if t := &c.Settings[i]; t.Kind == storage.SettingRoute && strings.HasPrefix(t.Name, domain+" ") {
+			ids = append([]string{t.ID}, ids...)
+		}
+	}
+	return ids
 }
 
 func ownKey(t *testing.T, f *fixture, unique string) map[string]string {

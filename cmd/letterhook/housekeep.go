@@ -4,8 +4,31 @@ import (
 	"context"
 	"time"
 
+	"github.com/letterhook/letterhook/admin/api"
 	"github.com/letterhook/letterhook/storage"
 )
+
+// proofsEvery is how often it is looked whether the proofs of domains are still in DNS.
+const proofsEvery = 6 * time.Hour
+
+// watchProofs looks at the proofs of domains now and then.
+func (s *server) watchProofs(ctx context.Context) error {
+	ticker := time.NewTicker(proofsEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			if !s.dispatcher.Housekeeps() {
+				continue // another node does
+			}
+			if err := api.RecheckProofs(ctx, s.apiConfig(nil)); err != nil && ctx.Err() == nil {
+				s.log.Error("the proofs of domains were not looked at; it is tried again with the next round", "error", err)
+			}
+		}
+	}
+}
 
 // sweepEvery is the rhythm of retention.
 const sweepEvery = 10 * time.Minute

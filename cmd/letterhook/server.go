@@ -317,6 +317,7 @@ func (s *server) Run(ctx context.Context) error {
 	start(&taking, stopping, s.store.Meter)
 	start(&taking, stopping, s.watchCertificates)
 	start(&taking, stopping, s.watchConfiguration)
+	start(&taking, stopping, s.watchProofs)
 	s.askForCertificates()
 	start(&taking, stopping, s.watchStrangers)
 	if s.follow != nil {

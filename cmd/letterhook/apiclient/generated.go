@@ -706,6 +706,11 @@ type ListNode struct {
 	Items []Node `json:"items"`
 }
 
+// ListRoute defines model for ListRoute.
+type ListRoute struct {
+	Items []Route `json:"items"`
+}
+
 // ListSecret defines model for ListSecret.
 type ListSecret struct {
 	Items []Secret `json:"items"`
@@ -1229,11 +1234,16 @@ type OverviewPoint struct {
 
 // Ownership defines model for Ownership.
 type Ownership struct {
+	// LostAt When the proof was first missed in DNS, which is looked at several times a day; left out: it was there.
+	LostAt   time.Time `json:"lost_at,omitempty,omitzero"`
 	ProvedAt time.Time `json:"proved_at,omitempty,omitzero"`
 	Record   TXTRecord `json:"record,omitempty,omitzero"`
 
 	// State Mail is taken unless it is pending.
 	State OwnershipState `json:"state"`
+
+	// Until When it is pending again, unless the proof comes back.
+	Until time.Time `json:"until,omitempty,omitzero"`
 }
 
 // OwnershipState Mail is taken unless it is pending.
@@ -1635,6 +1645,12 @@ type RouteKind string
 
 // RouteToken What is done about the signed token of a reply address.
 type RouteToken string
+
+// RouteOrder defines model for RouteOrder.
+type RouteOrder struct {
+	// Routes Ids of all routes of the domain that came by the API, in the order in which they are to be tried among their kind.
+	Routes []string `json:"routes"`
+}
 
 // SPFResult defines model for SPFResult.
 type SPFResult struct {
@@ -2115,6 +2131,13 @@ func (c *Client) UpdateDomain(ctx context.Context, domain string, body any) (*Do
 func (c *Client) CheckDomainDNS(ctx context.Context, domain string) (*DNSReport, error) {
 	r := request{method: http.MethodGet, path: fmt.Sprintf("/domains/%s/dns", url.PathEscape(domain))}
 	out := new(DNSReport)
+	return out, c.do(ctx, &r, out)
+}
+
+// OrderRoutes is PUT /domains/{domain}/route-order: Put the routes of a domain in order.
+func (c *Client) OrderRoutes(ctx context.Context, domain string, body RouteOrder) (*ListRoute, error) {
+	r := request{method: http.MethodPut, path: fmt.Sprintf("/domains/%s/route-order", url.PathEscape(domain)), body: body}
+	out := new(ListRoute)
 	return out, c.do(ctx, &r, out)
 }
 
