@@ -110,7 +110,7 @@ func New(cfg Config) (*Dispatcher, error) {
 		d.join()
 	}
 	var err error
-	if d.metrics, err = newMetrics(cfg.Registerer, d.board); err != nil {
+	if d.metrics, err = newMetrics(cfg.Registerer, d); err != nil {
 		return nil, err
 	}
 	return d, nil

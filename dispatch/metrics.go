@@ -23,7 +23,8 @@ type metrics struct {
 	sync       *prometheus.CounterVec
 }
 
-func newMetrics(r prometheus.Registerer, b *board) (*metrics, error) {
+func newMetrics(r prometheus.Registerer, d *Dispatcher) (*metrics, error) {
+	b := d.board
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
@@ -60,7 +61,7 @@ func newMetrics(r prometheus.Registerer, b *board) (*metrics, error) {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.attempts, m.seconds, m.handed, m.troubles, m.unrecorded, m.panics, m.changes, m.sync, m.replayed, m.filtered, endpointStates{b},
+		m.attempts, m.seconds, m.handed, m.troubles, m.unrecorded, m.panics, m.changes, m.sync, m.replayed, m.filtered, endpointStates{b}, tenancies{d},
 		gauge("letterhook_attempts_in_flight", "Attempts in flight.", func() float64 { return float64(b.counts().inFlight) }),
 		gauge("letterhook_attempts_in_flight_suspect", "Attempts in flight to endpoints that hang or fail.",
 			func() float64 { return float64(b.counts().suspects) }),

@@ -82,6 +82,9 @@ func NewSender(guard Guard, userAgent string) *Sender {
 	return s
 }
 
+// WriteWhile has every connection ask before each write whether octets may leave. It is to be called before anything is sent.
+func (s *Sender) WriteWhile(may func() bool) { s.mayWrite = may }
+
 // Close closes the idle connections. Attempts may still be made afterwards.
 func (s *Sender) Close() { s.ways.close() }
 

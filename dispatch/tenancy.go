@@ -44,6 +44,38 @@ func (d *Dispatcher) Housekeeps() bool {
 	return d.tenant == nil || (d.tenant.house.Load() && d.mayBegin())
 }
 
+// Tenancy is what a node knows of its place among those that share the store.
+type Tenancy struct {
+	Epoch  int64         // of its lease; 0: it has none
+	Left   time.Duration // until no attempt may begin any more, unless the lease is renewed
+	Lanes  int           // that it owns
+	Nodes  int           // that had a lease when it renewed its own
+	Houses bool          // it does what is done once for all nodes
+}
+
+// Tenancy gives the node's place among those that share the store. Where the dispatcher is alone, or makes no attempts, it is zero.
+func (d *Dispatcher) Tenancy() (t Tenancy) {
+	if d.tenant == nil || d.cfg.WakeOnly {
+		return t
+	}
+	term := d.tenant.term.Load()
+	if t.Epoch = term.Epoch(); t.Epoch == 0 {
+		return t
+	}
+	t.Left, t.Nodes = term.Left(time.Now()), d.tenant.stand.Load().Nodes
+	t.Lanes, t.Houses = d.board.owned(), d.tenant.house.Load()
+	return t
+}
+
+// Flight gives what only the node that keeps house does a context that ends when another node may be about to do it; land ends it.
+func (d *Dispatcher) Flight(ctx context.Context) (flight context.Context, land func()) {
+	return d.fly(ctx)
+}
+
+// MayWrite says whether octets of what only this node does may leave. It is to be asked before each write, for the process may have been
+// stopped for long since the one before.
+func (d *Dispatcher) MayWrite() bool { return d.tenant == nil || d.tenant.mayWrite() }
+
 // mayBegin says whether the node's lease lets attempts begin.
 func (d *Dispatcher) mayBegin() bool { return d.tenant == nil || d.tenant.mayBegin(time.Now()) }
 
@@ -94,6 +126,9 @@ func (d *Dispatcher) dropCancelled() {
 
 // errLeaseOver says that the node must not send.
 var errLeaseOver = errors.New("the lease of this node may be over")
+
+// GateConn makes a connection ask before each write whether octets may leave, and fail where they may not.
+func GateConn(conn net.Conn, may func() bool) net.Conn { return &gatedConn{conn, may} }
 
 // gatedConn asks before each write whether octets may leave: whatever the process was doing when it was stopped, it finds out here.
 type gatedConn struct {

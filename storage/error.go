@@ -26,6 +26,8 @@ var (
 	ErrForeign = errors.New("the blobs belong to another store")
 	// ErrErased says that a message was erased: nobody can open its bytes any more.
 	ErrErased = errors.New("the message was erased")
+	// ErrAlone says that raw messages lie in the data folder of one node, where no other can read them, so that it must be the only one.
+	ErrAlone = errors.New("raw messages lie in the data folder of a node, where others cannot read them")
 	// ErrSchema says that the database was written by a newer version of the program, or not yet brought to this one.
 	ErrSchema = errors.New("the database has another schema")
 )

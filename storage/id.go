@@ -22,6 +22,7 @@ const (
 	auditPrefix    = "aud_"
 	domainPrefix   = "dom_"
 	refusalPrefix  = "ref_"
+	memberPrefix   = "node_"
 )
 
 const ulidTimeLen = 10 // characters of a ULID that hold its time

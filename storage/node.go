@@ -24,6 +24,11 @@ var (
 		"DELETE FROM node WHERE lease_until < ? RETURNING epoch",
 		`DELETE FROM node WHERE epoch = ANY (ARRAY(SELECT epoch FROM node WHERE lease_until < ? FOR UPDATE SKIP LOCKED)) RETURNING epoch`,
 	}
+	// formerNodes are what processes that have ended have left at a place. One that still has a transaction is left to run out.
+	formerNodes = forms{
+		"DELETE FROM node WHERE place = ? AND place > '' RETURNING epoch",
+		`DELETE FROM node WHERE epoch = ANY (ARRAY(SELECT epoch FROM node WHERE place = ? AND place > '' FOR UPDATE SKIP LOCKED)) RETURNING epoch`,
+	}
 	wakeLanes = &rowStatement{
 		head: "INSERT INTO lane (name, owner, woken_at) VALUES ", row: "(?,?,?)",
 		tail: ` ON CONFLICT (name) DO UPDATE SET owner = CASE WHEN lane.owner = 0 THEN excluded.owner ELSE lane.owner END,
@@ -55,8 +60,8 @@ var (
 	}
 )
 
-// RenewNode renews the lease of an epoch, or begins one when epoch is 0, and frees the lanes of nodes that have died. name is the
-// node's, for people. An error that Is [ErrLost] says that the lease is over.
+// RenewNode renews the lease of an epoch, or begins one when epoch is 0, and frees the lanes of nodes that have died. A begin frees at
+// once what a process before this one has left that had the same data folder. name is the node's, for people. An error that Is [ErrLost] says that the lease is over.
 func (s *Store) RenewNode(ctx context.Context, epoch int64, name string) (standing lease.Standing, err error) {
 	err = s.lease(ctx, func(w *writer) error {
 		standing = lease.Standing{Epoch: epoch}
@@ -66,7 +71,7 @@ func (s *Store) RenewNode(ctx context.Context, epoch int64, name string) (standi
 		}
 		until, valid := now+lease.TTL.Milliseconds(), false
 		if epoch == 0 {
-			standing.Epoch, err = beginLease(w, name, now, until)
+			standing.Epoch, standing.Buried, err = beginLease(w, name, s.place, now, until)
 		} else {
 			valid, err = renewLease(w, epoch, now, until)
 		}
@@ -74,7 +79,7 @@ func (s *Store) RenewNode(ctx context.Context, epoch int64, name string) (standi
 			return err
 		}
 		if valid { // after an outage everybody's lease has run out, and all come back
-			if standing.Buried, err = bury(w, now); err != nil {
+			if standing.Buried, err = bury(w, now, w.form(deadNodes), now-lease.Grace.Milliseconds()); err != nil {
 				return err
 			}
 		}
@@ -89,12 +94,17 @@ func (s *Store) RenewNode(ctx context.Context, epoch int64, name string) (standi
 	return standing, nil
 }
 
-func beginLease(w *writer, name string, now, until int64) (epoch int64, err error) {
+// beginLease begins a lease and ends those from the same place, whose processes are no more. Its first statement locks: of two begins one
+// is whole before the other looks, so that a process that died over its own can end nobody's lease afterwards.
+func beginLease(w *writer, name, place string, now, until int64) (epoch int64, buried int, err error) {
 	if epoch, err = w.queryInt("UPDATE node_epoch SET last = last + 1 RETURNING last"); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	_, err = w.exec("INSERT INTO node (epoch, name, started_at, lease_until) VALUES (?,?,?,?)", epoch, name, now, until)
-	return epoch, err
+	if buried, err = bury(w, now, w.form(formerNodes), place); err != nil {
+		return 0, 0, err
+	}
+	_, err = w.exec("INSERT INTO node (epoch, name, started_at, lease_until, place) VALUES (?,?,?,?,?)", epoch, name, now, until, place)
+	return epoch, buried, err
 }
 
 // renewLease is valid when the lease had not run out.
@@ -110,13 +120,13 @@ func renewLease(w *writer, epoch, now, until int64) (valid bool, err error) {
 	return before >= now, err
 }
 
-// bury deletes nodes whose lease has run out, and frees their lanes.
-func bury(w *writer, now int64) (buried int, err error) {
+// bury deletes nodes by a statement that gives their epochs, and frees their lanes.
+func bury(w *writer, now int64, which string, args ...driver.Value) (buried int, err error) {
 	var dead []int64
 	err = w.query(func(row []driver.Value) error {
 		dead = append(dead, row[0].(int64))
 		return nil
-	}, w.form(deadNodes), now-lease.Grace.Milliseconds())
+	}, which, args...)
 	if err != nil {
 		return 0, err
 	}

@@ -228,7 +228,9 @@ func TestStoppedTransactionKeepsNobodyWaiting(t *testing.T) {
 	config := newConfig(t, layouts()[0])
 	config.Database = url
 	s, ctx := open(t, config), t.Context()
-	dead, err := s.RenewNode(ctx, 0, "dead")
+	other := newConfig(t, layouts()[0])
+	other.Database = url
+	dead, err := open(t, other).RenewNode(ctx, 0, "dead")
 	if err != nil {
 		t.Fatal(err)
 	}

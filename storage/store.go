@@ -68,6 +68,7 @@ func (c *Config) setDefaults() {
 type Store struct {
 	cfg       Config
 	lock      *os.File // nil beside a server
+	place     string   // see placeOf; empty on SQLite
 	engine    engine
 	read      reader
 	reads     reads
@@ -217,6 +218,9 @@ func (s *Store) openCommitters() (*writer, error) {
 		s.others = append(s.others, s.newCommitter(q, &writer{engine: s.engine}))
 	}
 	s.leases = newLeases(s.engine)
+	if s.lock != nil {
+		s.place = placeOf(s.lock)
+	}
 	return w, nil
 }
 

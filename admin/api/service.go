@@ -38,7 +38,7 @@ type Config struct {
 	Levers func() guard.State
 	Pull   func(guard.Change) (guard.State, error)
 	// Nodes lists the processes that serve.
-	Nodes func() []Node
+	Nodes func(context.Context) ([]Node, error)
 	// Wake has the delivery look at once at what was changed in the store. Nil: it looks by itself.
 	Wake func()
 	// Stopping says that the server ends: streams end then. Nil: never.

@@ -19,16 +19,6 @@ type Usage struct {
 	Filtered  int64  `json:"filtered" doc:"Deliveries."`
 }
 
-// Node is a process that serves.
-type Node struct {
-	Name      string    `json:"name"`
-	Version   string    `json:"version"`
-	StartedAt time.Time `json:"started_at"`
-	Ready     bool      `json:"ready" doc:"It takes mail."`
-	Reasons   []string  `json:"reasons" nullable:"false" doc:"Why not."`
-	Warnings  []string  `json:"warnings" nullable:"false" doc:"What somebody should look at although mail is taken."`
-}
-
 // usageDays is how far back days are counted.
 const usageDays = 92
 
@@ -37,11 +27,7 @@ func (s *service) registerUsage() {
 		method: http.MethodGet, path: "/usage", id: "get-usage", tag: tagOperation, scope: access.ScopeRead, summary: "Show usage by account and day",
 		about: "Of the last 92 days at most.",
 	}, s.usage)
-	register(s, operation{
-		method: http.MethodGet, path: "/nodes", id: "list-nodes", tag: tagOperation, scope: access.ScopeRead, operator: true, summary: "Show the process that answers",
-	}, func(context.Context, access.Principal, *noInput) (*output[List[Node]], error) {
-		return &output[List[Node]]{List[Node]{Items: append([]Node{}, s.Nodes()...)}}, nil
-	})
+	s.registerNodes()
 }
 
 func (s *service) usage(ctx context.Context, p access.Principal, in *struct {

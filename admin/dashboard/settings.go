@@ -23,6 +23,7 @@ type settingsPage struct {
 	Choices   []choice
 	Retention []fact
 	Levers    *guard.State // nil: the viewer has none
+	Nodes     []api.Node   // of the operator alone
 	Pull      *pull        // to be confirmed
 	Changes   []changeLine
 	Token     string // of a key that was made just now
@@ -82,6 +83,13 @@ func (d *dashboard) showSettings(w http.ResponseWriter, r *http.Request, v *acce
 		p.Levers = &state
 	}
 	var err error
+	if p.Operator {
+		var nodes api.List[api.Node]
+		if err = d.ask(r, http.MethodGet, "/nodes", nil, &nodes); err != nil {
+			return err
+		}
+		p.Nodes = nodes.Items
+	}
 	if p.Accounts, err = askAll[api.Account](d, r, "/accounts"); err != nil {
 		return err
 	}

@@ -41,6 +41,7 @@ type server struct {
 	loopback bool
 
 	registry   *prometheus.Registry
+	self       storage.Member // this process, for the others on the database
 	store      *storage.Store
 	blobs      storage.Blobs
 	links      *storage.Links
@@ -105,6 +106,9 @@ func openServer(ctx context.Context, o serverOptions) (_ *server, err error) {
 		o.config.PublicURL = "http://" + s.public.Addr().String()
 	}
 	if err := s.openStorage(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.enrol(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.wireIdentity(); err != nil {
@@ -292,11 +296,13 @@ func (s *server) Run(ctx context.Context) error {
 	defer stop(nil)
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopDelivering()
+	told, stopTelling := context.WithCancel(delivering)
+	defer stopTelling()
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
 
 	debug.FreeOSMemory() // of what the start needed most is garbage now
-	var taking, delivery, web sync.WaitGroup
+	var taking, telling, delivery, web sync.WaitGroup
 	start := func(group *sync.WaitGroup, ctx context.Context, part func(context.Context) error) {
 		group.Go(func() {
 			if err := part(ctx); err != nil {
@@ -305,7 +311,8 @@ func (s *server) Run(ctx context.Context) error {
 		})
 	}
 	start(&delivery, delivering, s.dispatcher.Run)
-	start(&delivery, delivering, s.notices.Run)
+	start(&telling, told, s.notices.Run)
+	start(&web, serving, s.present)
 	for l, handler := range s.handlers() {
 		start(&web, serving, func(ctx context.Context) error { return serveHTTP(ctx, l, handler, s.log) })
 	}
@@ -334,6 +341,8 @@ func (s *server) Run(ctx context.Context) error {
 		s.log.Warn("sessions were cut", "error", err)
 	}
 	taking.Wait()
+	stopTelling() // before another node may
+	telling.Wait()
 	stopDelivering()
 	delivery.Wait()
 	stopServing()
@@ -364,24 +373,6 @@ func (s *server) close() error {
 		return err
 	}
 	return errors.Join(err, s.store.Close())
-}
-
-// ready is why no mail is taken now, or nil.
-func (s *server) ready() error {
-	switch {
-	case s.stopping.Load():
-		return errors.New("stopping")
-	case s.store.DiskFull():
-		return errors.New("the disk is nearly full")
-	case s.smtp.Levers().Drain.On:
-		return errors.New("drained by a lever")
-	case s.smtp.Levers().Defer.On:
-		return errors.New("all mail is deferred by a lever")
-	}
-	if err := s.store.AcceptTrouble(); err != nil {
-		return fmt.Errorf("the last mail could not be stored: %w", err)
-	}
-	return nil
 }
 
 func durations(list []config.Duration) []time.Duration {

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/letterhook/letterhook/admin"
 	"github.com/letterhook/letterhook/admin/access"
@@ -69,18 +68,6 @@ func (s *server) apiConfig(desk *reading.Desk) api.Config {
 		Configuration: api.Configuration{Directory: s.directory.Load, Check: s.checkSettings, Reload: s.refresh},
 		LookupTXT:     s.lookupTXT, CheckDNS: s.checkDomainDNS,
 		Wake: s.dispatcher.Wake, Stopping: s.stopping.Load,
-		Levers: s.smtp.Levers, Pull: s.smtp.Pull, Nodes: s.nodes(time.Now()),
-	}
-}
-
-// nodes tells of this process; it is the only one.
-func (s *server) nodes(started time.Time) func() []api.Node {
-	return func() []api.Node {
-		n := api.Node{Name: s.cfg.Hostname, Version: version(), StartedAt: started.UTC(), Reasons: []string{}, Warnings: append([]string{}, s.identity.Warnings()...)}
-		if err := s.ready(); err != nil {
-			n.Reasons = append(n.Reasons, err.Error())
-		}
-		n.Ready = len(n.Reasons) == 0
-		return []api.Node{n}
+		Levers: s.smtp.Levers, Pull: s.smtp.Pull, Nodes: s.nodes,
 	}
 }

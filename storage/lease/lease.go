@@ -64,6 +64,14 @@ func (t *Term) MayWrite(now time.Time) bool {
 	return t.epoch != 0 && elapsed(t.asked, now) < TTL+Grace-Margin
 }
 
+// Left is how long attempts may still begin unless the lease is renewed.
+func (t *Term) Left(now time.Time) time.Duration {
+	if t.epoch == 0 {
+		return 0
+	}
+	return max(TTL-elapsed(t.asked, now), 0)
+}
+
 // CutAt is when MayWrite becomes false unless the lease is renewed before.
 func (t *Term) CutAt() time.Time { return t.asked.Add(TTL + Grace - Margin) }
 

@@ -66,7 +66,11 @@ func (w *world) step() {
 		n.cutOff = !n.cutOff
 	case 4:
 		n.kill()
-		w.start()
+		if rapid.Bool().Draw(w.t, "in place") {
+			w.startAt(n.place)
+		} else {
+			w.start()
+		}
 	case 5:
 		w.down = !w.down
 	case 6:

@@ -73,6 +73,7 @@ type send struct {
 type node struct {
 	*world
 	id     int
+	place  string // two at one place never run at once
 	dead   bool
 	cutOff bool // from the database
 	until  time.Time
@@ -82,6 +83,7 @@ type node struct {
 	busy   map[string]*send
 	wake   map[string]bool
 	resync bool
+	begins bool // a begin is being asked for: until that has an answer or is given up there is no other
 	stops  bool // gracefully
 }
 
@@ -203,16 +205,34 @@ func (n *node) ask(question func() (answer func())) {
 	})
 }
 
-func (n *node) unanswered() { n.resync = true }
+func (n *node) unanswered() { n.resync, n.begins = true, false }
 
 func (n *node) renew() {
 	if n.stops && len(n.mine) == 0 {
 		return
 	}
+	n.at(lease.RenewEvery, n, n.renew)
+	n.at(lease.TTL+lease.Grace-lease.Margin, n, n.cutIfLate)
 	asked, epoch := n.now, n.term.Epoch()
+	if epoch == 0 && n.begins {
+		return
+	}
+	n.begins = epoch == 0
 	n.ask(func() func() {
-		s, err := n.book.Renew(epoch)
+		if epoch == 0 && n.dead {
+			return func() {} // a begin is not committed by itself, and locks: see package storage
+		}
+		var s lease.Standing
+		var err error
+		if epoch == 0 {
+			s = n.book.Begin(n.place)
+		} else {
+			s, err = n.book.Renew(epoch)
+		}
 		return func() {
+			if epoch == 0 {
+				n.begins = false
+			}
 			if epoch != n.term.Epoch() {
 				return
 			}
@@ -225,8 +245,6 @@ func (n *node) renew() {
 			n.letGo(s.Surplus())
 		}
 	})
-	n.at(lease.RenewEvery, n, n.renew)
-	n.at(lease.TTL+lease.Grace-lease.Margin, n, n.cutIfLate)
 }
 
 func (n *node) cutIfLate() {
@@ -442,9 +460,12 @@ func (n *node) record(s *send, epoch int64) {
 	})
 }
 
-func (w *world) start() *node {
+func (w *world) start() *node { return w.startAt(fmt.Sprint("place", len(w.nodes)+1)) }
+
+// startAt starts a process where another one may have been.
+func (w *world) startAt(place string) *node {
 	n := &node{
-		world: w, id: len(w.nodes) + 1, mine: map[string]bool{}, busy: map[string]*send{}, wake: map[string]bool{},
+		world: w, id: len(w.nodes) + 1, place: place, mine: map[string]bool{}, busy: map[string]*send{}, wake: map[string]bool{},
 	}
 	w.nodes = append(w.nodes, n)
 	for _, do := range []func(){n.renew, n.turn, n.release, n.work} {

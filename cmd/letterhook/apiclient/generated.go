@@ -673,6 +673,21 @@ type KeySettings struct {
 // KeySettingsScopes defines model for KeySettings.Scopes.
 type KeySettingsScopes string
 
+// Lease defines model for Lease.
+type Lease struct {
+	// Epoch Never used again.
+	Epoch int64 `json:"epoch"`
+
+	// KeepsHouse It does what one node at a time does for all: sweeping, replays, notices.
+	KeepsHouse bool `json:"keeps_house"`
+
+	// Lanes Endpoints whose attempts it makes.
+	Lanes int64 `json:"lanes"`
+
+	// Seconds What is left of it, by the clock of the database. It is renewed every two seconds.
+	Seconds float64 `json:"seconds"`
+}
+
 // Lever defines model for Lever.
 type Lever struct {
 	// Keep It stays so over a restart.
@@ -1132,15 +1147,26 @@ type NewSecretKind string
 
 // Node defines model for Node.
 type Node struct {
-	Name string `json:"name"`
+	// Here It is the one that answers.
+	Here  bool   `json:"here"`
+	Lease Lease  `json:"lease,omitempty,omitzero"`
+	Name  string `json:"name"`
 
-	// Ready It takes mail.
+	// Ready It takes mail, or would if it had the role.
 	Ready bool `json:"ready"`
 
 	// Reasons Why not.
-	Reasons   []string  `json:"reasons"`
-	StartedAt time.Time `json:"started_at"`
-	Version   string    `json:"version"`
+	Reasons []string `json:"reasons"`
+
+	// Roles Of smtp, dispatch, admin.
+	Roles []string `json:"roles"`
+
+	// SilentSeconds Since it last said that it serves, which each does every five seconds. One that died is forgotten after a minute.
+	SilentSeconds float64   `json:"silent_seconds"`
+	StartedAt     time.Time `json:"started_at"`
+
+	// Version Empty: of an older one, which does not say.
+	Version string `json:"version"`
 
 	// Warnings What somebody should look at although mail is taken.
 	Warnings []string `json:"warnings"`
@@ -2345,7 +2371,7 @@ func (c *Client) RetryMessage(ctx context.Context, message string) (*Retried, er
 	return out, c.do(ctx, &r, out)
 }
 
-// ListNodes is GET /nodes: Show the process that answers.
+// ListNodes is GET /nodes: List the processes that serve.
 func (c *Client) ListNodes(ctx context.Context) (*ListNode, error) {
 	r := request{method: http.MethodGet, path: "/nodes"}
 	out := new(ListNode)

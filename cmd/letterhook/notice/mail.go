@@ -14,6 +14,8 @@ import (
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
+
+	"github.com/letterhook/letterhook/dispatch"
 )
 
 // The ways in which the smarthost is spoken to.
@@ -38,6 +40,8 @@ type Mail struct {
 	From               string // mail address of the From field. The reverse-path is null, so that nothing ever comes back
 	To                 []string
 	Hostname           string // ours
+	// MayWrite says whether octets may leave; it is asked before each write. Nil: always.
+	MayWrite func() bool
 }
 
 // mail writes one mail of all the notices.
@@ -113,6 +117,9 @@ func (m *Mail) send(ctx context.Context, text []byte) error {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() }) // the library's own deadlines are longer
 	defer stop()
+	if m.MayWrite != nil {
+		conn = dispatch.GateConn(conn, m.MayWrite)
+	}
 	config := &tls.Config{}
 	if m.TLSConfig != nil {
 		config = m.TLSConfig.Clone()

@@ -1,12 +1,15 @@
 package notice
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"log/slog"
 	"net"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +17,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"github.com/letterhook/letterhook/dispatch"
+	"github.com/letterhook/letterhook/storage"
 )
 
 // session is a smarthost's side of a dialogue.
@@ -83,5 +87,83 @@ func TestMailOverTLS(t *testing.T) {
 	}
 	if len(mails) > 0 {
 		t.Error("a mail went out all the same")
+	}
+}
+
+// slow is a smarthost's side of a dialogue that stops at each recipient.
+type slow struct {
+	session
+
+	asked chan struct{}
+	goOn  chan struct{}
+}
+
+func (s *slow) Rcpt(to string, o *smtp.RcptOptions) error {
+	s.login = true
+	s.asked <- struct{}{}
+	<-s.goOn
+	return s.session.Rcpt(to, o)
+}
+
+// TestOneNodeTells: a node that was stopped in the middle of a mail finds out before its next octet that another may tell now, and one that
+// waits for an answer is cut; the notice stays, and the other node's mail is the only one.
+func TestOneNodeTells(t *testing.T) {
+	store, err := storage.Open(t.Context(), storage.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	mails, asked, goOn := make(chan string, 10), make(chan struct{}), make(chan struct{})
+	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
+		return &slow{session{mails: mails}, asked, goOn}, nil
+	}))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go server.Serve(l)
+	defer server.Close()
+	smarthost := func(may func() bool) *Mail {
+		return &Mail{Smarthost: l.Addr().String(), TLS: Clear, From: "a@b.example", To: []string{"c@d.example"}, Hostname: "mx.example", MayWrite: may}
+	}
+	var may atomic.Bool
+	may.Store(true)
+	flights := make(chan context.CancelFunc, 1)
+	first := New(Config{Store: store, Log: slog.New(slog.DiscardHandler), Mail: smarthost(may.Load), Flight: func(ctx context.Context) (context.Context, func()) {
+		flight, cut := context.WithCancel(ctx)
+		flights <- cut
+		return flight, func() {}
+	}})
+	change := dispatch.EndpointChange{Endpoint: "ep_1", From: storage.EndpointEnabled, To: storage.EndpointBroken, At: time.Now()}
+	if _, err := store.SaveLives(t.Context(), []storage.EndpointLife{{Endpoint: "ep_1", State: change.To}}, *first.Notice(change)); err != nil {
+		t.Fatal(err)
+	}
+	round := func(n *Notifier, meanwhile func()) error {
+		done := make(chan error, 1)
+		go func() {
+			_, err := n.round(t.Context(), n.ways[0], 1)
+			done <- err
+		}()
+		<-asked
+		meanwhile()
+		goOn <- struct{}{}
+		return <-done
+	}
+	if err := round(first, func() { may.Store(false) }); err == nil {
+		t.Error("a mail was sent by a node that had slept")
+	}
+	<-flights
+	may.Store(true)
+	if err := round(first, func() { (<-flights)() }); err == nil {
+		t.Error("a mail was sent by a node that was cut")
+	}
+	if len(mails) > 0 {
+		t.Error("the smarthost has got a mail")
+	}
+	if err := round(New(Config{Store: store, Log: slog.New(slog.DiscardHandler), Mail: smarthost(nil)}), func() {}); err != nil || len(mails) != 1 {
+		t.Errorf("the other node: %v, %d mails", err, len(mails))
+	}
+	if left, err := store.Notices(t.Context(), storage.NoticeByMail, 10); err != nil || len(left) > 0 {
+		t.Errorf("%d notices are left, %v", len(left), err)
 	}
 }

@@ -35,6 +35,8 @@ type Config struct {
 	Store *storage.Store
 	// Mine says whether this node tells, where several share the store; nil: it is alone.
 	Mine func() bool
+	// Flight gives the telling of a batch a context that ends when another node may be about to tell; land ends it. Nil: no other does.
+	Flight func(context.Context) (flight context.Context, land func())
 	// Webhook gets an event for each notice, by Send; nil: none.
 	Webhook *storage.Endpoint
 	Send    func(context.Context, *dispatch.Post) dispatch.Result
@@ -217,7 +219,7 @@ func (n *Notifier) round(ctx context.Context, w *way, try int) (left bool, err e
 	var failed error
 	if len(notices) > 0 {
 		var told int
-		told, failed = w.tell(ctx, notices, try)
+		told, failed = n.tell(ctx, w, notices, try)
 		for i := range told {
 			done = append(done, notices[i].ID)
 		}
@@ -228,6 +230,16 @@ func (n *Notifier) round(ctx context.Context, w *way, try int) (left bool, err e
 		}
 	}
 	return len(stored) == w.most, failed
+}
+
+// tell tells while no other node may.
+func (n *Notifier) tell(ctx context.Context, w *way, notices []Notice, try int) (told int, err error) {
+	if n.cfg.Flight != nil {
+		flight, land := n.cfg.Flight(ctx)
+		defer land()
+		ctx = flight
+	}
+	return w.tell(ctx, notices, try)
 }
 
 // read gives the notices that are still worth telling, and the ids of the others.

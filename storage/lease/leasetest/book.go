@@ -20,6 +20,7 @@ type Book struct {
 	Nodes map[int64]time.Time
 	Lanes map[string]*Lane
 	last  int64
+	begun map[int64]string // where each lease was begun
 }
 
 // Lane is the row of a lane.
@@ -31,7 +32,7 @@ type Lane struct {
 
 // NewBook returns an empty book.
 func NewBook(now func() time.Time) *Book {
-	return &Book{Now: now, Nodes: map[int64]time.Time{}, Lanes: map[string]*Lane{}}
+	return &Book{Now: now, Nodes: map[int64]time.Time{}, Lanes: map[string]*Lane{}, begun: map[int64]string{}}
 }
 
 // Renew renews a lease, or begins one when epoch is 0. Only who has had a valid lease until now buries others: after an outage
@@ -59,6 +60,22 @@ func (b *Book) Renew(epoch int64) (lease.Standing, error) {
 		}
 	}
 	return s, nil
+}
+
+// Begin begins a lease at a place, as Renew does without one, and ends those from there, whose processes are no more: two at one place
+// never run at once. Empty is no place.
+func (b *Book) Begin(place string) lease.Standing {
+	ended := 0
+	for epoch := range b.Nodes {
+		if place != "" && b.begun[epoch] == place {
+			b.leave(epoch, b.Now())
+			ended++
+		}
+	}
+	s, _ := b.Renew(0) // refuses no begin
+	s.Buried = ended
+	b.begun[s.Epoch] = place
+	return s
 }
 
 func (b *Book) bury(now time.Time) (n int) {
