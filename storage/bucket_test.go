@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -18,7 +15,8 @@ import (
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
-	"golang.org/x/sys/unix"
+
+	"github.com/letterhook/letterhook/storage/throwaway"
 )
 
 const testBucketName = "letterhook-test"
@@ -72,68 +70,12 @@ func newFakeS3(t *testing.T, wrap func(http.Handler) http.Handler) testS3 {
 	return testS3{BucketConfig{Bucket: testBucketName, Endpoint: server.URL, AccessKeyID: "testkey", SecretAccessKey: "testsecret", PathStyle: true, Backoff: time.Millisecond}}
 }
 
-// newRealS3 runs versitygw, which stores in a folder and checks what a real server checks.
+// newRealS3 is versitygw, which stores in a folder and checks what a real server checks.
 func newRealS3(t *testing.T) testS3 {
 	t.Helper()
 	isolateAWS(t)
-	binary := findVersitygw(t)
-	// The server neither takes a listener nor tells which port it chose: one that was free a moment ago will do.
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	root := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(root, "data", testBucketName), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	args := []string{"--quiet", "--port", address, "posix"}
-	if err := unix.Setxattr(root, "user.test", []byte("x"), 0); err != nil { // where the server keeps its metadata otherwise
-		if err := os.Mkdir(filepath.Join(root, "meta"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		args = append(args, "--sidecar", filepath.Join(root, "meta"))
-	}
-	var output bytes.Buffer
-	cmd := exec.Command(binary, append(args, filepath.Join(root, "data"))...)
-	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY=testkey", "ROOT_SECRET_KEY=testsecret")
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		if t.Failed() {
-			t.Logf("versitygw: %s", output.Bytes())
-		}
-	})
-	s := testS3{BucketConfig{Bucket: testBucketName, Endpoint: "http://" + address, AccessKeyID: "testkey", SecretAccessKey: "testsecret", PathStyle: true}}
-	patient := s.open(t, func(cfg *BucketConfig) { cfg.Attempts, cfg.Backoff = 100, 100*time.Millisecond }) // until it listens
-	if err := patient.Ping(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func findVersitygw(t *testing.T) string {
-	t.Helper()
-	candidates := []string{os.Getenv("VERSITYGW"), "versitygw"}
-	if out, err := exec.Command("go", "env", "GOPATH").Output(); err == nil {
-		candidates = append(candidates, filepath.Join(strings.TrimSpace(string(out)), "bin", "versitygw"))
-	}
-	for _, c := range candidates {
-		if path, err := exec.LookPath(c); c != "" && err == nil {
-			return path
-		}
-	}
-	const missing = "the S3 server versitygw is not installed: go install github.com/versity/versitygw/cmd/versitygw@v1.8.0, or set VERSITYGW"
-	if os.Getenv("CI") == "true" {
-		t.Fatal(missing)
-	}
-	t.Skip(missing)
-	return ""
+	b := throwaway.NewBucket(t)
+	return testS3{BucketConfig{Bucket: b.Name, Endpoint: b.Endpoint, AccessKeyID: b.AccessKeyID, SecretAccessKey: b.SecretAccessKey, PathStyle: true}}
 }
 
 func TestBucket(t *testing.T) {

@@ -138,8 +138,9 @@ func (d *Dir) place(temp, path string) error {
 		if err == nil {
 			break
 		}
-		// Delete may have removed a folder that was empty between any two of these calls.
-		if !errors.Is(err, fs.ErrNotExist) || try == 100 {
+		// Delete may have removed a folder that was empty between any two of these calls, and MkdirAll says of one that another call
+		// made and Delete removed meanwhile that it exists.
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) || try == 100 {
 			return err
 		}
 	}

@@ -1,7 +1,11 @@
 package storage_test
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,7 +14,7 @@ import (
 	"github.com/letterhook/letterhook/storage/throwaway"
 )
 
-// copyOf copies what a crash at this moment would leave of a store: its folder, and what its database has committed.
+// copyOf copies what a crash at this moment would leave of a store: its folder, its bucket, and what its database has committed.
 func copyOf(t *testing.T, config storage.Config, into *storage.Config) {
 	t.Helper()
 	if err := os.CopyFS(into.Dir, os.DirFS(config.Dir)); err != nil {
@@ -19,6 +23,36 @@ func copyOf(t *testing.T, config storage.Config, into *storage.Config) {
 	if config.Database != "" {
 		into.Database = throwaway.Copy(t, config.Database)
 	}
+	var err error
+	if _, ok := config.Blobs.(bucket); ok {
+		into.Blobs = newBucket(t)
+		err = copyBlobs(t.Context(), config.Blobs, into.Blobs)
+	} else {
+		into.Blobs, err = storage.NewDir(filepath.Join(into.Dir, "blobs"), nil)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func copyBlobs(ctx context.Context, from, into storage.Blobs) error {
+	for object, err := range from.List(ctx, "") {
+		if err != nil {
+			return err
+		}
+		r, err := from.OpenRange(ctx, object.Key, 0, -1)
+		if err != nil {
+			return err
+		}
+		content, err := io.ReadAll(r)
+		if err = errors.Join(err, r.Close()); err == nil {
+			err = into.Put(ctx, object.Key, bytes.NewReader(content), int64(len(content)))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // plant makes one statement of the store fail from outside, without a fake, by a trigger: event is INSERT, UPDATE or DELETE, and

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -356,11 +355,6 @@ func TestCrashWhileHeld(t *testing.T) {
 				if !hit.Load() {
 					t.Fatal("the step was not taken")
 				}
-				blobs, err := storage.NewDir(filepath.Join(copied.Dir, "blobs"), nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				copied.Blobs = blobs
 				after := open(t, copied)
 				owesNothing(t, after)
 				checkClean(t, after)

@@ -28,7 +28,7 @@ func orphan(t *testing.T, config storage.Config, at time.Time) (segment string, 
 		if err := config.Blobs.Put(t.Context(), key, strings.NewReader("torn"), 4); err != nil {
 			t.Fatal(err)
 		}
-		paths = append(paths, filepath.Join(config.Dir, "blobs", key))
+		paths = append(paths, filepath.Join(blobsDir(config), key))
 	}
 	for _, path := range paths {
 		if err := os.Chtimes(path, time.Time{}, at); err != nil {
@@ -91,7 +91,7 @@ func TestRestoredDatabaseSparesNewerMail(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		segments, blobs := files(t, config, "segments"), files(t, config, "blobs")
+		segments, blobs := files(t, segmentsDir(config)), files(t, blobsDir(config))
 		restore(&config)
 		s = open(t, config)
 		for range 3 {
@@ -100,7 +100,7 @@ func TestRestoredDatabaseSparesNewerMail(t *testing.T) {
 				t.Errorf("swept %+v of a time that the database does not know", got)
 			}
 		}
-		if a, b := files(t, config, "segments"), files(t, config, "blobs"); a != segments || b != blobs {
+		if a, b := files(t, segmentsDir(config)), files(t, blobsDir(config)); a != segments || b != blobs {
 			t.Errorf("%d segments and %d blobs are left of %d and %d", a, b, segments, blobs)
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -41,6 +42,7 @@ func (b *body) Bytes() []byte {
 type layout struct {
 	name        string
 	postgres    bool
+	bucket      bool // blobs lie in a bucket of an S3 server instead of a folder
 	packInBlobs bool
 	keys        [][]byte
 }
@@ -52,6 +54,9 @@ func layouts() []layout {
 		{name: "packs in blobs, instance key", packInBlobs: true, keys: [][]byte{bytes.Repeat([]byte{7}, 32)}},
 		{name: "postgres, segments", postgres: true},
 		{name: "postgres, packs in blobs, instance key", postgres: true, packInBlobs: true, keys: [][]byte{bytes.Repeat([]byte{7}, 32)}},
+		{name: "segments, bucket", bucket: true},
+		{name: "packs in bucket, instance key", bucket: true, packInBlobs: true, keys: [][]byte{bytes.Repeat([]byte{7}, 32)}},
+		{name: "postgres, packs in bucket, instance key", postgres: true, bucket: true, packInBlobs: true, keys: [][]byte{bytes.Repeat([]byte{7}, 32)}},
 	}
 }
 
@@ -68,15 +73,48 @@ func forEachLayout(t *testing.T, test func(t *testing.T, config storage.Config))
 func newConfig(t testing.TB, l layout) storage.Config {
 	t.Helper()
 	dir := t.TempDir()
-	blobs, err := storage.NewDir(dir+"/blobs", nil)
-	if err != nil {
-		t.Fatal(err)
+	config := storage.Config{Dir: dir, PackInBlobs: l.packInBlobs, Keys: l.keys}
+	if l.bucket {
+		config.Blobs = newBucket(t)
+	} else {
+		blobs, err := storage.NewDir(dir+"/blobs", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.Blobs = blobs
 	}
-	config := storage.Config{Dir: dir, Blobs: blobs, PackInBlobs: l.packInBlobs, Keys: l.keys}
 	if l.postgres {
 		config.Database = throwaway.Filled(t, bringForward)
 	}
 	return config
+}
+
+// bucket is a place in a bucket of a real server, which keeps the objects in dir.
+type bucket struct {
+	*storage.Bucket
+	dir string
+}
+
+// blobsDir is the folder where the objects lie, by their keys.
+func blobsDir(config storage.Config) string {
+	if b, ok := config.Blobs.(bucket); ok {
+		return b.dir
+	}
+	return filepath.Join(config.Dir, "blobs")
+}
+
+// newBucket gives an empty place in a bucket.
+func newBucket(t testing.TB) bucket {
+	t.Helper()
+	b := throwaway.NewBucket(t)
+	opened, err := storage.NewBucket(t.Context(), storage.BucketConfig{
+		Bucket: b.Name, Prefix: b.Prefix, Endpoint: b.Endpoint, Region: "us-east-1", PathStyle: true,
+		AccessKeyID: b.AccessKeyID, SecretAccessKey: b.SecretAccessKey,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bucket{opened, b.Dir}
 }
 
 // bringForward makes a database one that no store has used yet.

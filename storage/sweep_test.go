@@ -33,9 +33,9 @@ func sweep(t *testing.T, s *storage.Store, r storage.Retention) storage.Swept {
 }
 
 // files counts the files below a folder of the data folder, but for the mark of the owner.
-func files(t *testing.T, config storage.Config, folder string) (n int) {
+func files(t *testing.T, folder string) (n int) {
 	t.Helper()
-	err := filepath.WalkDir(filepath.Join(config.Dir, folder), func(_ string, e fs.DirEntry, err error) error {
+	err := filepath.WalkDir(folder, func(_ string, e fs.DirEntry, err error) error {
 		if err == nil && !e.IsDir() && e.Name() != "owner" {
 			n++
 		}
@@ -46,6 +46,8 @@ func files(t *testing.T, config storage.Config, folder string) (n int) {
 	}
 	return n
 }
+
+func segmentsDir(config storage.Config) string { return filepath.Join(config.Dir, "segments") }
 
 func TestSweepTakesWhatIsOldAndFinished(t *testing.T) {
 	forEachLayout(t, func(t *testing.T, config storage.Config) {
@@ -154,9 +156,9 @@ func TestReplayIsKeptFromTheSweep(t *testing.T) {
 
 func TestSweepTakesEmptyPacks(t *testing.T) {
 	forEachLayout(t, func(t *testing.T, config storage.Config) {
-		folder := "segments"
+		folder := segmentsDir(config)
 		if config.PackInBlobs {
-			folder = "blobs"
+			folder = blobsDir(config)
 		}
 		clock := newClock()
 		config.Now = clock.now
@@ -166,14 +168,14 @@ func TestSweepTakesEmptyPacks(t *testing.T) {
 			clock.at = clock.at.Add(11 * time.Minute)
 		}
 		last := accept(t, s, envelope("ep_1"), newBody(content(100)))[0]
-		if n := files(t, config, folder); n != 4 {
+		if n := files(t, folder); n != 4 {
 			t.Fatalf("%d files, want 4", n)
 		}
 		clock.at = clock.at.Add(2 * day)
 		if got := sweep(t, s, storage.Retention{Messages: day}); got.Messages != 3 || got.Packs != 3 {
 			t.Errorf("swept %+v, want 3 messages and 3 packs", got)
 		}
-		if n := files(t, config, folder); n != 1 {
+		if n := files(t, folder); n != 1 {
 			t.Errorf("%d files are left, want 1", n)
 		}
 		readRaw(t, s, last)

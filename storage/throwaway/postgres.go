@@ -1,4 +1,5 @@
-// Package throwaway starts real servers for tests: a PostgreSQL cluster of Debian's packages. It is imported by tests alone.
+// Package throwaway starts real servers for tests: a PostgreSQL cluster of Debian's packages, and an S3 server, versitygw. It is imported
+// by tests alone.
 //
 // A server belongs to the test binary: it is started by the first test that wants it, in a folder of its own, and [Main] takes it away
 // again. Where its program is missing, tests that want it are skipped, and fail with CI=true.
@@ -43,11 +44,13 @@ type Postgres struct {
 	output bytes.Buffer
 }
 
-// shared is the cluster of the test binary.
+// shared are the cluster and the S3 server of the test binary.
 type shared struct {
-	mu   sync.Mutex
-	tied *Postgres
-	err  error
+	mu    sync.Mutex
+	tied  *Postgres
+	err   error
+	s3    *s3
+	s3Err error
 }
 
 var cluster shared
@@ -59,6 +62,9 @@ func Main(m *testing.M) {
 	defer cluster.mu.Unlock()
 	if cluster.tied != nil {
 		cluster.tied.remove()
+	}
+	if cluster.s3 != nil {
+		cluster.s3.remove()
 	}
 }
 
