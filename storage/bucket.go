@@ -41,6 +41,8 @@ type BucketConfig struct {
 	// Encryption at rest by the server: "AES256", "aws:kms" (with KMSKeyID or the default key), or empty: the bucket's own.
 	Encryption string
 	KMSKeyID   string
+	// StorageClass of new objects, such as "STANDARD_IA"; empty: what the server has for them. See [CheckStorageClass].
+	StorageClass string
 
 	// Unconditional stores without If-None-Match, for servers that do not implement it. Same keys are then written over.
 	Unconditional bool
@@ -146,6 +148,9 @@ func (c *BucketConfig) complete() error {
 	}
 	if c.KMSKeyID != "" && c.Encryption != "aws:kms" {
 		return errors.New("a KMS key needs the encryption aws:kms")
+	}
+	if err := CheckStorageClass(c.StorageClass); err != nil {
+		return fmt.Errorf("storage class %w", err)
 	}
 	if c.Endpoint != "" && c.Region == "" {
 		c.Region = "us-east-1"

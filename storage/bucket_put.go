@@ -75,6 +75,16 @@ func (b *Bucket) condition() *string {
 	return aws.String("*")
 }
 
+// CheckStorageClass says what is wrong with the name of a storage class: objects of an archive cannot be read when they are wanted. A
+// name that is not known is the server's to judge.
+func CheckStorageClass(name string) error {
+	switch types.StorageClass(name) {
+	case types.StorageClassGlacier, types.StorageClassDeepArchive:
+		return fmt.Errorf("%s is an archive, whose objects cannot be read at once", name)
+	}
+	return nil
+}
+
 func (b *Bucket) kmsKey() *string {
 	if b.cfg.KMSKeyID == "" {
 		return nil
@@ -91,7 +101,7 @@ func (b *Bucket) putWhole(ctx context.Context, name *string, content *section, h
 	_, err := b.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &b.cfg.Bucket, Key: name, Body: content, ContentLength: &content.size,
 		Metadata: map[string]string{metaSHA256: hash}, IfNoneMatch: b.condition(),
-		ServerSideEncryption: types.ServerSideEncryption(b.cfg.Encryption), SSEKMSKeyId: b.kmsKey(),
+		ServerSideEncryption: types.ServerSideEncryption(b.cfg.Encryption), SSEKMSKeyId: b.kmsKey(), StorageClass: types.StorageClass(b.cfg.StorageClass),
 	}, withPayloadHash(hash))
 	return err
 }
@@ -100,7 +110,7 @@ func (b *Bucket) putWhole(ctx context.Context, name *string, content *section, h
 func (b *Bucket) putParts(ctx context.Context, name *string, content *section, hash string) (err error) {
 	started, err := b.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
 		Bucket: &b.cfg.Bucket, Key: name, Metadata: map[string]string{metaSHA256: hash},
-		ServerSideEncryption: types.ServerSideEncryption(b.cfg.Encryption), SSEKMSKeyId: b.kmsKey(),
+		ServerSideEncryption: types.ServerSideEncryption(b.cfg.Encryption), SSEKMSKeyId: b.kmsKey(), StorageClass: types.StorageClass(b.cfg.StorageClass),
 	})
 	if err != nil {
 		return err

@@ -43,7 +43,7 @@ const checkRows = 200
 // changes nothing. Every fault is reported; the error says only why the check could not go on.
 func (s *Store) Check(ctx context.Context, report func(Fault)) error {
 	c := checking{store: s, report: report}
-	for _, check := range []func(context.Context) error{c.database, c.messages, c.references, c.doubles, c.packs} {
+	for _, check := range c.all() {
 		if err := check(ctx); err != nil {
 			return fmt.Errorf("check store: %w", err)
 		}
@@ -54,7 +54,15 @@ func (s *Store) Check(ctx context.Context, report func(Fault)) error {
 type checking struct {
 	store  *Store
 	report func(Fault)
+	look   func(key string) bool // whether the bytes in a pack or an attachment are read; nil: all are
+	step   func()                // after each message; may be nil
 }
+
+func (c *checking) all() []func(context.Context) error {
+	return []func(context.Context) error{c.database, c.messages, c.references, c.doubles, c.packs}
+}
+
+func (c *checking) looksAt(key string) bool { return c.look == nil || c.look(key) }
 
 func (c *checking) database(ctx context.Context) error {
 	if _, ok := c.store.engine.(*postgresEngine); ok {
@@ -106,6 +114,9 @@ func (c *checking) messages(ctx context.Context) error {
 			}
 			if err := c.attachments(ctx, m); err != nil {
 				return err
+			}
+			if c.step != nil {
+				c.step()
 			}
 		}
 		after = page.ids[len(page.ids)-1]
@@ -174,7 +185,7 @@ func (c *checking) page(ctx context.Context, after string) (p *checkPage, err er
 
 // bytes reads the content of a message and compares its hash. A message that was swept meanwhile is no fault.
 func (c *checking) bytes(ctx context.Context, m *Mail) error {
-	if m.Erased {
+	if m.Erased || !c.looksAt(m.raw.pack) {
 		return nil
 	}
 	err := c.hash(ctx, m)
@@ -213,6 +224,9 @@ func (c *checking) attachments(ctx context.Context, m *Mail) error {
 		return nil
 	}
 	for _, a := range m.Summary.Attachments {
+		if !c.looksAt(a.Key) {
+			continue
+		}
 		err := c.hashBlob(ctx, a)
 		if err == nil {
 			continue

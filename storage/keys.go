@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // KeySize is the number of octets of an instance key and of a link key.
@@ -94,18 +95,26 @@ func EnsureKeys(path string) ([][]byte, error) {
 	return keys, nil
 }
 
-// makeKeys writes the file under another name first and links it, which fails when the name is taken: no key is ever
+// makeKeys makes a file with one new key.
+func makeKeys(path string) error {
+	key := make([]byte, KeySize)
+	rand.Read(key)
+	return writeKeys(path, [][]byte{key})
+}
+
+// writeKeys writes the file under another name first and links it, which fails when the name is taken: no key is ever
 // written over, and none is read half written.
-func makeKeys(path string) (err error) {
+func writeKeys(path string, keys [][]byte) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".keys-") // mode 0600
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
-	var key [KeySize]byte
-	rand.Read(key[:])
-	_, err = fmt.Fprintf(f, "# Keys of Letterhook, the newest first. What was made with a key is lost with it.\n%s\n",
-		base64.StdEncoding.EncodeToString(key[:]))
+	text := []byte("# Keys of Letterhook, the newest first. What was made with a key is lost with it.\n")
+	for _, key := range keys {
+		text = append(base64.StdEncoding.AppendEncode(text, key), '\n')
+	}
+	_, err = f.Write(text)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
@@ -121,4 +130,33 @@ func syncFolder(path string) error {
 		return err
 	}
 	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// KeepKeys makes sure that the file at path has all of the keys: it is made with them when it is absent, and one that lacks a key is an
+// error and stays as it is.
+func KeepKeys(path string, keys [][]byte) error {
+	there, err := ReadKeys(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := writeKeys(path, keys); err != nil {
+			return fmt.Errorf("keep keys: %w", err)
+		}
+		there, err = ReadKeys(path)
+	}
+	if err != nil {
+		return err
+	}
+	if !HasKeys(there, keys) {
+		return fmt.Errorf("keep keys: %s lacks a key that is needed: add its line to the file, behind those that are there", path)
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+// HasKeys says whether every one of the keys is among others.
+func HasKeys(others, keys [][]byte) bool {
+	for _, key := range keys {
+		if !slices.ContainsFunc(others, func(k []byte) bool { return bytes.Equal(k, key) }) {
+			return false
+		}
+	}
+	return true
 }

@@ -290,6 +290,9 @@ func (s *Store) begin(ctx context.Context, w *writer) (err error) {
 	if s.id, err = identify(w, s.started); err != nil {
 		return err
 	}
+	if source, _, copying := parseMark(s.id); copying {
+		return fmt.Errorf("%w; its source is %s", ErrCopying, source)
+	}
 	if err := s.ownAtStart(ctx); err != nil {
 		return err
 	}

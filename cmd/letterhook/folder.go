@@ -141,6 +141,7 @@ func openBlobs(ctx context.Context, c *config.Config, links *storage.Links) (sto
 		SecretAccessKey: s3.SecretAccessKey,
 		Encryption:      s3.Encryption,
 		KMSKeyID:        s3.KMSKeyID,
+		StorageClass:    s3.StorageClass,
 		Unconditional:   s3.Unconditional,
 	}
 	if !s3.Presign {

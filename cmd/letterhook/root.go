@@ -23,7 +23,7 @@ func newRoot() (root *cobra.Command, started *bool) {
 		newServeCommand(), newDevCommand(), newCheckCommand(), newHealthCommand(),
 		newSendCommand(), newListenCommand(), newVerifyRequestCommand(), newParseCommand(), newProbeCommand(), newSchemaCommand(),
 		newMessagesCommand(), newEraseCommand(), newDeliveriesCommand(), newReplayCommand(), newEndpointsCommand(), newReplyAddressCommand(), newKeysCommand(), newMigrateCommand(),
-		newFsckCommand(), newLeverCommand(), newBenchCommand(), newHashPasswordCommand(), newVersionCommand(),
+		newFsckCommand(), newCopyCommand(), newLeverCommand(), newBenchCommand(), newHashPasswordCommand(), newVersionCommand(),
 	)
 	noteStart(root, started)
 	return root, started

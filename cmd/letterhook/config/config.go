@@ -190,6 +190,7 @@ type S3 struct {
 	Unconditional   bool   `yaml:"unconditional"` // store without If-None-Match
 	Encryption      string `yaml:"encryption"`    // at rest: "AES256", "aws:kms" or empty
 	KMSKeyID        string `yaml:"kms_key_id"`    // for "aws:kms"; empty: the default key
+	StorageClass    string `yaml:"storage_class"` // of new objects; empty: the bucket's own
 	AccessKeyID     string `yaml:"access_key_id"` // empty: the usual AWS sources of credentials
 	SecretAccessKey string `yaml:"secret_access_key"`
 	SecretKeyFile   string `yaml:"secret_key_file"` // file that holds the secret access key instead

@@ -190,6 +190,12 @@ func (v *validator) s3() {
 		}
 	}
 	v.word("storage.s3.encryption", s3.Encryption, "", "AES256", "aws:kms")
+	if s3.KMSKeyID != "" && s3.Encryption != "aws:kms" {
+		v.faultf("storage.s3.kms_key_id", `needs encryption: "aws:kms"`)
+	}
+	if err := storage.CheckStorageClass(s3.StorageClass); err != nil {
+		v.faultf("storage.s3.storage_class", "%v", err)
+	}
 	if (s3.AccessKeyID == "") != (s3.SecretAccessKey == "") {
 		v.faultf("storage.s3", "access_key_id and a secret key belong together; leave out both for the usual AWS sources")
 	}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/letterhook/letterhook/storage"
+)
+
+const (
+	// copyLook is how often a copy that waits looks whether the server of its source has ended.
+	copyLook = time.Second
+	// copyAgain is how long it waits before it brings over what has come meanwhile, so that little is left for the end.
+	copyAgain = time.Minute
+)
+
+// copyOptions are the flags of copy.
+type copyOptions struct {
+	from, to copyEnd
+	wait     bool
+	final    bool
+	despite  bool
+	asJSON   bool
+}
+
+func newCopyCommand() *cobra.Command {
+	var o copyOptions
+	cmd := &cobra.Command{
+		Use:   "copy --from PLACE --to PLACE",
+		Short: "Move a running installation to another database, another bucket or folder, or both",
+		Long: `Bring everything that an installation has stored to another place: pending deliveries with their webhook-ids, messages, results,
+what was configured by API, keys of the API, the audit log, counters, raw messages and attachments. The source stays as it is.
+
+A PLACE is the configuration file of a server, the old or the new one, or a database: sqlite:FOLDER (a data folder) or
+postgres://... With a database, --from-blobs and --to-blobs say where raw messages and attachments lie: a folder or
+s3://BUCKET/PREFIX?endpoint=URL&region=REGION&path_style=true (credentials as AWS has them; also encryption, kms_key_id,
+storage_class, unconditional). A password on the command line can be read by everybody on the machine: rather put it into a
+configuration, or into the file that PGPASSFILE names.
+
+While the server of the source runs, a pass brings over what there is. Stop the server, run the same command again, and it brings over
+the rest, compares every row and object, reads every message back and sets the target free; until then no server opens that. A
+command that was killed goes on where it was when it is run again. With --wait it does all of that by itself as soon as the server has
+been stopped. Senders try again meanwhile, as they do when a server is restarted.
+
+The target must be empty, and no server may use it. The instance key and the link key come along where the target has a data folder.
+
+Exit code 0: done; see what is printed for whether it was the last pass. 1: it failed, or there are faults and the target is not set free.`,
+		Example: `  letterhook copy --from /etc/letterhook/letterhook.yaml --to new.yaml --wait
+  letterhook copy --from sqlite:/var/lib/letterhook --to postgres://letterhook@db/letterhook --to-blobs 's3://mail?region=eu-central-1' --to-data /var/lib/letterhook2`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	o.from.flags(cmd, "from", "where to copy from: `PLACE`")
+	o.to.flags(cmd, "to", "where to copy to: `PLACE`")
+	cmd.Flags().BoolVar(&o.wait, "wait", false, "after the first pass wait until the server of the source has ended, then finish")
+	cmd.Flags().BoolVar(&o.final, "final", false, "make no first pass: fail while a server of the source runs")
+	cmd.Flags().BoolVar(&o.despite, "despite-faults", false, "set the target free even with faults, where the source has the same")
+	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print one JSON object per pass")
+	cmd.MarkFlagsMutuallyExclusive("wait", "final")
+	for _, name := range []string{"from", "to"} {
+		_ = cmd.MarkFlagRequired(name) // there are such flags
+	}
+	return cmd
+}
+
+func (o *copyOptions) run(ctx context.Context, out, messages io.Writer) error {
+	from, err := o.from.open(ctx, true)
+	if err != nil {
+		return fmt.Errorf("--from: %w", err)
+	}
+	to, err := o.to.open(ctx, false)
+	if err != nil {
+		return fmt.Errorf("--to: %w", err)
+	}
+	bar := newProgress(messages)
+	defer bar.clear()
+	log := slog.New(slog.NewTextHandler(messages, nil))
+	from.store.Log, to.store.Log = log, log
+	notes, err := to.takeKeys(from)
+	if err != nil {
+		return err
+	}
+	moving, err := storage.OpenCopy(ctx, storage.CopyConfig{From: from.store, To: to.store, Progress: bar.show})
+	if err != nil {
+		return err
+	}
+	report, err := o.passes(ctx, moving, func(r *storage.CopyReport) error {
+		bar.clear()
+		if o.asJSON {
+			return printJSON(out, r)
+		}
+		return nil
+	})
+	if err = errors.Join(err, moving.Close()); err != nil {
+		return err
+	}
+	if !o.asJSON {
+		printCopy(out, report, notes)
+	}
+	if n := len(report.Faults); n > 0 && !report.Finished {
+		return &exitError{exitFailed, fmt.Errorf("%d faults; the target is not set free", n)}
+	}
+	return nil
+}
+
+// passes makes the passes that the flags ask for, and gives the last one's report. Each is told to done.
+func (o *copyOptions) passes(ctx context.Context, c *storage.Copy, done func(*storage.CopyReport) error) (*storage.CopyReport, error) {
+	for {
+		err := c.Rest()
+		if err == nil {
+			r, err := c.Finish(ctx, o.despite)
+			if err != nil {
+				return nil, err
+			}
+			return r, done(r)
+		}
+		if !errors.Is(err, storage.ErrLocked) || o.final {
+			return nil, err
+		}
+		r, err := c.Pass(ctx, o.wait)
+		if err == nil {
+			err = done(r)
+		}
+		if err != nil || !o.wait {
+			return r, err
+		}
+		if err := o.await(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// await returns when the source is at rest, or after a while.
+func (o *copyOptions) await(ctx context.Context, c *storage.Copy) error {
+	look := time.NewTicker(copyLook)
+	defer look.Stop()
+	again := time.NewTimer(copyAgain)
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-again.C:
+			return nil
+		case <-look.C:
+			if err := c.Rest(); err == nil || !errors.Is(err, storage.ErrLocked) {
+				return err
+			}
+		}
+	}
+}
+
+// printCopy says what the last pass did and what is to be done next.
+func printCopy(out io.Writer, r *storage.CopyReport, notes []string) {
+	rows, written := int64(0), int64(0)
+	for _, t := range r.Tables {
+		rows, written = rows+t.Rows, written+t.Written
+	}
+	fmt.Fprintf(out, "%d objects with %s, %d of them copied now; %d rows, %d of them written now; %s.\n",
+		r.Objects, amount(r.Octets), r.Copied, rows, written, r.Took.Round(time.Millisecond))
+	for _, f := range r.Faults {
+		fmt.Fprintln(out, f)
+	}
+	switch {
+	case r.Finished:
+		fmt.Fprintf(out, "Done: %d messages and %d pending deliveries, compared row by row; %d packs, blobs and attachments were read back.\n",
+			r.Messages, r.Pending, r.Proven)
+		fmt.Fprintln(out, "Start the server with its new configuration, and never again with the old one: it would deliver everything once more.")
+	case len(r.Faults) == 0:
+		fmt.Fprintln(out, "The server of the source still runs. Stop it and run the same command again: that brings over the rest and finishes.")
+	}
+	for _, note := range notes {
+		fmt.Fprintln(out, note)
+	}
+}
