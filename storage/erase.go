@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -137,7 +136,7 @@ func (s *Store) eraseMessages(ctx context.Context, list []stored, erased *Erased
 		return nil
 	}
 	now := s.cfg.Now().UnixMilli()
-	err := s.unindex(ctx, list, func() error {
+	err := s.unindex(list, func() error {
 		return s.do(ctx, func(w *writer) error {
 			n, err := destroy(w, ids(list), now)
 			if err == nil {
@@ -159,29 +158,6 @@ func (s *Store) eraseMessages(ctx context.Context, list []stored, erased *Erased
 		}
 	}
 	return nil
-}
-
-// unindex takes messages out of the search index around what erases them.
-func (s *Store) unindex(ctx context.Context, list []stored, erase func() error) error {
-	names := make([]string, len(list))
-	for i, m := range list {
-		names[i] = m.id
-	}
-	if s.indexer != nil {
-		if err := s.indexer.without(ctx, names, erase); err != nil {
-			return err
-		}
-		return s.indexer.purge()
-	}
-	if err := erase(); err != nil || s.index == nil {
-		return err
-	}
-	beside := &searchIndex{path: s.index.path}
-	var err error
-	if beside.write, err = newWriter(beside.engine()); err != nil {
-		return fmt.Errorf("open search index: %w", err)
-	}
-	return errors.Join(beside.blank(names), beside.purge(), beside.close())
 }
 
 // destroy erases messages in one transaction, and says how many deliveries that ended.
@@ -281,8 +257,7 @@ func (w *writer) truncateLog() (busy bool, err error) {
 	return n != 0, err
 }
 
-// ErasedSince gives the messages that were erased since a time, for whoever may hold one in memory. In the server it takes them out of
-// the search too, in case they were being indexed when another process erased them.
+// ErasedSince gives the messages that were erased since a time, for whoever may hold one in memory.
 func (s *Store) ErasedSince(ctx context.Context, since time.Time) (ids []string, err error) {
 	rows, err := s.read.QueryContext(ctx, "SELECT message FROM erasure WHERE at >= ?", since.UnixMilli())
 	if err == nil {
@@ -292,9 +267,6 @@ func (s *Store) ErasedSince(ctx context.Context, since time.Time) (ids []string,
 			ids = append(ids, id)
 			return err
 		})
-	}
-	if err == nil && s.indexer != nil && len(ids) > 0 {
-		err = s.indexer.blank(ids)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find what was erased: %w", err)

@@ -61,7 +61,7 @@ type Listed struct {
 
 // The bounds of one search.
 const (
-	searchChunk = 256    // candidates that are looked at together
+	searchChunk = 512    // candidates that are looked at together, at most
 	searchLooks = 20_000 // candidates after which a page is given as it is
 )
 
@@ -123,8 +123,8 @@ func (s *Store) search(ctx context.Context, q *Search) (found Found, err error) 
 			before = until
 		}
 	}
-	for looked := 0; ; {
-		ids, err := candidates(ctx, before, min(searchChunk, max(limit+1, 32)))
+	for looked, chunk := 0, max(limit+1, 32); ; chunk = min(2*chunk, searchChunk) {
+		ids, err := candidates(ctx, before, chunk)
 		if err != nil || len(ids) == 0 {
 			return found, err
 		}
@@ -156,7 +156,7 @@ func (s *Store) search(ctx context.Context, q *Search) (found Found, err error) 
 // pick reads those of the messages that the database knows to be meant, in their order.
 func (s *Store) pick(ctx context.Context, q *Search, ids []string) ([]*Mail, error) {
 	sel := selection{text: selectMail}
-	sel.where(true, "m.id IN ("+placeholders(len(ids))+")", anyOf(ids)...)
+	sel.among(&s.read, "m.id", ids)
 	sel.where(q.Account != "", "m.account = ?", q.Account)
 	sel.where(!q.Since.IsZero(), "m.id >= ?", firstMessageID(q.Since))
 	sel.where(!q.Until.IsZero(), "m.id < ?", firstMessageID(q.Until))
@@ -182,6 +182,15 @@ func (s *Store) pick(ctx context.Context, q *Search, ids []string) ([]*Mail, err
 		}
 	}
 	return mails, err
+}
+
+// idsIn is a condition on a column that takes a list of ids as JSON.
+var idsIn = forms{sqlite: "IN (SELECT value FROM json_each(?))", postgres: "= ANY (ARRAY(SELECT json_array_elements_text(CAST(? AS json))))"}
+
+// among narrows a selection to ids. The bounds tell PostgreSQL in which days to look.
+func (q *selection) among(read *reader, column string, ids []string) {
+	q.where(true, column+" "+read.form(idsIn), listOf(ids))
+	q.where(len(ids) > 0, column+" >= ? AND "+column+" <= ?", slices.Min(ids), slices.Max(ids))
 }
 
 // stateCondition is what is true of a message of which a delivery is in the state, which must be one of searchStates.
@@ -210,18 +219,49 @@ func (s *Store) candidates(ctx context.Context, q *Search, match *matcher) (cand
 	if q.ID != "" {
 		return s.oneCandidate(q.ID), nil
 	}
-	switch q.State {
+	question := match.question()
+	table, condition := stateList(q.State)
+	switch {
+	case table == "" && (s.index == nil || question.empty()):
+		return s.listed("message", "id", ""), nil
+	case table == "":
+		return s.indexed(question), nil
+	case s.index != nil && !question.empty():
+		fewer, err := s.indexHasFewer(ctx, question, q.Before, table, condition)
+		if err != nil || fewer {
+			return s.indexed(question), err
+		}
+	}
+	return s.listed(table, "message", condition), nil
+}
+
+// stateList is a short table that has every message in a state, and a condition that an index answers; none: there is none. The
+// condition has literals, as an index over few states wants them.
+func stateList(state string) (table, condition string) {
+	switch state {
 	case StateDead:
-		return s.listed("delivery_result", "message", "state = 'dead'"), nil // a literal, as the index over the dead alone wants it
+		return "delivery_result", "state = 'dead'"
+	case StateFiltered, StateMissed:
+		return "delivery_result", "state IN ('filtered', 'missed') AND state = '" + state + "'"
 	case StatePending, StateRetrying:
-		return s.listed("delivery", "message", ""), nil
+		return "delivery", ""
 	case StateHeld, StateWithdrawn, StateRefused:
-		return s.listed("held", "message", ""), nil
+		return "held", ""
 	}
-	if question := match.question(); s.index != nil && !question.empty() {
-		return s.indexed(ctx, question)
+	return "", ""
+}
+
+// indexHasFewer says whether the index gives fewer messages than a table has rows that meet a condition.
+func (s *Store) indexHasFewer(ctx context.Context, question question, before, table, condition string) (bool, error) {
+	sel := selection{text: "SELECT 1 AS one FROM " + table}
+	sel.where(condition != "", condition)
+	listed := 0
+	err := s.read.QueryRowContext(ctx, "SELECT count(*) FROM ("+sel.text+" LIMIT ?) AS listed", append(sel.args, searchLooks)...).Scan(&listed)
+	if err != nil || listed < searchChunk {
+		return false, err
 	}
-	return s.listed("message", "id", ""), nil
+	indexed, err := s.countIndexed(ctx, question, before)
+	return indexed < listed, err
 }
 
 // listed walks the ids of messages in a column of a table.

@@ -2,51 +2,63 @@ package storage
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
-// searchIndex finds messages by terms. It is a database of its own beside the other, made of that and made again whenever it is
-// missing or damaged: what is accepted and recorded costs nothing for it, and waits for nothing of it. It holds the messages up to
-// a row of the table message; whoever searches looks at the later ones himself.
-//
-// An FTS5 table without content and positions, measured against plain tables of terms: a tenth of the size, and what it writes
-// it writes in a row.
+// searchIndex finds messages by terms. It is made of what the database has, behind everybody's back: what is accepted and recorded
+// costs nothing for it, and waits for nothing of it. It holds the messages up to an id, and whoever searches looks at the later ones
+// himself. Beside SQLite it is a database of its own, so that its writes and those of the mail do not wait for each other, and is made
+// again whenever it is missing or damaged; on PostgreSQL it is four tables among the others, which one node at a time writes.
+// docs/decisions/0042 says why it is not one of the database's own kind.
 type searchIndex struct {
-	path  string
-	write *writer // nil beside a server; belongs to whoever has the mutex of the indexer
-	read  *sql.DB
+	engine engine
+	path   string  // of its own database; empty: it lies in that of the mail
+	read   *reader // the store's, or its own
+	write  *writer // nil beside a server; belongs to whoever has the mutex of the indexer
 }
 
 const searchSchema = `
-	CREATE TABLE IF NOT EXISTS doc (
-		n       INTEGER PRIMARY KEY,      -- row of the message in the other database
-		message TEXT NOT NULL UNIQUE,
-		parsed  INTEGER NOT NULL          -- 0: not yet, as far as was known
+	CREATE TABLE IF NOT EXISTS search_state (
+		one     INTEGER PRIMARY KEY CHECK (one = 1),
+		next    INTEGER NOT NULL,             -- number of the next segment
+		reached TEXT NOT NULL,                -- id of the last message that was indexed
+		holder  TEXT NOT NULL,                -- who writes the index, on PostgreSQL
+		until   INTEGER NOT NULL              -- end of his turn
 	);
-	CREATE INDEX IF NOT EXISTS doc_unparsed ON doc (n) WHERE parsed = 0;
-	CREATE VIRTUAL TABLE IF NOT EXISTS word USING fts5 (
-		terms, content = '', contentless_delete = 1, detail = none, tokenize = "ascii tokenchars '.-_:@'"
+	CREATE TABLE IF NOT EXISTS search_segment (
+		n    INTEGER PRIMARY KEY,
+		low  TEXT NOT NULL,                   -- id of its first message
+		high TEXT NOT NULL,                   -- of its last one
+		docs INTEGER NOT NULL,                -- how many messages it has numbers for
+		live INTEGER NOT NULL                 -- those that retention has left
 	);
-	CREATE TABLE IF NOT EXISTS reached (one INTEGER PRIMARY KEY CHECK (one = 1), n INTEGER NOT NULL);
-	INSERT INTO reached (one, n) VALUES (1, 0) ON CONFLICT DO NOTHING;`
+	CREATE TABLE IF NOT EXISTS search_page (
+		segment INTEGER NOT NULL,
+		"key"   INTEGER NOT NULL,             -- the first term in it; below 0: it holds ids
+		data    BLOB NOT NULL,
+		PRIMARY KEY (segment, "key")
+	) WITHOUT ROWID;
+	CREATE TABLE IF NOT EXISTS search_due (message TEXT PRIMARY KEY) WITHOUT ROWID;
+	INSERT INTO search_state (one, next, reached, holder, until) VALUES (1, 1, '', '', 0) ON CONFLICT DO NOTHING;`
 
-// searchFile has a number in it: an index that an older program has made otherwise is made again.
-const searchFile = "search-1.db"
+// searchFile has a number in it: an index that an older program has made otherwise is removed and made again.
+const searchFile = "search-2.db"
+
+// oldSearchFile is that of an earlier program.
+const oldSearchFile = "search-1.db"
 
 // openSearchIndex opens the index in a folder, and makes it when it is missing or damaged.
 func openSearchIndex(dir string) (*searchIndex, error) {
-	x := &searchIndex{path: filepath.Join(dir, searchFile)}
-	err := x.open()
+	x := newSearchFile(dir)
+	err := errors.Join(removeDatabase(filepath.Join(dir, oldSearchFile)), x.open())
 	if err != nil {
-		for _, name := range []string{x.path, x.path + "-wal", x.path + "-shm"} {
-			if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return nil, fmt.Errorf("remove a damaged search index: %w", err)
-			}
+		if err := removeDatabase(x.path); err != nil {
+			return nil, fmt.Errorf("remove a damaged search index: %w", err)
 		}
 		err = x.open()
 	}
@@ -56,11 +68,26 @@ func openSearchIndex(dir string) (*searchIndex, error) {
 	return x, nil
 }
 
+func newSearchFile(dir string) *searchIndex {
+	path := filepath.Join(dir, searchFile)
+	e := &sqliteEngine{path: path, derived: true}
+	return &searchIndex{path: path, engine: e, read: &reader{engine: e}}
+}
+
+func removeDatabase(path string) error {
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
 func (x *searchIndex) open() (err error) {
 	if err := makeFile(x.path); err != nil {
 		return err
 	}
-	if x.write, err = newWriter(x.engine()); err != nil {
+	if x.write, err = newWriter(x.engine); err != nil {
 		return err
 	}
 	err = x.write.script(searchSchema)
@@ -75,7 +102,7 @@ func (x *searchIndex) open() (err error) {
 
 // openSearchIndexBeside opens the index of a server that may run; nil: there is none.
 func openSearchIndexBeside(dir string) (*searchIndex, error) {
-	x := &searchIndex{path: filepath.Join(dir, searchFile)}
+	x := newSearchFile(dir)
 	if _, err := os.Stat(x.path); errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -86,21 +113,23 @@ func openSearchIndexBeside(dir string) (*searchIndex, error) {
 }
 
 func (x *searchIndex) openRead() (err error) {
-	if x.read, err = x.engine().open(); err != nil {
+	if x.read.DB, err = x.engine.open(); err != nil {
 		return err
 	}
 	x.read.SetMaxOpenConns(2)
 	x.read.SetMaxIdleConns(2)
-	_, err = x.reached(context.Background())
+	_, err = x.standing(context.Background())
 	return err
 }
 
-func (x *searchIndex) engine() *sqliteEngine { return &sqliteEngine{path: x.path, derived: true} }
-
-// openIndex opens the index of the store, which is on SQLite alone.
+// openIndex opens the index of the store.
 func (s *Store) openIndex() (err error) {
 	switch {
 	case s.cfg.Database != "":
+		s.index = &searchIndex{engine: s.engine, read: &s.read}
+		if !s.cfg.Beside {
+			s.index.write = &writer{engine: s.engine}
+		}
 	case s.cfg.Beside:
 		s.index, err = openSearchIndexBeside(s.cfg.Dir)
 	default:
@@ -111,7 +140,7 @@ func (s *Store) openIndex() (err error) {
 
 func (x *searchIndex) close() error {
 	var errs []error
-	if x.read != nil {
+	if x.path != "" && x.read.DB != nil {
 		errs = append(errs, x.read.Close())
 	}
 	if x.write != nil {
@@ -120,146 +149,121 @@ func (x *searchIndex) close() error {
 	return errors.Join(errs...)
 }
 
-// reached is the row of the table message up to which the index holds all.
-func (x *searchIndex) reached(ctx context.Context) (n int64, err error) {
-	err = x.read.QueryRowContext(ctx, "SELECT n FROM reached").Scan(&n)
-	return n, err
+// standing is how far the index is.
+type standing struct {
+	next     int64
+	reached  string
+	holder   string
+	segments []segment // in the order in which they were made
 }
 
-// hit is a message that the index gives.
-type hit struct {
-	n  int64
-	id string
-}
+const (
+	selectStanding = "SELECT next, reached, holder FROM search_state WHERE one = 1"
+	selectSegments = "SELECT n, low, high, docs, live FROM search_segment ORDER BY n"
+)
 
-// find gives messages that meet a question, the latest rows first, from before a row.
-func (x *searchIndex) find(ctx context.Context, question string, before int64, limit int) (hits []hit, err error) {
-	rows, err := x.read.QueryContext(ctx, `SELECT w.rowid, d.message FROM (
-			SELECT rowid FROM word WHERE word MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?) AS w
-		JOIN doc AS d ON d.n = w.rowid ORDER BY w.rowid DESC`, question, before, limit)
+// standing reads it: what the segments hold goes as far as reached at least.
+func (x *searchIndex) standing(ctx context.Context) (st standing, err error) {
+	if err := x.read.QueryRowContext(ctx, selectStanding).Scan(&st.next, &st.reached, &st.holder); err != nil {
+		return st, err
+	}
+	rows, err := x.read.QueryContext(ctx, selectSegments)
 	if err != nil {
-		return nil, err
+		return st, err
 	}
 	err = each(rows, func() error {
-		var h hit
-		err := rows.Scan(&h.n, &h.id)
-		hits = append(hits, h)
+		var g segment
+		err := rows.Scan(&g.n, &g.low, &g.high, &g.docs, &g.live)
+		st.segments = append(st.segments, g)
 		return err
 	})
-	return hits, err
+	return st, err
 }
 
-// entry is what the index is to hold of a message.
-type entry struct {
-	n      int64
-	id     string
-	terms  string
-	parsed bool
+// change runs a transaction that changes the index. Nobody else changes it meanwhile.
+func (x *searchIndex) change(do func(w *writer, st *standing) error) error {
+	return x.write.transact(func() error {
+		var st standing
+		w := x.write
+		err := w.query(func(row []driver.Value) error {
+			st.next, st.reached, st.holder = row[0].(int64), row[1].(string), row[2].(string)
+			return nil
+		}, selectStanding+w.form(forms{"", " FOR UPDATE"}))
+		if err != nil {
+			return err
+		}
+		err = w.query(func(row []driver.Value) error {
+			st.segments = append(st.segments, segment{row[0].(int64), row[1].(string), row[2].(string), row[3].(int64), row[4].(int64)})
+			return nil
+		}, selectSegments)
+		if err != nil {
+			return err
+		}
+		return do(w, &st)
+	})
 }
 
 var (
-	upsertDocs = &rowStatement{
-		head: "INSERT INTO doc (n, message, parsed) VALUES ", row: "(?,?,?)",
-		tail: " ON CONFLICT (n) DO UPDATE SET message = excluded.message, parsed = excluded.parsed", types: "bigint text bigint",
+	insertSegment = "INSERT INTO search_segment (n, low, high, docs, live) VALUES (?, ?, ?, ?, ?)"
+	upsertPages   = &rowStatement{
+		head: `INSERT INTO search_page (segment, "key", data) VALUES `, row: "(?,?,?)",
+		tail: ` ON CONFLICT (segment, "key") DO UPDATE SET data = excluded.data`, types: "bigint bigint bytea",
 	}
-	insertWords = &rowStatement{head: "INSERT OR REPLACE INTO word (rowid, terms) VALUES ", row: "(?,?)", types: "bigint text"}
+	insertDue = &rowStatement{head: "INSERT INTO search_due (message) VALUES ", row: "(?)", tail: " ON CONFLICT DO NOTHING", types: "text"}
 )
 
-// put writes entries, and up to which row all are there; a reached of 0 leaves that as it is.
-func (x *searchIndex) put(entries []entry, reached int64) error {
-	var docs, words []driver.Value
-	for i := range entries {
-		e := &entries[i]
-		parsed := int64(0)
-		if e.parsed {
-			parsed = 1
-		}
-		docs = append(docs, e.n, e.id, parsed)
-		words = append(words, e.n, e.terms)
+// pageRows bounds the pages of one statement.
+const pageRows = 512
+
+// insert writes a segment with the next number.
+func (x *searchIndex) insert(w *writer, st *standing, g segment, pages []searchPage) error {
+	g.n = st.next
+	st.next++
+	if _, err := w.exec(insertSegment, g.n, g.low, g.high, g.docs, g.live); err != nil {
+		return err
 	}
-	return x.write.transact(func() error {
-		for i := range entries { // a row of another message, whose number was given again
-			if _, err := x.write.exec("DELETE FROM doc WHERE message = ? AND n <> ?", entries[i].id, entries[i].n); err != nil {
-				return err
-			}
-		}
-		if _, err := x.write.execRows(upsertDocs, docs); err != nil {
-			return err
-		}
-		if _, err := x.write.execRows(insertWords, words); err != nil {
-			return err
-		}
-		if reached == 0 {
-			return nil
-		}
-		_, err := x.write.exec("UPDATE reached SET n = ?", reached)
+	if err := x.writePages(w, g.n, pages); err != nil {
 		return err
-	})
+	}
+	_, err := w.exec("UPDATE search_state SET next = ?, reached = ? WHERE one = 1", st.next, st.reached)
+	return err
 }
 
-// forget removes messages. reached is lowered to the last row that is left, for a row that is free may be given again.
-func (x *searchIndex) forget(ids []string, last int64) error {
-	return x.write.transact(func() error {
-		for _, id := range ids {
-			n, err := x.write.queryInt("SELECT n FROM doc WHERE message = ?", id)
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				continue
-			}
-			if _, err := x.write.exec("DELETE FROM word WHERE rowid = ?", n); err != nil {
-				return err
-			}
-			if _, err := x.write.exec("DELETE FROM doc WHERE n = ?", n); err != nil {
-				return err
-			}
+func (x *searchIndex) writePages(w *writer, n int64, pages []searchPage) error {
+	for chunk := range slices.Chunk(pages, pageRows) {
+		rows := make([]driver.Value, 0, 3*len(chunk))
+		for _, p := range chunk {
+			rows = append(rows, n, p.key, p.data)
 		}
-		_, err := x.write.exec("UPDATE reached SET n = min(n, ?)", last)
-		return err
-	})
-}
-
-// blank leaves of messages no more in the index than that they are there.
-func (x *searchIndex) blank(ids []string) error {
-	return x.write.transact(func() error {
-		for _, id := range ids {
-			if _, err := x.write.exec("DELETE FROM word WHERE rowid = (SELECT n FROM doc WHERE message = ?)", id); err != nil {
-				return err
-			}
-			if _, err := x.write.exec("UPDATE doc SET parsed = 1 WHERE message = ? AND parsed = 0", id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// purge writes the index anew, because what is removed from it stays in its file until then, and empties its log.
-func (x *searchIndex) purge() error {
-	err := x.write.transact(func() error {
-		if err := x.write.secureDelete(); err != nil {
+		if _, err := w.execRows(upsertPages, rows); err != nil {
 			return err
 		}
-		_, err := x.write.exec("INSERT INTO word (word) VALUES ('optimize')")
-		return err
-	})
+	}
+	return nil
+}
+
+// remove removes a segment.
+func (x *searchIndex) remove(w *writer, n int64) error {
+	_, err := w.exec("DELETE FROM search_page WHERE segment = ?", n)
 	if err == nil {
-		_, err = x.write.truncateLog() // whoever reads keeps the log for a while
+		_, err = w.exec("DELETE FROM search_segment WHERE n = ?", n)
 	}
 	return err
 }
 
-// unparsed gives those of the messages whose header the index does not know, or, without any, all of them behind a row.
-func (x *searchIndex) unparsed(after int64, limit int) (hits []hit, err error) {
-	err = x.write.query(func(row []driver.Value) error {
-		hits = append(hits, hit{row[0].(int64), row[1].(string)})
-		return nil
-	}, "SELECT n, message FROM doc WHERE parsed = 0 AND n > ? ORDER BY n LIMIT ?", after, int64(limit))
-	return hits, err
-}
-
-// stillUnparsed finds one message among those; 0: it is not.
-func (x *searchIndex) stillUnparsed(id string) (int64, error) {
-	return x.write.queryInt("SELECT n FROM doc WHERE message = ? AND parsed = 0", id)
+// load reads a segment whole, or its ids alone.
+func (x *searchIndex) load(w *writer, g segment, idsAlone bool) (*loaded, error) {
+	l := &loaded{segment: g}
+	text := `SELECT "key", data FROM search_page WHERE segment = ?`
+	if idsAlone {
+		text += ` AND "key" < 0`
+	}
+	err := w.query(func(row []driver.Value) error {
+		data, _ := row[1].([]byte)
+		return l.take(searchPage{row[0].(int64), slices.Clone(data)})
+	}, text+` ORDER BY "key"`, g.n)
+	if err != nil {
+		return nil, fmt.Errorf("read segment %d: %w", g.n, err)
+	}
+	return l, nil
 }

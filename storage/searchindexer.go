@@ -2,22 +2,24 @@ package storage
 
 import (
 	"context"
-	"database/sql"
-	"fmt"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/letterhook/letterhook/inbound"
 )
 
 const (
-	// indexBatch is how many messages are indexed in one transaction.
-	indexBatch = 500
+	// indexBatch is how many messages make a segment at most, and indexLeast at least: fewer are looked at one by one as quickly.
+	indexBatch = 2048
+	indexLeast = 256
+	// indexPostings bounds the memory of a batch of messages with many terms each.
+	indexPostings = 1_000_000
 	// indexPause is how long messages gather.
 	indexPause = time.Second
+	// indexLag is how old an id is before it is indexed: until then one with an earlier id may still be on its way.
+	indexLag = 2 * time.Second
 	// settleWait is how long a message waits for what its parse says of it, before it is indexed by its envelope alone. While mail
 	// comes flat out its parse comes seconds later, and who does not wait for that indexes each message twice.
 	settleWait = 10 * time.Second
@@ -30,61 +32,93 @@ const (
 	maxRest    = 5 * time.Second
 	// maxLearnt bounds the messages that are remembered to be indexed once more; beyond it all that are unparsed are looked at.
 	maxLearnt = 50_000
+	// lateSpan is how far back a node looks for messages that were committed behind the back of the index, when it takes the index over.
+	lateSpan = 10 * time.Minute
+	// indexTurn is how long a node keeps the index to itself without a sign of life. It gives one every indexPause while mail comes.
+	indexTurn = 30 * time.Second
 )
+
+// errNotMyTurn says that another node writes the index.
+var errNotMyTurn = errors.New("another node writes the search index")
 
 // indexer brings the index up to date behind everybody's back.
 type indexer struct {
 	store *Store
 	index *searchIndex
 	log   *slog.Logger
+	name  string        // of whoever has his turn
 	wake  chan struct{} // capacity 1
 	quit  chan struct{}
 	ended chan struct{}
 
 	busy atomic.Bool // mail came
 
-	mu sync.Mutex // held while the index is written
+	work sync.Mutex // held while messages are read and indexed
+	mu   sync.Mutex // held while the index is written
 
 	learning sync.Mutex
-	learnt   []string // messages of which a summary was recorded
-	missed   bool     // some were not remembered
-	late     int      // messages in the index without their headers, at least
+	reached  string   // as far as is known here
+	learnt   []string // messages of which a summary was recorded long after they came
+	late     []string // messages that were committed long after their id was made
+	missed   bool     // some were not remembered, or are not known of
 }
 
 func newIndexer(s *Store, x *searchIndex) *indexer {
-	return &indexer{store: s, index: x, log: s.cfg.Log, wake: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}), missed: true, late: 1}
+	return &indexer{
+		store: s, index: x, log: s.cfg.Log, name: newID("idx_", time.Now()),
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}), missed: true,
+	}
 }
 
-// stop waits for the batch that is being written.
-func (i *indexer) stop() {
+// stop waits for the batch that is being written, and lets another node go on.
+func (i *indexer) stop() error {
 	close(i.quit)
 	<-i.ended
+	return i.leaveTurn()
 }
 
-// committed hears what a batch has made durable. The committer calls it.
+// committed hears what a batch has made durable. The committers call it.
 func (i *indexer) committed(b *batch) {
 	if len(b.accepts) == 0 && len(b.completions) == 0 {
 		return
 	}
 	i.busy.Store(true)
-	i.learning.Lock()
-	if i.late > 0 {
-		for _, c := range b.completions {
-			if c.Summary == nil || c.err != nil {
-				continue
-			}
-			if len(i.learnt) >= maxLearnt {
-				i.missed = true
-				break
-			}
-			i.learnt = append(i.learnt, c.Attempt.Message)
-		}
-	}
-	i.learning.Unlock()
+	i.hear(b)
 	select {
 	case i.wake <- struct{}{}:
 	default:
 	}
+}
+
+// hear remembers what the index may have passed already.
+func (i *indexer) hear(b *batch) {
+	now := time.Now()
+	lagging, settled := firstMessageID(now.Add(-indexLag/2)), firstMessageID(now.Add(-settleWait/2))
+	i.learning.Lock()
+	defer i.learning.Unlock()
+	if len(i.learnt)+len(i.late) >= maxLearnt {
+		i.missed = true
+		return
+	}
+	for _, a := range b.accepts {
+		for _, m := range a.messages {
+			if m.mail.ID < lagging || m.mail.ID <= i.reached {
+				i.late = append(i.late, m.mail.ID)
+			}
+		}
+	}
+	for _, c := range b.completions {
+		if c.Summary != nil && c.err == nil && (c.Attempt.Message < settled || c.Attempt.Message <= i.reached) {
+			i.learnt = append(i.learnt, c.Attempt.Message)
+		}
+	}
+}
+
+// lateOnes are messages that were committed too late to be indexed with their neighbours, and may not be yet.
+func (i *indexer) lateOnes() []string {
+	i.learning.Lock()
+	defer i.learning.Unlock()
+	return slices.Clone(i.late)
 }
 
 // run indexes until it is stopped. Trouble is logged once and costs a pause; nobody else has any by it.
@@ -98,15 +132,7 @@ func (i *indexer) run() {
 	}()
 	var trouble bool
 	for pause := time.Duration(0); ; {
-		if pause > 0 {
-			timer := time.NewTimer(pause)
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-				timer.Stop()
-				return
-			}
-		} else if ctx.Err() != nil {
+		if rest(ctx, pause) != nil {
 			return
 		}
 		left, err := i.pass(ctx)
@@ -132,9 +158,35 @@ func (i *indexer) run() {
 	}
 }
 
+// rest waits, unless ctx ends.
+func rest(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // pass indexes what there is. left says that something has to settle first.
 func (i *indexer) pass(ctx context.Context) (left bool, err error) {
-	if err := i.learn(ctx); err != nil {
+	reached, err := i.takeTurn()
+	if errors.Is(err, errNotMyTurn) {
+		if err := i.tellHolder(); err != nil {
+			return false, err
+		}
+		n, err := i.store.countBehind(ctx, reached, indexLeast)
+		return n == indexLeast, err // should the other one be gone, the turn comes
+	}
+	if err == nil {
+		err = i.learn(ctx, reached)
+	}
+	if err != nil {
 		return false, err
 	}
 	for {
@@ -143,26 +195,18 @@ func (i *indexer) pass(ctx context.Context) (left bool, err error) {
 		}
 		i.busy.Store(false)
 		began := time.Now()
-		n, settled, err := i.step(ctx, settleWait)
-		if err != nil || n < indexBatch {
-			return !settled, err
+		n, settled, err := i.step(ctx, pace{lag: indexLag, settle: settleWait, least: indexLeast})
+		if err != nil {
+			return false, err
+		}
+		if n == 0 {
+			return !settled, i.merge(ctx)
 		}
 		if i.busy.Load() {
 			if err := rest(ctx, min(restFactor*time.Since(began), maxRest)); err != nil {
 				return false, err
 			}
 		}
-	}
-}
-
-func rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
@@ -184,181 +228,90 @@ func (i *indexer) giveWay(ctx context.Context) error {
 // IndexNow returns when all messages that are stored now are in the search index, with what is known of them. Nobody needs to wait
 // for that: a search looks at those that are not.
 func (s *Store) IndexNow(ctx context.Context) error {
-	if s.indexer == nil {
+	i := s.indexer
+	if i == nil {
 		return ErrBeside
 	}
-	if err := s.indexer.learn(ctx); err != nil {
-		return fmt.Errorf("index messages: %w", err)
-	}
 	for {
-		if n, _, err := s.indexer.step(ctx, 0); err != nil || n < indexBatch {
+		reached, err := i.takeTurn()
+		if err == nil {
+			err = i.learn(ctx, reached)
+		}
+		for n := 1; n > 0 && err == nil; {
+			if n, _, err = i.step(ctx, pace{least: 1}); err == nil && n > 0 {
+				err = i.merge(ctx)
+			}
+		}
+		if !errors.Is(err, errNotMyTurn) {
+			return err
+		}
+		if err := i.tellHolder(); err != nil {
+			return err
+		}
+		if err := rest(ctx, yieldStep); err != nil {
 			return err
 		}
 	}
 }
 
-// step indexes the next messages. settled is false when one of them has to wait for its parse, for no longer than a time.
-func (i *indexer) step(ctx context.Context, wait time.Duration) (n int, settled bool, err error) {
+// takeTurn makes this node the one that writes the index, or keeps it. In either case it says how far the index is.
+func (i *indexer) takeTurn() (reached string, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	reached, err := i.index.reached(ctx)
-	if err != nil {
-		return 0, false, err
-	}
-	entries, settled, err := i.store.unindexed(ctx, reached, wait)
-	if err != nil || len(entries) == 0 {
-		return 0, settled, err
-	}
-	late := 0
-	for k := range entries {
-		if !entries[k].parsed {
-			late++
-		}
-	}
-	i.learning.Lock()
-	i.late += late
-	i.learning.Unlock()
-	return len(entries), settled, i.index.put(entries, entries[len(entries)-1].n)
-}
-
-const selectIndexed = `SELECT m.rowid, m.id, m.account, m.received_at, m.envelope, s.summary
-	FROM message AS m LEFT JOIN summary AS s ON s.message = m.id`
-
-// scanIndexed reads a row of selectIndexed.
-func scanIndexed(scan func(...any) error, n *int64) (*Mail, error) {
-	m := &Mail{}
-	var received int64
-	var envelope []byte
-	var summary sql.NullString
-	if err := scan(n, &m.ID, &m.Account, &received, &envelope, &summary); err != nil {
-		return nil, err
-	}
-	m.ReceivedAt = time.UnixMilli(received)
-	return m, m.decode(envelope, summary)
-}
-
-// unindexed reads the messages behind a row that are ready to be indexed.
-func (s *Store) unindexed(ctx context.Context, after int64, wait time.Duration) (entries []entry, settled bool, err error) {
-	rows, err := s.read.QueryContext(ctx, selectIndexed+" WHERE m.rowid > ? ORDER BY m.rowid LIMIT ?", after, indexBatch)
-	if err != nil {
-		return nil, false, err
-	}
-	settled = true
-	err = each(rows, func() error {
-		var n int64
-		m, err := scanIndexed(rows.Scan, &n)
-		if err != nil || !settled {
+	w := i.index.write
+	err = w.transact(func() (err error) {
+		if reached, err = w.queryText("SELECT reached FROM search_state WHERE one = 1" + w.form(forms{"", " FOR UPDATE"})); err != nil || !w.postgres() {
 			return err
 		}
-		e := entryOf(n, m)
-		if !e.parsed && time.Since(m.ReceivedAt) < wait {
-			settled = false
-			return nil
+		before, err := w.queryText("SELECT holder FROM search_state WHERE one = 1")
+		if err != nil {
+			return err
 		}
-		entries = append(entries, e)
-		return nil
+		now, err := w.queryInt(clock)
+		if err != nil {
+			return err
+		}
+		n, err := w.exec("UPDATE search_state SET holder = ?, until = ? WHERE one = 1 AND (holder = ? OR until < ?)", i.name, now+indexTurn.Milliseconds(), i.name, now)
+		switch {
+		case err != nil:
+		case n == 0:
+			err = errNotMyTurn
+		case before != i.name: // what the one before knew of is not known here
+			i.learning.Lock()
+			i.missed = true
+			i.learning.Unlock()
+		}
+		return err
 	})
-	return entries, settled, err
+	i.see(reached)
+	return reached, err
 }
 
-func entryOf(n int64, m *Mail) entry {
-	owed := slices.ContainsFunc(m.Envelope.Recipients, func(r inbound.Recipient) bool { return len(r.Endpoints) > 0 })
-	return entry{n: n, id: m.ID, terms: termsOf(m), parsed: m.Summary != nil || !owed}
-}
-
-// learn indexes those messages once more whose headers have become known.
-func (i *indexer) learn(ctx context.Context) error {
+// see notes how far the index is.
+func (i *indexer) see(reached string) {
 	i.learning.Lock()
-	learnt, missed := i.learnt, i.missed
-	i.learnt, i.missed = nil, false
-	i.learning.Unlock()
-	err := i.relearn(ctx, learnt)
-	if err == nil && missed {
-		err = i.relearnAll(ctx)
+	defer i.learning.Unlock()
+	i.reached = max(i.reached, reached)
+}
+
+// leaveTurn lets another node write the index at once.
+func (i *indexer) leaveTurn() error {
+	w := i.index.write
+	if i.index.path != "" || w.conn == nil {
+		return nil
 	}
-	if err != nil {
-		i.learning.Lock()
-		i.missed = true
-		i.learning.Unlock()
-	}
+	_, err := w.exec("UPDATE search_state SET until = 0 WHERE one = 1 AND holder = ?", i.name)
 	return err
 }
 
-// relearn indexes messages once more that the index has without their headers.
-func (i *indexer) relearn(ctx context.Context, ids []string) error {
-	for chunk := range slices.Chunk(ids, indexBatch) {
-		if err := i.giveWay(ctx); err != nil {
-			return err
-		}
-		if err := i.relearnChunk(ctx, chunk); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (i *indexer) relearnChunk(ctx context.Context, ids []string) error {
+// change is that of the index, while it is this node's turn.
+func (i *indexer) change(do func(w *writer, st *standing) error) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	var known []string
-	numbers := map[string]int64{}
-	for _, id := range ids {
-		n, err := i.index.stillUnparsed(id)
-		if err != nil {
-			return err
+	return i.index.change(func(w *writer, st *standing) error {
+		if w.postgres() && st.holder != i.name {
+			return errNotMyTurn
 		}
-		if n > 0 {
-			known = append(known, id)
-			numbers[id] = n
-		}
-	}
-	if len(known) == 0 {
-		return nil
-	}
-	mails, err := i.store.pick(ctx, &Search{}, known)
-	if err != nil {
-		return err
-	}
-	var entries []entry
-	for _, m := range mails {
-		if e := entryOf(numbers[m.ID], m); e.parsed {
-			entries = append(entries, e)
-		}
-	}
-	return i.index.put(entries, 0)
-}
-
-// relearnAll looks at all messages that the index has without their headers, as after a crash.
-func (i *indexer) relearnAll(ctx context.Context) error {
-	late := 0
-	for after := int64(0); ; {
-		i.mu.Lock()
-		hits, err := i.index.unparsed(after, indexBatch)
-		i.mu.Unlock()
-		if err != nil {
-			return err
-		}
-		if len(hits) == 0 {
-			break
-		}
-		ids := make([]string, len(hits))
-		for k, h := range hits {
-			ids[k], after = h.id, h.n
-		}
-		if err := i.relearn(ctx, ids); err != nil {
-			return err
-		}
-		late += len(ids)
-	}
-	i.learning.Lock()
-	i.late = late
-	i.learning.Unlock()
-	return nil
-}
-
-// lastRow is the last row of the table message but for those of some messages.
-func (s *Store) lastRow(ctx context.Context, without []string) (n int64, err error) {
-	err = s.read.QueryRowContext(ctx, "SELECT coalesce((SELECT rowid FROM message WHERE id NOT IN ("+placeholders(len(without))+
-		") ORDER BY rowid DESC LIMIT 1), 0)", anyOf(without)...).Scan(&n)
-	return n, err
+		return do(w, st)
+	})
 }

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"slices"
+	"strings"
 )
 
 // attention are the states in the order in which they ask for it.
@@ -11,11 +12,19 @@ var attention = []string{
 }
 
 // selectStates gives the states of the deliveries of messages. A delivery that was replayed has left its place to the replay.
-func selectStates(messages int) string {
-	in := " IN (" + placeholders(messages) + ")"
-	return "SELECT message, CASE WHEN attempts > 0 THEN 'retrying' ELSE 'pending' END FROM delivery WHERE message" + in +
-		" UNION ALL SELECT message, state FROM delivery_result WHERE replayed_by IS NULL AND message" + in +
-		" UNION ALL SELECT message, state FROM held WHERE message" + in
+func (s *Store) selectStates(ids []string) (text string, args []any) {
+	var parts []string
+	for _, table := range []struct{ text, condition string }{
+		{"SELECT message, CASE WHEN attempts > 0 THEN 'retrying' ELSE 'pending' END FROM delivery", ""},
+		{"SELECT message, state FROM delivery_result", "replayed_by IS NULL"},
+		{"SELECT message, state FROM held", ""},
+	} {
+		q := selection{text: table.text}
+		q.among(&s.read, "message", ids)
+		q.where(table.condition != "", table.condition)
+		parts, args = append(parts, q.text), append(args, q.args...)
+	}
+	return strings.Join(parts, " UNION ALL "), args
 }
 
 // setStates finds the state of every message of a page.
@@ -27,8 +36,8 @@ func (s *Store) setStates(ctx context.Context, page []Listed) error {
 	for i := range page {
 		ids[i] = page[i].ID
 	}
-	args := anyOf(ids)
-	rows, err := s.read.QueryContext(ctx, selectStates(len(ids)), slices.Concat(args, args, args)...)
+	text, args := s.selectStates(ids)
+	rows, err := s.read.QueryContext(ctx, text, args...)
 	if err != nil {
 		return err
 	}

@@ -1,68 +1,70 @@
 package storage
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// The index knows terms: a letter for the field, a colon, and a text without spaces. Of a word it has the beginnings of certain
-// lengths, so that a word that is still being typed is found as fast as one that is whole. A search asks for the longest beginning
-// that is indexed, and what the index gives is compared with the search before it is shown.
+// The index knows terms: a letter for the field and a text. Of a word it has the beginnings of certain lengths, so that a word that is
+// still being typed is found as fast as one that is whole. A search asks for the longest beginning that is indexed, and what the index
+// gives is compared with the search before it is shown.
 const (
-	termSubject  = "s:"
-	termFrom     = "f:" // a word of an address
-	termTo       = "t:"
-	termDomain   = "d:" // of a recipient, whole, and those above it
-	termID       = "m:" // hash of the Message-ID
-	termKind     = "k:"
-	termEndpoint = "e:"
-	termAccount  = "a:"
+	termSubject  = "s"
+	termFrom     = "f" // a word of an address
+	termTo       = "t"
+	termDomain   = "d" // of a recipient, whole, and those above it
+	termID       = "m" // the Message-ID
+	termKind     = "k"
+	termEndpoint = "e"
+	termAccount  = "a"
+	termUnparsed = "u" // of a message whose header is not known yet; no text
 )
 
 // beginnings are the lengths in characters of the beginnings of words that are indexed. In an address those of at least longPart
 // go on over what separates its words, so that a whole address or a domain is asked for by one term that few messages have.
-var beginnings = []int{3, 4, 5, 6, 8, 12, 20}
+var beginnings = []int{1, 2, 3, 4, 5, 6, 8, 12, 20}
 
 const longPart = 8
 
 // maxTerms bounds the terms of one message: a subject or a list of recipients may be long.
-const maxTerms = 400
+const maxTerms = 1000
 
-// terms collects those of a message.
-type terms struct {
-	list []string
-	seen map[string]struct{}
+// hashOf is what stands for a term in the index: FNV-1a, its two halves folded. It must stay what it is.
+func hashOf(field, text string) uint32 {
+	const prime = 1099511628211
+	h := uint64(14695981039346656037)
+	for _, part := range [2]string{field, text} {
+		for i := range len(part) {
+			h = (h ^ uint64(part[i])) * prime
+		}
+	}
+	return uint32(h>>32) ^ uint32(h)
 }
 
+// terms collects those of a message.
+type terms []uint32
+
 func (t *terms) add(field, text string) {
-	term := field + text
-	if _, ok := t.seen[term]; ok || len(t.list) >= maxTerms || text == "" {
-		return
+	if text != "" && len(*t) < maxTerms {
+		*t = append(*t, hashOf(field, text))
 	}
-	t.seen[term] = struct{}{}
-	t.list = append(t.list, term)
 }
 
 // words adds the beginnings of words.
 func (t *terms) words(field string, words []string) {
 	for _, w := range words {
-		if n := utf8.RuneCountInString(w); n < beginnings[0] {
-			t.add(field, w)
-			continue
-		}
-		at := 0
+		at, next := 0, 0
 		for i := range w {
-			if slices.Contains(beginnings, at) {
+			if at == beginnings[next] {
 				t.add(field, w[:i])
+				if next++; next == len(beginnings) {
+					break
+				}
 			}
-			if at++; at > beginnings[len(beginnings)-1] {
-				break
-			}
+			at++
 		}
-		if slices.Contains(beginnings, at) {
+		if next < len(beginnings) && at == beginnings[next] {
 			t.add(field, w)
 		}
 	}
@@ -79,7 +81,10 @@ func (t *terms) address(field, address string) {
 		}
 		rest = rest[at:]
 		for _, length := range beginnings {
-			if part, ok := firstRunes(rest, length); ok && length >= longPart && len(part) > len(words[0]) {
+			if length < longPart {
+				continue
+			}
+			if part, ok := firstRunes(rest, length); ok && len(part) > len(words[0]) {
 				t.add(field, part)
 			}
 		}
@@ -98,36 +103,41 @@ func firstRunes(s string, n int) (string, bool) {
 	return s, n == 0
 }
 
-// termsOf gives the terms of a message, separated by spaces.
-func termsOf(m *Mail) string {
-	t := terms{seen: make(map[string]struct{}, 64)}
+// termsOf gives the terms of a message, in no order, some of them twice, and whether all is known that it will ever have.
+func termsOf(m *Mail) (list terms, whole bool) {
+	t := make(terms, 0, 128)
 	t.add(termAccount, m.Account)
+	owed := false
 	for i := range m.Envelope.Recipients {
 		for _, e := range m.Envelope.Recipients[i].Endpoints {
+			owed = true
 			t.add(termEndpoint, e)
 		}
 	}
+	if whole = m.Summary != nil || !owed; !whole {
+		t = append(t, hashOf(termUnparsed, ""))
+	}
 	if s := m.Summary; s != nil {
-		t.add(termKind, plainTerm(s.Kind))
-		t.add(termID, hashTerm(s.MessageID))
+		t.add(termKind, s.Kind)
+		t.add(termID, fold(s.MessageID))
 	}
 	k := knownOf(m)
+	t.words(termSubject, k.subject)
 	for _, a := range k.from {
 		t.address(termFrom, a)
 	}
 	for _, d := range k.recipients {
 		for rest := d; rest != ""; _, rest, _ = strings.Cut(rest, ".") {
-			t.add(termDomain, plainTerm(rest))
+			t.add(termDomain, rest)
 		}
 	}
 	for _, a := range k.to {
 		t.address(termTo, a)
 	}
-	t.words(termSubject, k.subject)
-	return strings.Join(t.list, " ")
+	return t, whole
 }
 
-// plainTerm replaces what the index would split at or quote.
+// plainTerm replaces what stands between words and may be written differently.
 func plainTerm(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '.' || r == '-' || r == '_' || r == '@' || isWordRune(r) {
@@ -137,37 +147,27 @@ func plainTerm(s string) string {
 	}, fold(s))
 }
 
-// hashTerm stands for a text that is only ever asked for as a whole.
-func hashTerm(s string) string {
-	if s == "" {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(fold(s)))
-	return hex.EncodeToString(sum[:6])
-}
-
-// beginningOf is the longest beginning of a word that the index has; false: any message may have the word.
-func beginningOf(word string) (string, bool) {
+// beginningOf is the longest beginning of a word that the index has.
+func beginningOf(word string) string {
 	n := utf8.RuneCountInString(word)
-	if r, _ := utf8.DecodeRuneInString(word); n == 1 && standsAlone(r) {
-		return word, true
-	}
 	for _, length := range slices.Backward(beginnings) {
 		if length <= n {
-			return firstRunes(word, length)
+			word, _ = firstRunes(word, length)
+			break
 		}
 	}
-	return "", false
+	return word
 }
 
 // question is what an index is asked: for a term, for all of several questions or for any of them. The zero value asks for nothing.
 type question struct {
-	term string
+	term uint32
+	asks bool // for the term
 	all  []question
 	some []question
 }
 
-func (q question) empty() bool { return q.term == "" && len(q.all) == 0 && len(q.some) == 0 }
+func (q question) empty() bool { return !q.asks && len(q.all) == 0 && len(q.some) == 0 }
 
 // allOf joins what is not empty.
 func allOf(list ...question) question {
@@ -178,20 +178,39 @@ func allOf(list ...question) question {
 	return question{all: list}
 }
 
-// text writes the question for an engine.
-func (q question) text(and, or, quote string) string {
-	if q.term != "" {
-		return quote + q.term + quote
+// terms adds those that a question is made of.
+func (q question) terms(list []uint32) []uint32 {
+	if q.asks {
+		return append(list, q.term)
 	}
-	list, join := q.all, and
+	for _, part := range [2][]question{q.all, q.some} {
+		for i := range part {
+			list = part[i].terms(list)
+		}
+	}
+	return list
+}
+
+// answer gives the messages of a segment that meet the question, of those that have each term.
+func (q question) answer(have map[uint32]docSet) docSet {
+	if q.asks {
+		return have[q.term]
+	}
+	list := q.all
 	if len(q.some) > 0 {
-		list, join = q.some, or
+		list = q.some
 	}
-	texts := make([]string, len(list))
-	for i := range list {
-		texts[i] = list[i].text(and, or, quote)
+	set := slices.Clone(list[0].answer(have))
+	for i := range list[1:] {
+		for k, w := range list[1+i].answer(have) {
+			if len(q.some) > 0 {
+				set[k] |= w
+			} else {
+				set[k] &= w
+			}
+		}
 	}
-	return "(" + strings.Join(texts, join) + ")"
+	return set
 }
 
 // exactly asks for a whole term.
@@ -199,39 +218,44 @@ func exactly(field, text string) question {
 	if text == "" {
 		return question{}
 	}
-	return question{term: field + text}
+	return asking(field, text)
 }
 
-// wordsIn asks for all of the words, each in any of the fields. What is too short to be asked for is left out.
-func wordsIn(words []string, fields ...string) question {
+func asking(field, text string) question { return question{term: hashOf(field, text), asks: true} }
+
+// askedWords is how many words of one text are asked for. The longest ones leave few others.
+const askedWords = 3
+
+// wordsIn asks for words in a field.
+func wordsIn(words []string, field string) question {
+	if len(words) > askedWords {
+		words = slices.Clone(words)
+		slices.SortStableFunc(words, func(a, b string) int { return len(b) - len(a) })
+		words = words[:askedWords]
+	}
 	var all []question
 	for _, w := range words {
-		b, ok := beginningOf(w)
-		if !ok {
-			continue
-		}
-		var some []question
-		for _, f := range fields {
-			some = append(some, question{term: f + b})
-		}
-		all = append(all, anyOfThem(some...))
+		all = append(all, asking(field, beginningOf(w)))
 	}
 	return allOf(all...)
 }
 
-// partOf asks for a part of an address.
+// partOf asks for a part of an address, in any of the fields: for a long beginning of it, or for its words.
 func partOf(text string, words []string, fields ...string) question {
+	var some []question
+	part := ""
 	if len(words) > 1 {
-		at := strings.Index(text, words[0])
-		if part, ok := beginningOf(plainTerm(text[at:])); ok && utf8.RuneCountInString(part) >= longPart {
-			some := make([]question, len(fields))
-			for i, f := range fields {
-				some[i] = question{term: f + part}
-			}
-			return anyOfThem(some...)
+		_, rest, _ := strings.Cut(text, words[0])
+		part = beginningOf(plainTerm(words[0] + rest))
+	}
+	for _, f := range fields {
+		if utf8.RuneCountInString(part) >= longPart {
+			some = append(some, asking(f, part))
+		} else {
+			some = append(some, wordsIn(words, f))
 		}
 	}
-	return wordsIn(words, fields...)
+	return anyOfThem(some...)
 }
 
 // anyOfThem joins what is not empty.
@@ -248,22 +272,17 @@ func anyOfThem(list ...question) question {
 func (q *matcher) question() question {
 	s := q.search
 	all := []question{
-		exactly(termID, hashTerm(q.messageID)),
+		exactly(termID, fold(q.messageID)),
 		partOf(q.from, wordsOf(q.from), termFrom),
 		partOf(q.to, wordsOf(q.to), termTo),
 		wordsIn(q.subject, termSubject),
-		exactly(termDomain, plainTerm(q.domain)),
+		exactly(termDomain, q.domain),
 	}
 	for _, w := range q.words {
-		inSubject := wordsIn(w.words, termSubject)
-		if inSubject.empty() {
-			continue // too short: any message may have it
+		if len(w.words) == 0 {
+			continue // punctuation: any message may have it
 		}
-		some := []question{partOf(w.text, w.words, termFrom, termTo), inSubject}
-		if strings.Contains(w.text, "@") { // it may be a Message-ID, of which the index has no words
-			some = append(some, exactly(termID, hashTerm(w.text)))
-		}
-		all = append(all, anyOfThem(some...))
+		all = append(all, anyOfThem(partOf(w.text, w.words, termFrom, termTo), wordsIn(w.words, termSubject), exactly(termID, w.text)))
 	}
-	return allOf(append(all, exactly(termKind, plainTerm(s.Kind)), exactly(termEndpoint, plainTerm(s.Endpoint)), exactly(termAccount, s.Account))...)
+	return allOf(append(all, exactly(termKind, s.Kind), exactly(termEndpoint, s.Endpoint), exactly(termAccount, s.Account))...)
 }

@@ -82,8 +82,8 @@ type Store struct {
 	clerk           *clerk
 	meter           meter
 	feed            feed
-	index           *searchIndex // nil on PostgreSQL, and beside a server that has none
-	indexer         *indexer     // nil without an index, and beside a server
+	index           *searchIndex // nil beside a server that has none
+	indexer         *indexer     // nil beside a server
 	packer          *packer      // nil: packs go to segments
 	segments        *segments
 	reader          segmentReader
@@ -118,11 +118,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store in %s: %w", cfg.Dir, err), s.closeFiles())
 	}
-	if s.index != nil && !cfg.Beside {
+	if !cfg.Beside {
 		s.indexer = newIndexer(s, s.index)
-		s.committer.indexer = s.indexer
 	}
 	for _, c := range s.committers() {
+		c.indexer = s.indexer
 		go c.run()
 	}
 	if cfg.PackInBlobs && !cfg.Beside {
@@ -318,7 +318,9 @@ func (s *Store) close() error {
 		<-c.stopped
 	}
 	if s.indexer != nil {
-		s.indexer.stop()
+		if err := s.indexer.stop(); err != nil {
+			s.cfg.Log.Debug("another node has to wait before it indexes messages for the search", "error", err)
+		}
 	}
 	if err := s.closeFiles(); err != nil {
 		return fmt.Errorf("close store: %w", err)

@@ -52,6 +52,11 @@ func (s *Store) Sweep(ctx context.Context, r Retention) (swept Swept, err error)
 			return swept, fmt.Errorf("sweep messages: %w", err)
 		}
 	}
+	if age := shortest(terms); age > 0 && swept.Messages > 0 {
+		if err := s.sweepIndex(ctx, now.Add(-age)); err != nil {
+			return swept, fmt.Errorf("sweep the search index: %w", err)
+		}
+	}
 	n, err := s.sweepAttempts(ctx, now, r.Attempts)
 	if swept.Attempts += n; err != nil {
 		return swept, fmt.Errorf("sweep attempts: %w", err)
@@ -229,7 +234,7 @@ func (s *Store) sweepDay(ctx context.Context, at, end time.Time, k *term, swept 
 		if swept.Attachments += n; err != nil {
 			return removed, err
 		}
-		err = s.unlist(ctx, list, func(w *writer) error {
+		err = s.do(ctx, func(w *writer) error {
 			n, err := removeMessages(w, ids(list))
 			removed += n
 			return err
@@ -238,18 +243,6 @@ func (s *Store) sweepDay(ctx context.Context, at, end time.Time, k *term, swept 
 			return removed, err
 		}
 	}
-}
-
-// unlist runs a removal of messages, which are out of the search index before they are gone.
-func (s *Store) unlist(ctx context.Context, list []stored, remove func(*writer) error) error {
-	if s.indexer == nil {
-		return s.do(ctx, remove)
-	}
-	names := make([]string, len(list))
-	for i, m := range list {
-		names[i] = m.id
-	}
-	return s.indexer.without(ctx, names, func() error { return s.do(ctx, remove) })
 }
 
 // removeMessages deletes the rows of those messages that no delivery names and that are not held, and counts them out of their packs. A message

@@ -25,11 +25,14 @@ func (s *Store) sweepHeld(ctx context.Context, now time.Time, swept *Swept) erro
 		if swept.Attachments += n; err != nil {
 			return err
 		}
-		err = s.unlist(ctx, list, func(w *writer) error {
+		err = s.do(ctx, func(w *writer) error {
 			n, err := removeHeld(w, now, ids(list))
 			swept.Messages += n
 			return err
 		})
+		if err == nil {
+			err = s.forgetGone(ctx, list)
+		}
 		if err != nil {
 			return err
 		}
