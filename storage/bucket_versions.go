@@ -24,3 +24,11 @@ func (b *Bucket) KeepsVersions(ctx context.Context) (bool, error) {
 	}
 	return got.Status == types.BucketVersioningStatusEnabled || got.Status == types.BucketVersioningStatusSuspended, nil
 }
+
+// KeepsVersions says whether the Blobs keep what is deleted as an old version, as [Bucket.KeepsVersions] does. A folder does not.
+func (s *Store) KeepsVersions(ctx context.Context) (bool, error) {
+	if b, ok := s.cfg.Blobs.(*Bucket); ok {
+		return b.KeepsVersions(ctx)
+	}
+	return false, nil
+}

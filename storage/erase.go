@@ -29,8 +29,13 @@ type Erased struct {
 	Attachments int
 	Deliveries  int // that were pending or held
 	// Checkpointed says that nothing of it is left in the write-ahead log either. It is false where another process reads all the
-	// time, and on PostgreSQL, which cleans up by itself (VACUUM); erasing again tries once more.
+	// time, and on PostgreSQL, whose log is recycled by itself; erasing again tries once more.
 	Checkpointed bool
+	// Vacuumed says that PostgreSQL has given up the old rows, so that no query and no older snapshot finds them. Their octets may stand in
+	// its files until others are written over them. It is false on SQLite, which needs none.
+	Vacuumed bool
+
+	days map[time.Time]bool // of the messages
 }
 
 // Erase destroys what is known of messages, now and not when their retention ends. When it returns without an error:
@@ -71,6 +76,10 @@ func (s *Store) erase(ctx context.Context, e Erasure, erased *Erased) error {
 		return err
 	}
 	if erased.Messages == 0 && e.Message == "" {
+		return nil
+	}
+	if s.cfg.Database != "" {
+		s.vacuum(erased)
 		return nil
 	}
 	return s.checkpoint(ctx, erased)
@@ -141,6 +150,7 @@ func (s *Store) eraseMessages(ctx context.Context, list []stored, erased *Erased
 			n, err := destroy(w, ids(list), now)
 			if err == nil {
 				erased.Messages += len(list)
+				erased.note(list)
 				erased.Deliveries += n
 			}
 			return err
@@ -234,9 +244,6 @@ func (w *writer) secureDelete() error {
 
 // checkpoint empties the write-ahead log, in which the pages stand as they were.
 func (s *Store) checkpoint(ctx context.Context, erased *Erased) error {
-	if s.cfg.Database != "" {
-		return nil
-	}
 	err := s.enqueue(ctx, &task{bare: true, done: make(chan error, 1), do: func(w *writer) error {
 		busy, err := w.truncateLog()
 		erased.Checkpointed = !busy

@@ -47,6 +47,7 @@ const MeterEvery = 10 * time.Second
 
 // metered is what an account with limits has.
 type metered struct {
+	name   string
 	limits Limits
 	known  bool // it was read once
 	has    figures
@@ -101,7 +102,7 @@ func (m *meter) declare(d *Directory) bool {
 		if a == nil {
 			a = &metered{}
 		}
-		a.limits = limits
+		a.name, a.limits = d.Accounts[id], limits
 		m.accounts[id] = a
 	}
 	for id, e := range d.Endpoints {
@@ -224,7 +225,7 @@ func (s *Store) ReadMeter(ctx context.Context) error {
 
 // readStored fills in what is stored and what waits.
 func (s *Store) readStored(ctx context.Context, read map[string]*figures) error {
-	list, err := s.Stocks(ctx, "")
+	list, err := s.readStock(ctx, "")
 	if err != nil {
 		return err
 	}

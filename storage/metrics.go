@@ -70,6 +70,7 @@ func newMetrics(r prometheus.Registerer, s *Store) (*metrics, error) {
 			}
 			return n
 		}),
+		newMeterMetrics(s),
 		m.accepts, m.duplicates, m.completions, m.failed, m.packs, m.batchAccepts, m.commitSeconds, m.acceptSeconds,
 		gauge("pending_deliveries", "Deliveries that are not finished.", s.countPending),
 		gauge("held_messages", "Messages that are not accepted: their endpoint decides, or their sender was told to come again.", s.countHeld),

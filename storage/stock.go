@@ -67,8 +67,41 @@ func (w *writer) countOut(list []stocked) error {
 // newStockWriter is the writer of a store that accepts mail. Two that happen to have the same one wait for each other, no more.
 func newStockWriter() int64 { return 1 + rand.Int64N(1<<10) }
 
-// Stocks gives what is stored of each account, the backlog left out, in the order of their ids. With an account it is of that alone.
+// Stocks gives what each account has now, those that have nothing left out, in the order of their ids. With an account it is of that
+// alone. It counts the deliveries that wait, and is not for every request of many people.
 func (s *Store) Stocks(ctx context.Context, account string) (list []Stock, err error) {
+	if list, err = s.readStock(ctx, account); err != nil {
+		return nil, err
+	}
+	at := map[string]int{}
+	for i, k := range list {
+		at[k.Account] = i
+	}
+	sel := selection{text: "SELECT e.account, count(*) FROM delivery AS d JOIN endpoint AS e ON e.id = d.endpoint"}
+	sel.where(account != "", "e.account = ?", account)
+	rows, err := s.read.QueryContext(ctx, sel.text+" GROUP BY e.account ORDER BY e.account", sel.args...)
+	if err == nil {
+		err = each(rows, func() error {
+			var id string
+			var n int64
+			err := rows.Scan(&id, &n)
+			if i, ok := at[id]; ok {
+				list[i].Backlog = n
+			} else {
+				list = append(list, Stock{Account: id, Backlog: n})
+			}
+			return err
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what waits: %w", err)
+	}
+	slices.SortFunc(list, func(a, b Stock) int { return cmp.Compare(a.Account, b.Account) })
+	return list, nil
+}
+
+// readStock is Stocks without what waits.
+func (s *Store) readStock(ctx context.Context, account string) (list []Stock, err error) {
 	sel := selection{text: "SELECT account, CAST(sum(messages) AS BIGINT), CAST(sum(octets) AS BIGINT) FROM stock"}
 	sel.where(account != "", "account = ?", account)
 	rows, err := s.read.QueryContext(ctx, sel.text+" GROUP BY account HAVING sum(messages) <> 0 ORDER BY account", sel.args...)

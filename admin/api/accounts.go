@@ -13,7 +13,9 @@ import (
 type Account struct {
 	ID       string `json:"id"`
 	Name     string `json:"name"`
-	ReadOnly bool   `json:"read_only" doc:"The operator's file declares it, and it can only be removed there."`
+	ReadOnly bool   `json:"read_only" doc:"The operator's file declares it, and it can only be changed there."`
+
+	AccountSettings
 }
 
 // AccountPath names an account.
@@ -43,6 +45,7 @@ func (s *service) registerAccounts() {
 		method: http.MethodDelete, path: "/accounts/{account}", id: "delete-account", tag: tagAccess, scope: access.ScopeAdmin, operator: true, summary: "Delete an account",
 		about: "Its keys end. One that has domains or endpoints is answered 409; its messages stay until retention takes them.",
 	}, s.deleteAccount)
+	s.registerAccountSettings()
 }
 
 // accounts are those that the principal may see, with their settings by id.
@@ -62,9 +65,10 @@ func (s *service) accounts(ctx context.Context, p access.Principal) ([]Account, 
 		}
 	}
 	var list []Account
+	d := s.Configuration.Directory()
 	for _, a := range known {
 		if a.Declared && p.Sees(a.ID) {
-			list = append(list, Account{ID: a.ID, Name: a.Name, ReadOnly: settings[a.ID] == nil})
+			list = append(list, Account{ID: a.ID, Name: a.Name, ReadOnly: settings[a.ID] == nil, AccountSettings: accountSettings(d, a.ID)})
 		}
 	}
 	return list, settings, nil
@@ -98,9 +102,11 @@ func (s *service) getAccount(ctx context.Context, p access.Principal, in *Accoun
 func (s *service) createAccount(ctx context.Context, p access.Principal, in *struct {
 	Body struct {
 		Name string `json:"name" minLength:"1" maxLength:"100" pattern:"^[^\\s\\x00-\\x1f\\x7f]+$" doc:"It never changes."`
+
+		AccountSettings
 	}
 }) (*accountOutput, error) {
-	made := &storage.Setting{Kind: storage.SettingAccount, Name: in.Body.Name, Body: []byte("{}")}
+	made := &storage.Setting{Kind: storage.SettingAccount, Name: in.Body.Name, Body: body(in.Body.AccountSettings)}
 	err := s.change(ctx, func(c *storage.Configuration) (storage.SettingChange, error) {
 		made.ID, made.Position = "", nextPosition(c, storage.SettingAccount)
 		return storage.SettingChange{Put: made, Line: s.line(p, "", "account.create", "", nil, in.Body)}, nil

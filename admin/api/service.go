@@ -80,6 +80,7 @@ func (s *service) registerAll() {
 	s.registerKeys()
 	s.registerAudit()
 	s.registerMessages()
+	s.registerErasures()
 	s.registerContent()
 	s.registerDeliveries()
 	s.registerRefusals()

@@ -19,7 +19,7 @@ type settingsPage struct {
 	Operator  bool
 	Keys      []keyLine
 	Scopes    []access.Scope
-	Accounts  []api.Account
+	Accounts  []accountLine
 	Choices   []choice
 	Retention []fact
 	Levers    *guard.State // nil: the viewer has none
@@ -28,6 +28,13 @@ type settingsPage struct {
 	Changes   []changeLine
 	Token     string // of a key that was made just now
 	TokenName string
+}
+
+// accountLine is an account in the list, with what it has now.
+type accountLine struct {
+	api.Account
+
+	Now api.Stock
 }
 
 // keyLine is a key in the list.
@@ -82,15 +89,14 @@ func (d *dashboard) showSettings(w http.ResponseWriter, r *http.Request, v *acce
 		state := d.Levers()
 		p.Levers = &state
 	}
-	var err error
 	if p.Operator {
 		var nodes api.List[api.Node]
-		if err = d.ask(r, http.MethodGet, "/nodes", nil, &nodes); err != nil {
+		if err := d.ask(r, http.MethodGet, "/nodes", nil, &nodes); err != nil {
 			return err
 		}
 		p.Nodes = nodes.Items
 	}
-	if p.Accounts, err = askAll[api.Account](d, r, "/accounts"); err != nil {
+	if err := d.readAccounts(r, p); err != nil {
 		return err
 	}
 	for _, a := range p.Accounts {
@@ -110,6 +116,25 @@ func (d *dashboard) showSettings(w http.ResponseWriter, r *http.Request, v *acce
 	}
 	add(p)
 	return d.show(w, r, v, http.StatusOK, "settings", page{Title: "Settings", Here: "/settings", Body: p})
+}
+
+func (d *dashboard) readAccounts(r *http.Request, p *settingsPage) error {
+	accounts, err := askAll[api.Account](d, r, "/accounts")
+	if err != nil {
+		return err
+	}
+	var stocks api.List[api.Stock]
+	if err := d.ask(r, http.MethodGet, "/usage/now", nil, &stocks); err != nil {
+		return err
+	}
+	now := map[string]api.Stock{}
+	for _, k := range stocks.Items {
+		now[k.Account] = k
+	}
+	for _, a := range accounts {
+		p.Accounts = append(p.Accounts, accountLine{a, now[a.ID]})
+	}
+	return nil
 }
 
 func (d *dashboard) readKeys(r *http.Request, v *access.Principal, p *settingsPage) error {

@@ -103,6 +103,10 @@ func calls() map[string]call {
 		}},
 		"revoke-key": {own: ownKey}, "rotate-key": {own: ownKey, body: said(map[string]any{})},
 		"create-account": {body: func(_ *fixture, unique string) any { return map[string]any{"name": unique} }},
+		"update-account": {own: func(t *testing.T, f *fixture, unique string) map[string]string {
+			return map[string]string{"account": id(f.do(t, f.key(t, ""), "POST", "/accounts", map[string]any{"name": "own" + unique}))}
+		}, body: said(map[string]any{"limits": map[string]any{"stored": 1 << 30}})},
+		"create-erasure": {body: said(map[string]any{"address": "nobody.at.all@sender.example"})},
 		"delete-account": {own: func(t *testing.T, f *fixture, unique string) map[string]string {
 			return map[string]string{"account": id(f.do(t, f.key(t, ""), "POST", "/accounts", map[string]any{"name": "own" + unique}))}
 		}},
@@ -156,7 +160,7 @@ func calls() map[string]call {
 	for _, id := range []string{
 		"get-self", "list-accounts", "get-account", "list-keys", "get-key", "list-audit", "list-endpoints", "get-endpoint", "pause-endpoint", "enable-endpoint",
 		"disable-endpoint", "list-secrets", "test-endpoint", "list-domains", "get-domain", "verify-domain", "check-domain-dns", "list-routes", "get-route",
-		"list-replays", "get-replay", "get-levers", "get-usage", "list-nodes",
+		"list-replays", "get-replay", "get-levers", "get-usage", "get-usage-now", "list-nodes",
 		"list-messages", "get-message", "get-raw-message", "retry-message", "list-deliveries", "get-delivery", "retry-delivery", "list-refusals", "get-refusal",
 		"get-overview", "stream-events", "get-parsed-message", "list-attachments", "get-attachment",
 	} {

@@ -75,7 +75,7 @@ func (p *place) eraseIn(ctx context.Context, out, messages io.Writer, what stora
 		return err
 	}
 	defer func() { err = errors.Join(err, opened.store.Close()) }()
-	warnOfVersions(ctx, opened.blobs, messages)
+	warnOfVersions(ctx, opened.store, messages)
 	erased, err := opened.store.Erase(ctx, what)
 	if err != nil {
 		return err
@@ -89,21 +89,21 @@ func (p *place) eraseIn(ctx context.Context, out, messages io.Writer, what stora
 		}{erased.Messages, erased.Attachments, erased.Deliveries, erased.Checkpointed})
 	}
 	fmt.Fprintf(out, "erased: %d messages, %d attachments; %d deliveries ended\n", erased.Messages, erased.Attachments, erased.Deliveries)
-	if erased.Messages > 0 && !erased.Checkpointed {
+	switch {
+	case erased.Messages == 0 || erased.Checkpointed:
+	case erased.Vacuumed:
+		fmt.Fprintln(messages, "warning: the files and the log of PostgreSQL hold octets of what stood there until others are written over them; docs/operations.md, Erase, says how to have that at once")
+	default:
 		fmt.Fprintln(messages, "warning: the log of the database still holds what stood there; it goes with the next hours of mail, on PostgreSQL with VACUUM")
 	}
 	return nil
 }
 
 // warnOfVersions tells that attachments live on in a bucket that keeps old versions. Raw messages are safe from that: their keys are gone.
-func warnOfVersions(ctx context.Context, blobs storage.Blobs, messages io.Writer) {
-	bucket, ok := blobs.(*storage.Bucket)
-	if !ok {
-		return
-	}
+func warnOfVersions(ctx context.Context, store *storage.Store, messages io.Writer) {
 	ctx, cancel := context.WithTimeout(ctx, versioningWait)
 	defer cancel()
-	switch keeps, err := bucket.KeepsVersions(ctx); {
+	switch keeps, err := store.KeepsVersions(ctx); {
 	case err != nil:
 		fmt.Fprintf(messages, "warning: whether the bucket keeps old versions of what is deleted could not be learnt: %v\n", err)
 	case keeps:

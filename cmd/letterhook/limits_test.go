@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/letterhook/letterhook/storage/throwaway"
 )
@@ -131,4 +132,104 @@ func TestAccountLimits(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAccountLimitsByAPI: the operator gives an account of the database limits and a retention, which hold at once; nobody else does.
+func TestAccountLimitsByAPI(t *testing.T) {
+	h := newAPIHouse(t)
+	operator := h.key(t, "")
+	h.refused(t, 422, "limits.backlog", operator, "POST", "/accounts", map[string]any{"name": "bound", "limits": map[string]any{"backlog": -1}})
+	h.refused(t, 422, "retention.messages", operator, "POST", "/accounts", map[string]any{"name": "bound", "retention": map[string]any{"messages": "soon"}})
+	made := h.do(t, operator, "POST", "/accounts", map[string]any{
+		"name": "bound", "limits": map[string]any{"backlog": 1, "stored": 1 << 30}, "retention": map[string]any{"messages": "7d"},
+	})
+	h.accounts["bound"] = id(made)
+	if got := fmt.Sprint(made["limits"], made["retention"]); got != "map[backlog:1 stored:1.073741824e+09] map[messages:7d]" {
+		t.Errorf("it has %s", got)
+	}
+	if kept := h.directory.Load().Retention[id(made)]; kept.Messages != 7*24*time.Hour {
+		t.Errorf("it is kept for %v", kept)
+	}
+	e := h.do(t, operator, "POST", "/endpoints", map[string]any{"account_id": id(made), "name": "app", "url": "https://app.example/hook"})
+	h.do(t, operator, "POST", "/endpoints/"+id(e)+"/pause", nil)
+	h.do(t, operator, "POST", "/domains", map[string]any{"account_id": id(made), "name": "bound.example"})
+	h.do(t, operator, "POST", "/routes", map[string]any{"domain": "bound.example", "match": "*", "endpoints": []string{"app"}})
+	message := send(t, h.smtpListeners[0].Addr().String(), sendOptions{from: "a@sender.example", to: []string{"a@bound.example"}, text: "hello"})
+	const busy = "452 4.2.1"
+	if got := recipient(t, h.serving, "b@bound.example"); !strings.HasPrefix(got, busy) {
+		t.Errorf("with one that waits: %s", got)
+	}
+	m, err := h.store.Mail(t.Context(), message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := h.key(t, "bound")
+	now := func(key string) string { return string(h.ask(t, key, "GET", "/usage/now", nil).text) }
+	want := fmt.Sprintf(`{"account_id":%q,"messages":1,"octets":%d,"backlog":1,"limits":{"stored":1073741824,"backlog":1},"reached":"backlog"}`, id(made), m.Size)
+	for _, key := range []string{own, operator} {
+		if got := now(key); !strings.Contains(got, want) {
+			t.Errorf("usage: %s, want %s", got, want)
+		}
+	}
+	if got := now(h.key(t, "acme")); strings.Contains(got, id(made)) {
+		t.Errorf("another account sees %s", got)
+	}
+	if page := get(t, "http://"+h.private.Addr().String()+"/metrics"); !strings.Contains(page, `letterhook_account_limit_used_ratio{account="bound",limit="backlog"} 1`+"\n") {
+		t.Error("the metrics do not tell that the limit is reached")
+	}
+	h.refused(t, 403, "", own, "PATCH", "/accounts/"+id(made), map[string]any{"limits": nil})
+	h.refused(t, 409, "operator's file", operator, "PATCH", "/accounts/"+h.accounts["acme"], map[string]any{"limits": nil})
+	h.refused(t, 412, "", operator, "PATCH", "/accounts/"+id(made), map[string]any{"limits": nil}, "If-Match", `"other"`)
+	if got := h.do(t, operator, "PATCH", "/accounts/"+id(made), map[string]any{"limits": map[string]any{"backlog": 0}}); got["limits"].(map[string]any)["stored"] == nil || got["retention"] == nil {
+		t.Errorf("what the patch does not name has gone: %v", got)
+	}
+	if got := recipient(t, h.serving, "b@bound.example"); !strings.HasPrefix(got, "250") {
+		t.Errorf("with the limit lifted: %s", got)
+	}
+	lines := h.do(t, operator, "GET", "/audit?object="+id(made), nil)["items"].([]any)
+	if text := fmt.Sprint(lines); len(lines) != 2 || !strings.Contains(text, "account.update") || !strings.Contains(text, "backlog:1") {
+		t.Errorf("the audit log has %s", text)
+	}
+}
+
+// TestEraseByAPI: a message is destroyed by whom it belongs to, by its id or by an address, and the audit log tells of it without the address.
+func TestEraseByAPI(t *testing.T) {
+	f := newFixture(t)
+	zenith, acme, operator := f.key(t, "zenith"), f.key(t, "acme"), f.key(t, "")
+	message := f.values["message"]
+	f.refused(t, 404, "", acme, "POST", "/erasures", map[string]any{"message_id": message})
+	f.refused(t, 404, "", acme, "POST", "/erasures", map[string]any{"message_id": message, "account_id": f.accounts["zenith"]})
+	f.refused(t, 403, "", f.key(t, "zenith", "read", "write", "replay"), "POST", "/erasures", map[string]any{"message_id": message})
+	f.refused(t, 422, "one of", zenith, "POST", "/erasures", map[string]any{"message_id": message, "address": "a@b.example"})
+	f.refused(t, 422, "not a mail address", zenith, "POST", "/erasures", map[string]any{"address": "b.example"})
+	if got := f.do(t, acme, "POST", "/erasures", map[string]any{"address": "zensender@sender.example"}); got["messages"] != 0.0 {
+		t.Errorf("another account erases: %v", got)
+	}
+	raw := "/messages/" + message + "/raw"
+	if a := f.ask(t, zenith, "GET", raw, nil); a.status != 200 {
+		t.Fatalf("before: %d %s", a.status, a.text)
+	}
+	if got := f.do(t, zenith, "POST", "/erasures", map[string]any{"message_id": message}); got["messages"] != 1.0 || got["deliveries"] != 1.0 {
+		t.Errorf("%v", got)
+	}
+	if a := f.ask(t, zenith, "GET", raw, nil); a.status/100 == 2 {
+		t.Errorf("after: %d", a.status)
+	}
+	f.receive(t)
+	got := f.do(t, operator, "POST", "/erasures", map[string]any{"address": "ZenSender@sender.example"})
+	if got["messages"] != 1.0 {
+		t.Errorf("by its address: %v", got)
+	}
+	if a := f.ask(t, zenith, "GET", "/messages/"+f.values["message"]+"/raw", nil); a.status/100 == 2 {
+		t.Errorf("by its address: %d", a.status)
+	}
+	log := string(f.ask(t, operator, "GET", "/audit", nil).text)
+	for _, want := range []string{`"message.erase","object":"` + message, `"address.erase","object":"sha256:`} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the audit log lacks %s", want)
+		}
+	}
+	if strings.Contains(strings.ToLower(log), "zensender") {
+		t.Error("the audit log keeps the address")
+	}
 }

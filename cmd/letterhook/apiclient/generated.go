@@ -21,11 +21,41 @@ type ARCResult struct {
 
 // Account defines model for Account.
 type Account struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
+	ID     string        `json:"id"`
+	Limits AccountLimits `json:"limits,omitempty,omitzero"`
+	Name   string        `json:"name"`
 
-	// ReadOnly The operator's file declares it, and it can only be removed there.
-	ReadOnly bool `json:"read_only"`
+	// ReadOnly The operator's file declares it, and it can only be changed there.
+	ReadOnly  bool             `json:"read_only"`
+	Retention AccountRetention `json:"retention,omitempty,omitzero"`
+}
+
+// AccountLimits defines model for AccountLimits.
+type AccountLimits struct {
+	// Backlog Deliveries that are not finished; 0: any.
+	Backlog int64 `json:"backlog,omitempty,omitzero"`
+
+	// MessagesPerHour Accepted, in any 60 minutes; 0: any.
+	MessagesPerHour int64 `json:"messages_per_hour,omitempty,omitzero"`
+
+	// MessagesPerMinute Accepted, in any 60 seconds; 0: any.
+	MessagesPerMinute int64 `json:"messages_per_minute,omitempty,omitzero"`
+
+	// Stored Octets of raw messages; 0: any.
+	Stored int64 `json:"stored,omitempty,omitzero"`
+}
+
+// AccountRetention defines model for AccountRetention.
+type AccountRetention struct {
+	// Attachments After the last result; left out: as all others.
+	//
+	// Example: 3d
+	Attachments string `json:"attachments,omitempty,omitzero"`
+
+	// Messages Rows and raw bytes, after the last result; left out: as all others.
+	//
+	// Example: 7d
+	Messages string `json:"messages,omitempty,omitzero"`
 }
 
 // Attempt defines model for Attempt.
@@ -182,8 +212,11 @@ type Count struct {
 
 // CreateAccountRequest defines model for Create-accountRequest.
 type CreateAccountRequest struct {
+	Limits AccountLimits `json:"limits,omitempty,omitzero"`
+
 	// Name It never changes.
-	Name string `json:"name"`
+	Name      string           `json:"name"`
+	Retention AccountRetention `json:"retention,omitempty,omitzero"`
 }
 
 // CreatedEndpoint defines model for CreatedEndpoint.
@@ -602,6 +635,18 @@ type EndpointTest struct {
 	Status int64 `json:"status,omitempty,omitzero"`
 }
 
+// Erasure defines model for Erasure.
+type Erasure struct {
+	Attachments int64 `json:"attachments"`
+
+	// Deliveries That were pending, and are dead now.
+	Deliveries int64 `json:"deliveries"`
+	Messages   int64 `json:"messages"`
+
+	// Warnings Where something of it may be left, for people.
+	Warnings []string `json:"warnings"`
+}
+
 // Fault defines model for Fault.
 type Fault struct {
 	// Location Where in the request, for example body.url or query.limit.
@@ -729,6 +774,11 @@ type ListRoute struct {
 // ListSecret defines model for ListSecret.
 type ListSecret struct {
 	Items []Secret `json:"items"`
+}
+
+// ListStock defines model for ListStock.
+type ListStock struct {
+	Items []Stock `json:"items"`
 }
 
 // ListUsage defines model for ListUsage.
@@ -1009,6 +1059,20 @@ type NewEndpointAttachments string
 
 // NewEndpointEvents One event for all recipients, or one for each.
 type NewEndpointEvents string
+
+// NewErasure defines model for NewErasure.
+type NewErasure struct {
+	// AccountID For the operator: in this account alone; left out: in all.
+	AccountID string `json:"account_id,omitempty,omitzero"`
+
+	// Address A mail address: every message of which it is the reverse-path, a forward-path or the address in the From field, and refusals that name it.
+	//
+	// Example: ann@example.com
+	Address string `json:"address,omitempty,omitzero"`
+
+	// MessageID One message.
+	MessageID string `json:"message_id,omitempty,omitzero"`
+}
 
 // NewKey defines model for NewKey.
 type NewKey struct {
@@ -1747,6 +1811,27 @@ type SpamSymbol struct {
 	Score float64 `json:"score"`
 }
 
+// Stock defines model for Stock.
+type Stock struct {
+	AccountID string `json:"account_id"`
+
+	// Backlog Deliveries that are not finished.
+	Backlog int64         `json:"backlog"`
+	Limits  AccountLimits `json:"limits,omitempty,omitzero"`
+
+	// Messages That are kept, erased ones included.
+	Messages int64 `json:"messages"`
+
+	// Octets Of the raw messages.
+	Octets int64 `json:"octets"`
+
+	// Reached The limit for which its recipients are refused now.
+	Reached StockReached `json:"reached,omitempty,omitzero"`
+}
+
+// StockReached The limit for which its recipients are refused now.
+type StockReached string
+
 // StreamAlive defines model for StreamAlive.
 type StreamAlive struct {
 	At time.Time `json:"at"`
@@ -1968,6 +2053,11 @@ type GetUsageParams struct {
 	Until     string // Day behind the last one; left out: tomorrow.
 }
 
+// GetUsageNowParams are the parameters of GetUsageNow. Zero values are left out.
+type GetUsageNowParams struct {
+	AccountID string // Of this account alone.
+}
+
 // Getter for additional properties for MessageView. Returns the specified
 // element and whether it was found
 func (a MessageView) Get(fieldName string) (value interface{}, found bool) {
@@ -2059,6 +2149,13 @@ func (c *Client) DeleteAccount(ctx context.Context, account string) error {
 // GetAccount is GET /accounts/{account}: Show an account.
 func (c *Client) GetAccount(ctx context.Context, account string) (*Account, error) {
 	r := request{method: http.MethodGet, path: fmt.Sprintf("/accounts/%s", url.PathEscape(account))}
+	out := new(Account)
+	return out, c.do(ctx, &r, out)
+}
+
+// UpdateAccount is PATCH /accounts/{account}: Change limits and retention of an account.
+func (c *Client) UpdateAccount(ctx context.Context, account string, body any) (*Account, error) {
+	r := request{method: http.MethodPatch, path: fmt.Sprintf("/accounts/%s", url.PathEscape(account)), body: body}
 	out := new(Account)
 	return out, c.do(ctx, &r, out)
 }
@@ -2257,6 +2354,13 @@ func (c *Client) TestEndpoint(ctx context.Context, endpoint string) (*EndpointTe
 func (c *Client) GetTest(ctx context.Context, endpoint string, test string) (*EndpointTest, error) {
 	r := request{method: http.MethodGet, path: fmt.Sprintf("/endpoints/%s/tests/%s", url.PathEscape(endpoint), url.PathEscape(test))}
 	out := new(EndpointTest)
+	return out, c.do(ctx, &r, out)
+}
+
+// CreateErasure is POST /erasures: Destroy a message, or all from and to an address, now.
+func (c *Client) CreateErasure(ctx context.Context, body NewErasure) (*Erasure, error) {
+	r := request{method: http.MethodPost, path: "/erasures", body: body}
+	out := new(Erasure)
 	return out, c.do(ctx, &r, out)
 }
 
@@ -2542,5 +2646,13 @@ func (c *Client) GetUsage(ctx context.Context, params GetUsageParams) (*ListUsag
 	r.add("from", params.From)
 	r.add("until", params.Until)
 	out := new(ListUsage)
+	return out, c.do(ctx, &r, out)
+}
+
+// GetUsageNow is GET /usage/now: Show what is stored and waits now, by account.
+func (c *Client) GetUsageNow(ctx context.Context, params GetUsageNowParams) (*ListStock, error) {
+	r := request{method: http.MethodGet, path: "/usage/now", query: url.Values{}}
+	r.add("account_id", params.AccountID)
+	out := new(ListStock)
 	return out, c.do(ctx, &r, out)
 }
