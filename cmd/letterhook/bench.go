@@ -47,6 +47,8 @@ ARC chain too. The report says how many of the events had which result.`,
 				o.Program = self
 			}
 			o.Run = fmt.Sprintf("r%d", time.Now().Unix())
+			stopPacing := paceCollector() // load and receiver share the processors with the server, and are not what is measured
+			defer stopPacing()
 			report, err := bench.Run(cmd.Context(), o)
 			if err != nil {
 				return err
