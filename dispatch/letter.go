@@ -270,7 +270,7 @@ func (d *Dispatcher) claimCPU(ctx context.Context) (release func(), err error) {
 
 // giveWay waits while they press, at most for maxYield.
 func giveWay(ctx context.Context, they func() (press bool)) error {
-	for waited := time.Duration(0); waited < maxYield && they(); waited += yieldStep {
+	for began := time.Now(); they() && time.Since(began) < maxYield; {
 		select {
 		case <-time.After(yieldStep):
 		case <-ctx.Done():

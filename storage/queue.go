@@ -15,10 +15,12 @@ const (
 	completionsReady = 64
 	completionWait   = 10 * time.Millisecond
 	quietWait        = time.Second // for what nobody waits for
-	// crowd is how many mails in one batch tell that more come than can be taken at once, and lull how long after such a
-	// batch the next mails are on their way, nowhere to be seen: their peers read the answer and send again.
-	crowd = 4
-	lull  = 3 * time.Millisecond
+	// crowd is how many mails in one batch tell that more come than can be taken at once, for crowdLasts: batches of a flood differ in size.
+	// lull is how long after any batch of these the next mails are on their way, nowhere to be seen: their peers read the answer and
+	// send again.
+	crowd      = 4
+	crowdLasts = 20 * time.Millisecond
+	lull       = 3 * time.Millisecond
 )
 
 // acceptance is one mail on its way to the disk: one or more messages that become durable together or not at all.
@@ -104,8 +106,8 @@ type queue struct {
 	mu          sync.Mutex
 	accepts     acceptances
 	taken       int       // acceptances in the batch that is being written
-	together    int       // acceptances in the last batch that had any
-	writtenAt   time.Time // when that was written
+	writtenAt   time.Time // when the last batch with acceptances was written
+	crowdAt     time.Time // when one with a crowd was
 	completions []*completing
 	since       time.Time // when the first of completions came
 	begins      []*beginning
@@ -254,7 +256,10 @@ func (q *queue) written() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.taken > 0 {
-		q.together, q.writtenAt = q.taken, time.Now()
+		q.writtenAt = time.Now()
+	}
+	if q.taken >= crowd {
+		q.crowdAt = q.writtenAt
 	}
 	q.taken = 0
 }
@@ -295,5 +300,5 @@ func (q *queue) acceptsWaiting() int {
 func (q *queue) acceptsPress() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.accepts)+q.taken > 0 || (q.together >= crowd && time.Since(q.writtenAt) < lull)
+	return len(q.accepts)+q.taken > 0 || (time.Since(q.writtenAt) < lull && q.writtenAt.Sub(q.crowdAt) < crowdLasts)
 }

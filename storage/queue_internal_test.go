@@ -37,3 +37,33 @@ func TestACrowdPressesOn(t *testing.T) {
 		})
 	}
 }
+
+// TestACrowdIsRemembered: the batches of a flood differ in size, and a small one among them is no end of it.
+func TestACrowdIsRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		batch := func(size int) {
+			for range size {
+				q.putAccept(&acceptance{})
+			}
+			q.take()
+			q.written()
+		}
+		batch(crowd)
+		for began := time.Now(); time.Since(began) < crowdLasts; <-time.After(lull / 2) {
+			batch(1)
+			if !q.acceptsPress() {
+				t.Fatalf("one mail %v after a crowd does not press on", time.Since(began))
+			}
+		}
+		batch(1)
+		if q.acceptsPress() {
+			t.Errorf("a crowd presses on for longer than %v", crowdLasts)
+		}
+		batch(crowd)
+		<-time.After(lull)
+		if q.acceptsPress() {
+			t.Errorf("a crowd presses for longer than the lull when nobody comes")
+		}
+	})
+}
