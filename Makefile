@@ -12,6 +12,8 @@ RELEASE ?= $(shell git describe --tags --dirty --always 2>/dev/null)
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-v2.15.0
 VERSITYGW     := $(TOOLS)/versitygw-v1.8.0
 OAPI_CODEGEN  := $(TOOLS)/oapi-codegen-v2.8.2
+COMPOSE_SPEC  := $(TOOLS)/compose-spec-v2.16.2
+KUBE_VALIDATE := $(TOOLS)/kubectl-validate-v0.0.4
 
 FUZZTIME ?= 20000x
 KILLS    ?= 10
@@ -52,7 +54,7 @@ generate: $(OAPI_CODEGEN) ## the client of the API that the command line uses, f
 	PATH="$(TOOLS)/current:$$PATH" go generate ./cmd/letterhook/apiclient
 
 .PHONY: services
-services: $(VERSITYGW) $(OAPI_CODEGEN) ## what the tests need beside Go: a mail server, a trace, an S3 server, a browser
+services: $(VERSITYGW) $(OAPI_CODEGEN) $(COMPOSE_SPEC) $(KUBE_VALIDATE) ## what the tests need beside Go: a mail server, a trace, an S3 server, a browser
 	.ci/services
 	.ci/peers $(CACHE)/peers
 	.ci/npm dispatch/format/testdata/peers/node $(CACHE)/npm
@@ -60,6 +62,8 @@ services: $(VERSITYGW) $(OAPI_CODEGEN) ## what the tests need beside Go: a mail 
 	.ci/npm admin/api/testdata/lint $(CACHE)/redocly
 	mkdir -p $(TOOLS)/current && ln -sf $(VERSITYGW) $(TOOLS)/current/versitygw
 	ln -sf $(OAPI_CODEGEN) $(TOOLS)/current/oapi-codegen
+	ln -sf $(COMPOSE_SPEC) $(TOOLS)/current/compose-spec
+	ln -sf $(KUBE_VALIDATE) $(TOOLS)/current/kubectl-validate
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## format, vet, linters, module file, static build
@@ -110,3 +114,9 @@ $(VERSITYGW):
 
 $(OAPI_CODEGEN):
 	.ci/tool github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen v2.8.2 $@
+
+$(COMPOSE_SPEC):
+	.ci/tool github.com/compose-spec/compose-go/v2/cmd v2.16.2 $@
+
+$(KUBE_VALIDATE):
+	.ci/tool sigs.k8s.io/kubectl-validate v0.0.4 $@

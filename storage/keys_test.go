@@ -132,3 +132,27 @@ func TestReadKeys(t *testing.T) {
 		t.Error("a folder was read")
 	}
 }
+
+// TestLentKeys: what a group may read is taken from root alone, as Kubernetes lends secrets to a process that is not root.
+func TestLentKeys(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ofRoot := os.Geteuid() == 0
+	for mode, want := range map[fs.FileMode]bool{0o440: true, 0o400: true, 0o640: true, 0o660: false, 0o444: false, 0o450: false, 0o404: false} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := lent(info, 65532); got != (want && ofRoot) {
+			t.Errorf("mode %04o: %t", mode, got)
+		}
+		if lent(info, 0) {
+			t.Errorf("mode %04o: root lends to itself", mode)
+		}
+	}
+}
