@@ -25,6 +25,11 @@ func (d *Dispatcher) filter(mail *storage.Mail, c *content, ep *storage.Endpoint
 	if j.lane == nil || j.delivery.Unfiltered { // held: its sender waits for the endpoint itself to decide
 		return all, nil, nil
 	}
+	return d.passing(mail, c, ep, all)
+}
+
+// passing gives those of some recipients that no filter keeps the mail back from.
+func (d *Dispatcher) passing(mail *storage.Mail, c *content, ep *storage.Endpoint, all []inbound.Recipient) (left []inbound.Recipient, filtered []string, err error) {
 	traits := traitsOf(mail, c)
 	for i := range ep.Filters {
 		if f := &ep.Filters[i]; f.Keeps(traits) {

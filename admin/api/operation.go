@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"reflect"
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -32,6 +33,7 @@ type operation struct {
 	operator     bool   // the operator alone
 	status       int    // of success; 0: 200, or 204 where there is no body
 	produces     string // type of the body where that is not JSON
+	line         any    // what each line of that is, as JSON; nil: octets
 }
 
 func tags() []*huma.Tag {
@@ -83,8 +85,11 @@ func (s *service) described(o operation) huma.Operation {
 		Extensions:  o.extensions(),
 	}
 	if o.produces != "" {
-		octets := &huma.Schema{Type: huma.TypeString, Format: "binary"}
-		d.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{o.produces: {Schema: octets}}}
+		schema := &huma.Schema{Type: huma.TypeString, Format: "binary"}
+		if o.line != nil {
+			schema = s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(o.line), true, "")
+		}
+		d.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{o.produces: {Schema: schema}}}
 	}
 	return d
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/letterhook/letterhook/admin/dnscheck"
 	"github.com/letterhook/letterhook/admin/problem"
 	"github.com/letterhook/letterhook/admin/reading"
+	"github.com/letterhook/letterhook/dispatch"
+	"github.com/letterhook/letterhook/inbound"
 	"github.com/letterhook/letterhook/inbound/guard"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -39,6 +41,8 @@ type Config struct {
 	Pull   func(guard.Change) (guard.State, error)
 	// Nodes lists the processes that serve.
 	Nodes func(context.Context) ([]Node, error)
+	// Mirror makes the requests that endpoints get, as [dispatch.Dispatcher.Mirror] does.
+	Mirror func(ctx context.Context, message string, ep *storage.Endpoint, wanted func(*inbound.Recipient) bool, signed bool, send func(*dispatch.Mirrored) error) error
 	// Wake has the delivery look at once at what was changed in the store. Nil: it looks by itself.
 	Wake func()
 	// Stopping says that the server ends: streams end then. Nil: never.
@@ -50,8 +54,9 @@ type Config struct {
 type service struct {
 	Config
 
-	api     huma.API
-	readers readers
+	api       huma.API
+	readers   readers
+	listeners listeners
 }
 
 // New makes the handler of everything below [Prefix]. Serve it behind a gate of package access, which says who asks.
@@ -86,6 +91,7 @@ func (s *service) registerAll() {
 	s.registerRefusals()
 	s.registerOverview()
 	s.registerStream()
+	s.registerListen()
 	s.registerEndpoints()
 	s.registerEndpointLife()
 	s.registerDomains()

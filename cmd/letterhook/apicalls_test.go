@@ -162,7 +162,7 @@ func calls() map[string]call {
 		"disable-endpoint", "list-secrets", "test-endpoint", "list-domains", "get-domain", "verify-domain", "check-domain-dns", "list-routes", "get-route",
 		"list-replays", "get-replay", "get-levers", "get-usage", "get-usage-now", "list-nodes",
 		"list-messages", "get-message", "get-raw-message", "retry-message", "list-deliveries", "get-delivery", "retry-delivery", "list-refusals", "get-refusal",
-		"get-overview", "stream-events", "get-parsed-message", "list-attachments", "get-attachment",
+		"get-overview", "stream-events", "listen", "get-parsed-message", "list-attachments", "get-attachment",
 	} {
 		list[id] = call{}
 	}

@@ -116,7 +116,7 @@ func (h *apiHouse) ask(t *testing.T, token, method, path string, body any, heade
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	if strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") { // it does not end: the first event is enough
+	if kind := response.Header.Get("Content-Type"); strings.HasPrefix(kind, "text/event-stream") || strings.HasPrefix(kind, "application/x-ndjson") { // it does not end: the first event is enough
 		first, err := bufio.NewReader(response.Body).ReadBytes('\n')
 		if err != nil {
 			t.Fatal(err)

@@ -50,11 +50,11 @@ func printCurl(ctx context.Context, at *place, id string, reveal bool, w, messag
 
 // file is the configuration file that a command is about; the endpoint of dev stands in none.
 func (p *place) file() (string, error) {
-	switch _, err := os.Stat("letterhook.yaml"); {
-	case p.config != "":
-		return p.config, nil
-	case p.data == "" && err == nil:
-		return "letterhook.yaml", nil
+	if _, err := p.load(); err != nil { // a server is in use, for one
+		return "", err
+	}
+	if path := p.path(); path != "" {
+		return path, nil
 	}
 	return "", &exitError{exitUsage, errors.New("--curl needs the configuration that the endpoint stands in: --config")}
 }

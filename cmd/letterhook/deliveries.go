@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/letterhook/letterhook/cmd/letterhook/apiclient"
 	"github.com/letterhook/letterhook/storage"
 )
 
@@ -22,7 +23,7 @@ func newDeliveriesCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	at.flags(cmd)
+	at.anywhere(cmd)
 	cmd.AddCommand(newDeliveriesList(&at), newDeliveriesShow(&at), newDeliveriesRetry(&at))
 	return cmd
 }
@@ -40,7 +41,9 @@ func newDeliveriesList(at *place) *cobra.Command {
 			default:
 				return &exitError{exitUsage, fmt.Errorf("--state is pending, delivered, dead, missed, filtered, held, withdrawn or refused, not %q", filter.State)}
 			}
-			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
+			return at.either(cmd.Context(), cmd.ErrOrStderr(), func(c *apiclient.Client) error {
+				return listFarDeliveries(cmd.Context(), cmd.OutOrStdout(), c, filter, asJSON)
+			}, func(store *storage.Store) error {
 				known, err := readEndpoints(cmd.Context(), store)
 				if err != nil {
 					return err
@@ -63,6 +66,8 @@ func newDeliveriesList(at *place) *cobra.Command {
 	cmd.Flags().StringVar(&filter.Endpoint, "endpoint", "", "only to the endpoint with this `name` or id")
 	cmd.Flags().IntVarP(&filter.Limit, "limit", "n", 50, "at most so many")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per delivery")
+	complete(cmd, "endpoint", at.endpointNames)
+	complete(cmd, "state", among(storage.StatePending, storage.StateDelivered, storage.StateDead, storage.StateMissed, storage.StateFiltered, storage.StateHeld, storage.StateWithdrawn, storage.StateRefused))
 	return cmd
 }
 
@@ -176,7 +181,9 @@ not run, and nothing is recorded of it.`,
 			if curl {
 				return printCurl(cmd.Context(), at, args[0], reveal, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			}
-			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
+			return at.either(cmd.Context(), cmd.ErrOrStderr(), func(c *apiclient.Client) error {
+				return showFarDelivery(cmd.Context(), cmd.OutOrStdout(), c, args[0], asJSON)
+			}, func(store *storage.Store) error {
 				return showDelivery(cmd.Context(), store, args[0], cmd.OutOrStdout(), asJSON)
 			})
 		},
@@ -230,7 +237,14 @@ func newDeliveriesRetry(at *place) *cobra.Command {
 attempt waits no longer. A running server notices within a second.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
+			return at.either(cmd.Context(), cmd.ErrOrStderr(), func(c *apiclient.Client) error {
+				for _, id := range args {
+					if err := retryFarDelivery(cmd.Context(), cmd.OutOrStdout(), c, id); err != nil {
+						return err
+					}
+				}
+				return nil
+			}, func(store *storage.Store) error {
 				for _, id := range args {
 					if err := retryDelivery(cmd.Context(), store, id, cmd.OutOrStdout()); err != nil {
 						return err
@@ -250,6 +264,11 @@ func retryDelivery(ctx context.Context, store *storage.Store, id string, w io.Wr
 	rows, err := store.Deliveries(ctx, storage.DeliveryFilter{ID: id})
 	if err != nil {
 		return err
+	}
+	if len(rows) == 1 {
+		if err := noteHere(ctx, store, accountOfMessage(ctx, store, rows[0].Message), "delivery.retry", id, nil); err != nil {
+			return err
+		}
 	}
 	if len(rows) == 1 && rows[0].ReplayedBy != "" {
 		_, err = fmt.Fprintf(w, "%s is tried again as %s\n", id, rows[0].ReplayedBy)

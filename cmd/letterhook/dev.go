@@ -56,6 +56,8 @@ what it has accepted survives a restart.`,
 const (
 	devName = "dev" // the one account, listener and endpoint
 	devData = "./letterhook-data"
+
+	devSource = "letterhook dev" // where the endpoint is declared
 )
 
 func (o *devOptions) run(ctx context.Context, out, logTo io.Writer) error {
@@ -110,19 +112,22 @@ func (o *devOptions) open(ctx context.Context, url string, key config.Secret, lo
 	c := devConfig(o.data)
 	c.SMTP.Listeners = []config.Listener{{Name: devName, Address: o.smtp, TLS: config.TLSNone}}
 	c.HTTP.Public.Address, c.HTTP.Private.Address = o.http, o.http
-	c.Endpoints = []config.Endpoint{{Name: devName, Account: devName, URL: url, Secrets: []config.SigningSecret{{Key: key}}, AllowPrivate: true, Concurrency: devConcurrency, Source: "letterhook dev"}}
+	c.Endpoints = []config.Endpoint{{Name: devName, Account: devName, URL: url, Secrets: []config.SigningSecret{{Key: key}}, AllowPrivate: true, Concurrency: devConcurrency, Source: devSource}}
 	level := new(slog.LevelVar)
 	if level.Set(slog.LevelWarn); o.verbose {
 		level.Set(slog.LevelInfo)
 	}
 	return openServer(ctx, serverOptions{
 		config: c, loopback: true, level: level, log: newLogger(logTo, "text", level),
-		declare: func(c *config.Config) storage.Declaration {
-			d := declare(c)
-			d.AcceptAll = &storage.AcceptAll{Account: devName, Endpoint: devName}
-			return d
-		},
+		declare: devDeclaration,
 	})
+}
+
+// devDeclaration leads mail to any domain to the one endpoint.
+func devDeclaration(c *config.Config) storage.Declaration {
+	d := declare(c)
+	d.AcceptAll = &storage.AcceptAll{Account: devName, Endpoint: devName}
+	return d
 }
 
 // devConfig is the part of the configuration that a data folder of dev implies.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/letterhook/letterhook/cmd/letterhook/apiclient"
 	"github.com/letterhook/letterhook/dispatch"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -22,15 +23,15 @@ func newEndpointsCommand() *cobra.Command {
 	var at place
 	cmd := &cobra.Command{
 		Use:   "endpoints",
-		Short: "List, show, pause, resume and test endpoints, and rotate their secrets",
-		Long: `List, show, pause, resume and test endpoints, and rotate their secrets. A running server notices within a second. Mail for an endpoint is
-accepted and kept whatever its state is.`,
+		Short: "List, show, make, change, pause, resume and test endpoints, and rotate their secrets",
+		Long: `List, show, make, change, pause, resume and test endpoints, and rotate their secrets. A running server notices within a second. Mail for an
+endpoint is accepted and kept whatever its state is. Those of the configuration file are changed there.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	at.flags(cmd)
+	at.anywhere(cmd)
 	cmd.AddCommand(newEndpointsList(&at), newEndpointsShow(&at), newEndpointsPause(&at), newEndpointsResume(&at), newEndpointsTest(&at),
-		newEndpointsSecrets(&at), newEndpointsRotate(&at))
+		newEndpointsSecrets(&at), newEndpointsRotate(&at), newEndpointsCreate(&at), newEndpointsChange(&at), newEndpointsDisable(&at), newEndpointsDelete(&at))
 	return cmd
 }
 
@@ -66,7 +67,7 @@ func endpointLineOf(e *storage.KnownEndpoint, now time.Time) endpointLine {
 }
 
 func newEndpointsList(at *place) *cobra.Command {
-	return at.printing("list", "List endpoints with their state and what they are owed", "print one JSON object per endpoint", cobra.NoArgs,
+	return at.printing("list", "List endpoints with their state and what they are owed", "print one JSON object per endpoint", cobra.NoArgs, listFarEndpoints,
 		func(cmd *cobra.Command, store *storage.Store, _ []string, asJSON bool) error {
 			known, err := readEndpoints(cmd.Context(), store)
 			if err != nil {
@@ -99,7 +100,7 @@ func printEndpoints(w io.Writer, known endpoints, asJSON bool) error {
 }
 
 func newEndpointsShow(at *place) *cobra.Command {
-	return at.printing("show NAME", "Show an endpoint, by its name or id", "print JSON", cobra.ExactArgs(1),
+	cmd := at.printing("show NAME", "Show an endpoint, by its name or id", "print JSON", cobra.ExactArgs(1), showFarEndpoint,
 		func(cmd *cobra.Command, store *storage.Store, args []string, asJSON bool) error {
 			known, err := readEndpoints(cmd.Context(), store)
 			if err != nil {
@@ -124,6 +125,8 @@ failing since  %s
 `, printable(l.Name, false), l.ID, l.Account, printable(l.Text, false), moment(e.Life.Since), l.Pending, moment(e.Life.FailingSince))
 			return err
 		})
+	cmd.ValidArgsFunction = first(at.endpointNames)
+	return cmd
 }
 
 func newEndpointsPause(at *place) *cobra.Command {
@@ -142,12 +145,26 @@ at first.`
 	return cmd
 }
 
+// verbOf is the word of the audit log for a change of the state.
+func verbOf(state storage.EndpointState) string {
+	switch state {
+	case storage.EndpointPaused:
+		return "pause"
+	case storage.EndpointDisabled:
+		return "disable"
+	default:
+		return "enable"
+	}
+}
+
 // newEndpointsSet makes a command that sets the state of endpoints.
 func newEndpointsSet(at *place, use, short string, state storage.EndpointState, reason *string) *cobra.Command {
 	return &cobra.Command{
-		Use: use, Short: short, Args: cobra.MinimumNArgs(1),
+		Use: use, Short: short, Args: cobra.MinimumNArgs(1), ValidArgsFunction: every(at.endpointNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
+			return at.either(cmd.Context(), cmd.ErrOrStderr(), func(c *apiclient.Client) error {
+				return setFarEndpoints(cmd.Context(), cmd.OutOrStdout(), c, args, state)
+			}, func(store *storage.Store) error {
 				known, err := readEndpoints(cmd.Context(), store)
 				if err != nil {
 					return err
@@ -160,6 +177,9 @@ func newEndpointsSet(at *place, use, short string, state storage.EndpointState, 
 				}
 				for _, id := range ids {
 					if err := store.SetEndpointState(cmd.Context(), id, state, *reason); err != nil {
+						return err
+					}
+					if err := noteHere(cmd.Context(), store, known[id].Account, "endpoint."+verbOf(state), id, map[string]any{"state": state}); err != nil {
 						return err
 					}
 					fmt.Fprintf(cmd.OutOrStdout(), "%s is %s; %d pending\n", printable(known.name(id), false), state, known[id].Pending)
@@ -178,15 +198,20 @@ func newEndpointsTest(at *place) *cobra.Command {
 		Short: "Have the running server send a test event to an endpoint",
 		Long: `Have the running server send an event of the type webhook.test to an endpoint, signed like any other. When it is answered
 2xx, an endpoint that is broken or disabled is enabled; one that is paused stays so. The exit status says whether it was.`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.ExactArgs(1), ValidArgsFunction: first(at.endpointNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
+			return at.either(cmd.Context(), cmd.ErrOrStderr(), func(c *apiclient.Client) error {
+				return testFarEndpoint(cmd.Context(), cmd.OutOrStdout(), c, args[0], wait, asJSON)
+			}, func(store *storage.Store) error {
 				known, err := readEndpoints(cmd.Context(), store)
 				if err != nil {
 					return err
 				}
 				id, err := known.find(args[0])
 				if err != nil {
+					return err
+				}
+				if err := noteHere(cmd.Context(), store, known[id].Account, "endpoint.test", id, nil); err != nil {
 					return err
 				}
 				made, err := awaitTest(cmd.Context(), store, id, wait)

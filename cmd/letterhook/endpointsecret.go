@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/letterhook/letterhook/cmd/letterhook/apiclient"
 	"github.com/letterhook/letterhook/dispatch"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -51,7 +52,7 @@ With --ed25519 it is a key pair for signatures v1a, which stand beside the other
 
 Secrets in the configuration are not touched and sign as well. To let one of them end, write the end behind it in the configuration:
 "whsec_... until 2026-12-31T00:00:00Z".`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.ExactArgs(1), ValidArgsFunction: first(at.endpointNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if overlap < 0 {
 				return &exitError{exitUsage, errors.New("--overlap cannot be negative")}
@@ -60,7 +61,9 @@ Secrets in the configuration are not touched and sign as well. To let one of the
 			if asymmetric {
 				kind = storage.SecretEd25519
 			}
-			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
+			return at.either(cmd.Context(), cmd.ErrOrStderr(), func(c *apiclient.Client) error {
+				return rotateFarSecret(cmd.Context(), cmd.OutOrStdout(), c, args[0], kind, overlap, asJSON)
+			}, func(store *storage.Store) error {
 				return rotateSecret(cmd.Context(), cmd.OutOrStdout(), store, args[0], kind, overlap, asJSON)
 			})
 		},
@@ -85,6 +88,9 @@ func rotateSecret(ctx context.Context, w io.Writer, store *storage.Store, word s
 		return err
 	}
 	l := secretLineOf(&made, true)
+	if err := noteHere(ctx, store, known[id].Account, "endpoint.rotate-secret", id, secretLineOf(&made, false)); err != nil {
+		return err
+	}
 	if asJSON {
 		return printJSON(w, l)
 	}
@@ -97,9 +103,11 @@ func newEndpointsSecrets(at *place) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "secrets NAME",
 		Short: "List the signing secrets of an endpoint that the database keeps",
-		Args:  cobra.ExactArgs(1),
+		Args:  cobra.ExactArgs(1), ValidArgsFunction: first(at.endpointNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
+			return at.either(cmd.Context(), cmd.ErrOrStderr(), func(c *apiclient.Client) error {
+				return listFarSecrets(cmd.Context(), cmd.OutOrStdout(), c, args[0], reveal, asJSON)
+			}, func(store *storage.Store) error {
 				return listSecrets(cmd.Context(), cmd.OutOrStdout(), store, args[0], reveal, asJSON)
 			})
 		},

@@ -75,9 +75,15 @@ func (p *place) eraseIn(ctx context.Context, out, messages io.Writer, what stora
 		return err
 	}
 	defer func() { err = errors.Join(err, opened.store.Close()) }()
-	warnOfVersions(ctx, opened.store, messages)
+	account := ""
+	if what.Message != "" {
+		account = accountOfMessage(ctx, opened.store, what.Message)
+	}
 	erased, err := opened.store.Erase(ctx, what)
 	if err != nil {
+		return err
+	}
+	if err := noteErasure(ctx, opened.store, account, what, &erased); err != nil {
 		return err
 	}
 	if asJSON {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/letterhook/letterhook/admin/access"
+	"github.com/letterhook/letterhook/cmd/letterhook/apiclient"
 	"github.com/letterhook/letterhook/storage"
 )
 
@@ -22,10 +23,10 @@ func newKeysCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "keys",
 		Short: "Make, list and end the keys of the HTTP API",
-		Long: `Make, list and end the keys of the HTTP API and the dashboard, in the database of the server. The first key is made here;
-further ones can be made by the API. A running server heeds every change at once.`,
+		Long: `Make, list and end the keys of the HTTP API and the dashboard, in the database of the server. The first key is made there;
+with a context in use further ones are made by the API. A running server heeds every change at once.`,
 	}
-	at.flags(cmd)
+	at.anywhere(cmd)
 	cmd.AddCommand(newKeysCreate(&at), newKeysList(&at), newKeysRevoke(&at), newKeysRotate(&at))
 	return cmd
 }
@@ -73,7 +74,9 @@ Without --account it is a key of the operator, who sees all accounts.`,
 			if err := o.check(args[0]); err != nil {
 				return &exitError{exitUsage, err}
 			}
-			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
+			return at.either(cmd.Context(), cmd.ErrOrStderr(), func(c *apiclient.Client) error {
+				return o.createFar(cmd.Context(), cmd.OutOrStdout(), c, args[0])
+			}, func(store *storage.Store) error {
 				return o.create(cmd.Context(), cmd.OutOrStdout(), store, args[0])
 			})
 		},
@@ -83,6 +86,7 @@ Without --account it is a key of the operator, who sees all accounts.`,
 	f.StringSliceVar(&o.scopes, "scope", scopeNames(), "what it may do: `scope`s read, write, replay and admin")
 	f.DurationVar(&o.expires, "expires", 0, "how long it works; 0: until it is revoked")
 	f.BoolVar(&o.json, "json", false, "print JSON")
+	complete(cmd, "scope", among(scopeNames()...))
 	return cmd
 }
 
@@ -151,7 +155,7 @@ func findAccount(ctx context.Context, store *storage.Store, word string) (string
 }
 
 func keyChange(action string, k *storage.APIKey) storage.AuditLine {
-	return storage.AuditLine{Account: k.Account, Name: "command line", Action: action, Object: k.ID}
+	return storage.AuditLine{Account: k.Account, Name: cliName, Action: action, Object: k.ID}
 }
 
 func printKey(w io.Writer, k *storage.APIKey, token string, asJSON bool) error {
@@ -169,7 +173,9 @@ func newKeysList(at *place) *cobra.Command {
 		Short: "List the keys, without their tokens",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
+			return at.either(cmd.Context(), cmd.ErrOrStderr(), func(c *apiclient.Client) error {
+				return listFarKeys(cmd.Context(), cmd.OutOrStdout(), c, asJSON)
+			}, func(store *storage.Store) error {
 				return listKeys(cmd.Context(), cmd.OutOrStdout(), store, asJSON)
 			})
 		},
@@ -224,7 +230,7 @@ func newKeysRevoke(at *place) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return at.use(ctx, cmd.ErrOrStderr(), func(store *storage.Store) error {
+			return at.either(ctx, cmd.ErrOrStderr(), func(c *apiclient.Client) error { return c.RevokeKey(ctx, args[0]) }, func(store *storage.Store) error {
 				k, err := store.APIKey(ctx, args[0])
 				if err != nil {
 					return err
@@ -247,7 +253,9 @@ func newKeysRotate(at *place) *cobra.Command {
 				return &exitError{exitUsage, errors.New("--overlap cannot be negative")}
 			}
 			ctx := cmd.Context()
-			return at.use(ctx, cmd.ErrOrStderr(), func(store *storage.Store) error {
+			return at.either(ctx, cmd.ErrOrStderr(), func(c *apiclient.Client) error {
+				return rotateFarKey(ctx, cmd.OutOrStdout(), c, args[0], overlap, asJSON)
+			}, func(store *storage.Store) error {
 				old, err := store.APIKey(ctx, args[0])
 				if err != nil {
 					return err

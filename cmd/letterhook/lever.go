@@ -19,6 +19,7 @@ import (
 
 // leverOptions say which server's levers are pulled.
 type leverOptions struct {
+	at      place
 	address string
 	overTLS bool
 	keep    bool
@@ -28,10 +29,11 @@ type leverOptions struct {
 func newLeverCommand() *cobra.Command {
 	var o leverOptions
 	cmd := &cobra.Command{
-		Use:   "lever",
+		Use: "lever", Aliases: []string{"levers"},
 		Short: "Pull the levers of a running server in an incident: drain, defer, block",
 		Long: `Pull the levers of a running server, through its private HTTP listener. They work at once, and are forgotten at a
-restart unless --keep is given. Who can reach that listener can do the same: keep it on loopback.
+restart unless --keep is given. Who can reach that listener can do the same: keep it on loopback. With a context in use, and without
+--address, it goes through the API of that server, to the node that answers.
 
 The signal SIGUSR1 does what defer does, and SIGUSR2 what resume does.`,
 		Example: "  letterhook lever block 192.0.2.0/24 --for 2h --reason flood\n  letterhook lever defer --keep\n  letterhook lever resume",
@@ -42,6 +44,9 @@ The signal SIGUSR1 does what defer does, and SIGUSR2 what resume does.`,
 	f.StringVar(&o.address, "address", "127.0.0.1:9025", "`address` of the server's private HTTP listener")
 	f.BoolVar(&o.overTLS, "tls", false, "the listener speaks TLS (http.private.tls); its certificate is not verified")
 	f.BoolVar(&o.json, "json", false, "print JSON")
+	f.StringVar(&o.at.context, "context", "", "ask the server of this `context`")
+	complete(cmd, "context", contextNames)
+	cmd.MarkFlagsMutuallyExclusive("address", "context")
 	on, off := true, false
 	cmd.AddCommand(
 		o.command("show", "Show what the levers stand at", nil),
@@ -114,6 +119,14 @@ func parseBlock(text string) guard.Block {
 
 // pull asks the server; a nil change changes nothing.
 func (o *leverOptions) pull(cmd *cobra.Command, change *guard.Change) error {
+	if !cmd.Flags().Changed("address") {
+		switch c, err := o.at.server(); {
+		case err != nil:
+			return err
+		case c != nil:
+			return o.pullFar(cmd, c, change)
+		}
+	}
 	method, body := http.MethodGet, []byte(nil)
 	if change != nil {
 		change.Keep = o.keep

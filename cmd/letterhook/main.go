@@ -45,11 +45,11 @@ func run(args []string) int {
 		return exitUsage
 	case exits:
 		if exit.err != nil {
-			fmt.Fprintf(os.Stderr, "letterhook: %v\n", exit.err)
+			fmt.Fprintf(os.Stderr, "letterhook: %s\n", printable(exit.err.Error(), true))
 		}
 		return exit.code
 	default:
-		fmt.Fprintf(os.Stderr, "letterhook: %v\n", err)
+		fmt.Fprintf(os.Stderr, "letterhook: %s\n", printable(err.Error(), true)) // a server may have said a part of it
 		return exitFailed
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/letterhook/letterhook/cmd/letterhook/apiclient"
 	"github.com/letterhook/letterhook/inbound"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -25,7 +26,7 @@ func newMessagesCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	at.flags(cmd)
+	at.anywhere(cmd)
 	cmd.AddCommand(newMessagesList(&at), newMessagesShow(&at), newMessagesRetry(&at))
 	return cmd
 }
@@ -41,12 +42,15 @@ func newMessagesList(at *place) *cobra.Command {
 message-id:, kind:, state:, endpoint: (a name or an id), before: and after: (a date, a time or an age).`,
 		Example: "  letterhook messages list invoice from:acme.example state:dead after:2d",
 		RunE: func(cmd *cobra.Command, words []string) error {
-			search, err := storage.ParseSearch(strings.Join(words, " "), time.Now())
+			text := strings.Join(words, " ")
+			search, err := storage.ParseSearch(text, time.Now())
 			if err != nil {
 				return &exitError{exitUsage, err}
 			}
 			search.Limit, search.Before = limit, before
-			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
+			return at.either(cmd.Context(), cmd.ErrOrStderr(), func(c *apiclient.Client) error {
+				return listFarMessages(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), c, text, limit, before, asJSON)
+			}, func(store *storage.Store) error {
 				found, err := store.Search(cmd.Context(), search)
 				if err != nil {
 					return err
@@ -144,7 +148,12 @@ func newMessagesShow(at *place) *cobra.Command {
 		Short: "Show a message with its deliveries and attempts, or its raw bytes",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
+			return at.either(cmd.Context(), cmd.ErrOrStderr(), func(c *apiclient.Client) error {
+				if raw {
+					return writeFarRaw(cmd.Context(), cmd.OutOrStdout(), c, args[0])
+				}
+				return showFarMessage(cmd.Context(), cmd.OutOrStdout(), c, args[0], asJSON)
+			}, func(store *storage.Store) error {
 				if raw {
 					return writeRaw(cmd.Context(), store, args[0], cmd.OutOrStdout())
 				}
@@ -219,7 +228,14 @@ func newMessagesRetry(at *place) *cobra.Command {
 		Long:  "Try the dead deliveries of messages again, and those that wait for their next attempt at once. --all: the delivered ones too, what filters kept back, and what shadow endpoints missed.",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
+			return at.either(cmd.Context(), cmd.ErrOrStderr(), func(c *apiclient.Client) error {
+				for _, id := range args {
+					if err := retryFarMessage(cmd.Context(), cmd.OutOrStdout(), c, id, all); err != nil {
+						return err
+					}
+				}
+				return nil
+			}, func(store *storage.Store) error {
 				for _, id := range args {
 					if err := retryMessage(cmd.Context(), store, id, all, cmd.OutOrStdout()); err != nil {
 						return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/letterhook/letterhook/cmd/letterhook/apiclient"
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
 	"github.com/letterhook/letterhook/dispatch"
 	"github.com/letterhook/letterhook/storage"
@@ -32,11 +33,12 @@ while its endpoint is paused or disabled, and mail that comes meanwhile does not
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	at.flags(cmd)
+	at.anywhere(cmd)
 	cmd.AddCommand(newReplayCreate(&at), newReplayList(&at), newReplayShow(&at),
-		turnReplay(&at, "pause", "Make no more deliveries for now; those that were made go on", (*storage.Store).PauseReplay),
-		turnReplay(&at, "resume", "Go on with paused replays", (*storage.Store).ResumeReplay),
-		turnReplay(&at, "cancel", "End replays and take back what they made and is unfinished", (*storage.Store).CancelReplay),
+		newReplayWait(&at),
+		turnReplay(&at, "pause", "Make no more deliveries for now; those that were made go on", (*apiclient.Client).PauseReplay, (*storage.Store).PauseReplay),
+		turnReplay(&at, "resume", "Go on with paused replays", (*apiclient.Client).ResumeReplay, (*storage.Store).ResumeReplay),
+		turnReplay(&at, "cancel", "End replays and take back what they made and is unfinished", (*apiclient.Client).CancelReplay, (*storage.Store).CancelReplay),
 	)
 	return cmd
 }
@@ -48,6 +50,7 @@ type replayOptions struct {
 	since, until string
 	dead, all    bool
 	dryRun       bool
+	wait         bool
 	json         bool
 }
 
@@ -67,8 +70,12 @@ never owed.`,
 			if err := o.read(time.Now()); err != nil {
 				return &exitError{exitUsage, err}
 			}
-			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
-				return o.create(cmd.Context(), store, at, cmd.OutOrStdout())
+			return at.either(cmd.Context(), cmd.ErrOrStderr(), func(c *apiclient.Client) error { return o.createFar(cmd, c) }, func(store *storage.Store) error {
+				made, err := o.create(cmd.Context(), store, at, cmd.OutOrStdout())
+				if err == nil && o.wait {
+					err = awaitReplays(cmd.Context(), cmd.ErrOrStderr(), made, nearProgress(store))
+				}
+				return err
 			})
 		},
 	}
@@ -90,7 +97,12 @@ never owed.`,
 	f.Float64Var(&o.spec.Rate, "rate", 0, "make at most so many deliveries a second; 0: any number")
 	f.BoolVar(&o.spec.IgnoreFilters, "ignore-filters", false, "ask no filters, and choose what they kept back too")
 	f.BoolVar(&o.dryRun, "dry-run", false, "count, and make nothing")
+	f.BoolVar(&o.wait, "wait", false, "stay until everything is delivered or given up, and show how far it is")
 	f.BoolVar(&o.json, "json", false, "print one JSON object per replay")
+	complete(cmd, "endpoint", at.endpointNames)
+	complete(cmd, "to", at.endpointNames)
+	complete(cmd, "state", among(storage.StateDelivered, storage.StateDead, storage.StateMissed, storage.StateFiltered))
+	cmd.MarkFlagsMutuallyExclusive("dry-run", "wait")
 	cmd.MarkFlagsMutuallyExclusive("to", "to-url")
 	cmd.MarkFlagsMutuallyExclusive("state", "dead")
 	cmd.MarkFlagsMutuallyExclusive("missing", "state")
@@ -159,19 +171,18 @@ type plan struct {
 	count storage.ReplayCount
 }
 
-func (o *replayOptions) create(ctx context.Context, store *storage.Store, at *place, w io.Writer) error {
+func (o *replayOptions) create(ctx context.Context, store *storage.Store, at *place, w io.Writer) (ids []string, err error) {
 	known, err := readEndpoints(ctx, store)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	plans, err := o.plans(ctx, store, at, known)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if o.dryRun {
-		return printPlans(w, plans, known, o.json)
+		return nil, printPlans(w, plans, known, o.json)
 	}
-	made := 0
 	for _, p := range plans {
 		if p.count.Made == 0 && (p.count.Owed+p.count.Gone == 0 || !o.json) {
 			if !o.json && p.count.Owed+p.count.Gone > 0 {
@@ -181,21 +192,24 @@ func (o *replayOptions) create(ctx context.Context, store *storage.Store, at *pl
 		}
 		r, err := store.CreateReplay(ctx, p.spec, p.count.Made)
 		if err != nil {
-			return err
+			return ids, err
 		}
-		made++
+		ids = append(ids, r.ID)
+		if err := noteHere(ctx, store, known[p.spec.Endpoint].Account, "replay.create", r.ID, r.Spec); err != nil {
+			return ids, err
+		}
 		if o.json {
 			if err := printJSON(w, replayLineOf(r, storage.ReplayProgress{}, known)); err != nil {
-				return err
+				return ids, err
 			}
 			continue
 		}
 		fmt.Fprintf(w, "%s replays %d deliveries of %s, %s\n", r.ID, p.count.Made, printable(known.name(p.spec.Endpoint), false), passed(p.count))
 	}
-	if made == 0 && !o.json {
+	if len(ids) == 0 && !o.json {
 		fmt.Fprintln(w, "nothing to replay")
 	}
-	return nil
+	return ids, nil
 }
 
 func passed(c storage.ReplayCount) string {
@@ -287,15 +301,27 @@ func (p *place) directory(ctx context.Context, store *storage.Store) (*storage.D
 }
 
 // turnReplay is a command that changes the state of replays.
-func turnReplay(at *place, verb, short string, turn func(*storage.Store, context.Context, string) error) *cobra.Command {
+func turnReplay(at *place, verb, short string, far func(*apiclient.Client, context.Context, string) (*apiclient.Replay, error),
+	near func(*storage.Store, context.Context, string) error,
+) *cobra.Command {
 	return &cobra.Command{
 		Use:   verb + " ID...",
 		Short: short,
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return at.use(cmd.Context(), cmd.ErrOrStderr(), func(store *storage.Store) error {
+			return at.either(cmd.Context(), cmd.ErrOrStderr(), func(c *apiclient.Client) error {
 				for _, id := range args {
-					if err := turn(store, cmd.Context(), id); err != nil {
+					if _, err := far(c, cmd.Context(), id); err != nil {
+						return err
+					}
+				}
+				return nil
+			}, func(store *storage.Store) error {
+				for _, id := range args {
+					if err := near(store, cmd.Context(), id); err != nil {
+						return err
+					}
+					if err := noteReplay(cmd.Context(), store, id, "replay."+verb); err != nil {
 						return err
 					}
 				}

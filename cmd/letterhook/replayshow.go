@@ -58,7 +58,7 @@ func replayLineOf(r *storage.Replay, p storage.ReplayProgress, known endpoints) 
 }
 
 func newReplayList(at *place) *cobra.Command {
-	return at.printing("list", "List replays, the newest first", "print one JSON object per replay", cobra.NoArgs,
+	return at.printing("list", "List replays, the newest first", "print one JSON object per replay", cobra.NoArgs, listFarReplays,
 		func(cmd *cobra.Command, store *storage.Store, _ []string, asJSON bool) error {
 			list, err := store.Replays(cmd.Context())
 			if err != nil {
@@ -97,7 +97,7 @@ func printReplays(cmd *cobra.Command, store *storage.Store, list []*storage.Repl
 }
 
 func newReplayShow(at *place) *cobra.Command {
-	return at.printing("show ID", "Show how far a replay is", "print JSON", cobra.ExactArgs(1),
+	return at.printing("show ID", "Show how far a replay is", "print JSON", cobra.ExactArgs(1), showFarReplay,
 		func(cmd *cobra.Command, store *storage.Store, args []string, asJSON bool) error {
 			r, err := store.Replay(cmd.Context(), args[0])
 			if err != nil {

@@ -23,6 +23,8 @@ func newRoot() (root *cobra.Command, started *bool) {
 		newServeCommand(), newDevCommand(), newCheckCommand(), newHealthCommand(),
 		newSendCommand(), newListenCommand(), newVerifyRequestCommand(), newParseCommand(), newProbeCommand(), newSchemaCommand(),
 		newMessagesCommand(), newEraseCommand(), newDeliveriesCommand(), newReplayCommand(), newEndpointsCommand(), newReplyAddressCommand(), newKeysCommand(), newMigrateCommand(),
+		newContextCommand(), newAccountsCommand(), newDomainsCommand(), newRoutesCommand(), newRefusalsCommand(), newAuditCommand(),
+		newUsageCommand(), newNodesCommand(), newWhyCommand(), newTailCommand(), newAPICommand(),
 		newFsckCommand(), newCopyCommand(), newLeverCommand(), newBenchCommand(), newHashPasswordCommand(), newVersionCommand(),
 	)
 	noteStart(root, started)

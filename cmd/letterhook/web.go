@@ -67,7 +67,8 @@ func (s *server) apiConfig(desk *reading.Desk) api.Config {
 		Store: s.store, Version: version(), Log: s.log, Desk: desk,
 		Configuration: api.Configuration{Directory: s.directory.Load, Check: s.checkSettings, Reload: s.refresh},
 		LookupTXT:     s.lookupTXT, CheckDNS: s.checkDomainDNS,
-		Wake: s.dispatcher.Wake, Stopping: s.stopping.Load,
+		Mirror: s.dispatcher.Mirror,
+		Wake:   s.dispatcher.Wake, Stopping: s.stopping.Load,
 		Levers: s.smtp.Levers, Pull: s.smtp.Pull, Nodes: s.nodes,
 	}
 }

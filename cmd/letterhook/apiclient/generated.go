@@ -664,6 +664,35 @@ type Filter struct {
 	SkipIf Conditions `json:"skip_if,omitempty,omitzero"`
 }
 
+// Heard defines model for Heard.
+type Heard struct {
+	At time.Time `json:"at"`
+
+	// Body Of the request, in base64.
+	Body []byte `json:"body,omitempty,omitzero"`
+
+	// EndpointID Whose requests these are.
+	EndpointID string `json:"endpoint_id,omitempty,omitzero"`
+
+	// Header Header fields of the request, without those that the endpoint's declaration adds.
+	Header map[string]string `json:"header,omitempty,omitzero"`
+
+	// MessageID Of request and skipped; send the last one as after to go on where you were.
+	MessageID string `json:"message_id,omitempty,omitzero"`
+
+	// Reason Why it was skipped.
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Type listening: the first line. request: what an endpoint gets. skipped: a message that none could be made of. alive: nothing has happened for a while.
+	Type HeardType `json:"type"`
+
+	// WebhookID Of request: the header field webhook-id. You may get one twice after you went on; it is the same then.
+	WebhookID string `json:"webhook_id,omitempty,omitzero"`
+}
+
+// HeardType listening: the first line. request: what an endpoint gets. skipped: a message that none could be made of. alive: nothing has happened for a while.
+type HeardType string
+
 // IPRevResult defines model for IPRevResult.
 type IPRevResult struct {
 	Host   string `json:"host"`
@@ -1985,6 +2014,17 @@ type ListKeysParams struct {
 	Cursor string // next_cursor of the page before; left out: the first page.
 }
 
+// ListenParams are the parameters of Listen. Zero values are left out.
+type ListenParams struct {
+	Endpoint  string // Id of the endpoint whose requests are wanted; left out: requests in the native format, with all recipients of the message.
+	Recipient string // For this address alone, or this domain.
+	Route     string // For recipients that this route took.
+	AccountID string // For the operator: of this account alone.
+	After     string // message_id of the last line that you have: what came since is sent first, of an hour at most.
+	Sign      bool   // Sign with the secrets of the endpoint. It needs the scope replay. Left out: nothing is signed.
+	Seconds   int64  // End after so long; left out: never.
+}
+
 // ListMessagesParams are the parameters of ListMessages. Zero values are left out.
 type ListMessagesParams struct {
 	Limit     int64  // Items of a page, at most.
@@ -2412,6 +2452,19 @@ func (c *Client) PullLevers(ctx context.Context, body any) (*Levers, error) {
 	r := request{method: http.MethodPatch, path: "/levers", body: body}
 	out := new(Levers)
 	return out, c.do(ctx, &r, out)
+}
+
+// Listen is GET /listen: Hear the requests that endpoints get, as mail comes.
+func (c *Client) Listen(ctx context.Context, params ListenParams) (*http.Response, error) {
+	r := request{method: http.MethodGet, path: "/listen", query: url.Values{}}
+	r.add("endpoint", params.Endpoint)
+	r.add("recipient", params.Recipient)
+	r.add("route", params.Route)
+	r.add("account_id", params.AccountID)
+	r.add("after", params.After)
+	r.add("sign", params.Sign)
+	r.add("seconds", params.Seconds)
+	return c.open(ctx, &r)
 }
 
 // ListMessages is GET /messages: Search messages.

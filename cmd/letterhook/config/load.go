@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"github.com/letterhook/letterhook/cmd/letterhook/contexts"
 	"github.com/letterhook/letterhook/storage/replyaddr"
 )
 
@@ -131,7 +132,7 @@ func variables(environ []string) map[string]string {
 // orchestrator invents such names itself: Kubernetes sets LETTERHOOK_PORT for a service called letterhook.
 func (c *Config) warnUnknown(env map[string]string, known map[string]bool) {
 	for name := range env {
-		if strings.HasPrefix(name, environmentPrefix) && !known[name] {
+		if strings.HasPrefix(name, environmentPrefix) && !known[name] && name != contexts.EnvURL && name != contexts.EnvKey {
 			c.Warnings = append(c.Warnings, "environment: "+name+": overrides no key")
 		}
 	}
