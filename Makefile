@@ -48,6 +48,12 @@ e2e: services ## the whole program: real peers, kills, faults of disk and bucket
 fuzz: ## every fuzz target of inbound and parser for FUZZTIME, a time or a number of tries like 20000x
 	.ci/fuzz $(FUZZTIME) $(FUZZED)
 
+.PHONY: man
+man: build ## manual pages in bin/man1 and completions of shells in bin/completions
+	$(BIN)/letterhook man $(BIN)/man1
+	mkdir -p $(BIN)/completions
+	for shell in bash zsh fish; do $(BIN)/letterhook completion $$shell > $(BIN)/completions/letterhook.$$shell; done
+
 .PHONY: generate
 generate: $(OAPI_CODEGEN) ## the client of the API that the command line uses, from the operations of the API
 	mkdir -p $(TOOLS)/current && ln -sf $(OAPI_CODEGEN) $(TOOLS)/current/oapi-codegen

@@ -48,6 +48,7 @@ type EndpointHealth struct {
 	KnownEndpoint
 	DueAt                   time.Time // of its oldest delivery; zero: nothing is owed
 	Delivered, Failed, Dead int64
+	Retrying                int64   // now; see Overview.AtLeast
 	FailedBy                []Tally // by outcome
 	Took                    []Tally // as of a Point
 }
@@ -234,24 +235,42 @@ func (e *EndpointHealth) note(name string, n int64) {
 
 // readWaiting counts what an index gives, up to a bound.
 func (s *Store) readWaiting(ctx context.Context, q *OverviewQuery, _ time.Time, o *Overview) error {
+	retrying := map[string]int64{}
 	for _, c := range []struct {
-		into            *int64
 		from, among, is string
+		count           func(endpoint string, n int64)
 	}{
-		{&o.Retrying, "delivery", "1 = 1", "attempts > 0"},
-		{&o.Dead, "delivery_result", "state = 'dead'", "replayed_by IS NULL"},
+		{"delivery", "1 = 1", "attempts > 0", func(endpoint string, n int64) {
+			o.Retrying += n
+			retrying[endpoint] = n
+		}},
+		{"delivery_result", "state = 'dead'", "replayed_by IS NULL", func(_ string, n int64) { o.Dead += n }},
 	} {
-		sel := selection{text: "SELECT CASE WHEN " + c.is + " THEN 1 ELSE 0 END AS counts FROM " + c.from}
+		sel := selection{text: "SELECT endpoint, CASE WHEN " + c.is + " THEN 1 ELSE 0 END AS counts FROM " + c.from}
 		sel.where(true, c.among)
 		sel.where(q.Account != "", "endpoint IN (SELECT id FROM endpoint WHERE account = ?)", q.Account)
 		sel.where(q.Endpoint != "", "endpoint = ?", q.Endpoint)
+		rows, err := s.read.QueryContext(ctx, "SELECT endpoint, count(*), sum(counts) FROM ("+sel.text+" LIMIT ?) AS bounded GROUP BY endpoint",
+			append(sel.args, overviewCounts)...)
+		if err != nil {
+			return err
+		}
 		var looked int64
-		err := s.read.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(counts), 0) FROM ("+sel.text+" LIMIT ?) AS bounded",
-			append(sel.args, overviewCounts)...).Scan(&looked, c.into)
+		err = each(rows, func() error {
+			var endpoint string
+			var all, n int64
+			err := rows.Scan(&endpoint, &all, &n)
+			looked += all
+			c.count(endpoint, n)
+			return err
+		})
 		if err != nil {
 			return err
 		}
 		o.AtLeast = o.AtLeast || looked == overviewCounts
+	}
+	for i := range o.Endpoints {
+		o.Endpoints[i].Retrying = retrying[o.Endpoints[i].ID]
 	}
 	return nil
 }

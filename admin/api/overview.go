@@ -38,6 +38,7 @@ type OverviewLane struct {
 	Name      string     `json:"name"`
 	State     string     `json:"state"`
 	Waiting   int64      `json:"waiting"`
+	Retrying  int64      `json:"retrying" doc:"Of those, with an attempt that failed; see at_least."`
 	DueAt     *time.Time `json:"due_at,omitempty" doc:"Of its oldest delivery."`
 	Delivered int64      `json:"delivered"`
 	Failed    int64      `json:"failed"`
@@ -86,7 +87,7 @@ func (s *service) getOverview(ctx context.Context, p access.Principal, in *struc
 	for i := range o.Endpoints {
 		e := &o.Endpoints[i]
 		v.Endpoints = append(v.Endpoints, OverviewLane{
-			Endpoint: e.ID, Name: e.Name, State: string(e.Life.State), Waiting: e.Pending, DueAt: optionalTime(e.DueAt), Delivered: e.Delivered, Failed: e.Failed,
+			Endpoint: e.ID, Name: e.Name, State: string(e.Life.State), Waiting: e.Pending, Retrying: e.Retrying, DueAt: optionalTime(e.DueAt), Delivered: e.Delivered, Failed: e.Failed,
 			Dead: e.Dead, FailedBy: showCounts(e.FailedBy), Took: showCounts(e.Took),
 		})
 	}

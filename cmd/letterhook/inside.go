@@ -12,6 +12,7 @@ import (
 
 	"github.com/letterhook/letterhook/admin/access"
 	"github.com/letterhook/letterhook/admin/api"
+	"github.com/letterhook/letterhook/admin/reading"
 	"github.com/letterhook/letterhook/cmd/letterhook/apiclient"
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
 	"github.com/letterhook/letterhook/inbound/guard"
@@ -104,7 +105,7 @@ func (s *server) reapply(ctx context.Context) error {
 // insideConfig is what the API has beside a server. The levers are the running server's.
 func (s *server) insideConfig(log *slog.Logger) api.Config {
 	return api.Config{
-		Store: s.store, Version: version(), Log: log,
+		Store: s.store, Version: version(), Log: log, Desk: reading.New(s.store, version()),
 		Configuration: api.Configuration{Directory: s.directory.Load, Check: s.checkSettings, Reload: s.reapply},
 		LookupTXT:     s.lookupTXT, CheckDNS: s.checkDomainDNS,
 		Levers: func() guard.State { return guard.State{} },

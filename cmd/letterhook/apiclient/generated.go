@@ -1332,7 +1332,10 @@ type OverviewLane struct {
 	Failed     int64     `json:"failed"`
 	FailedBy   []Count   `json:"failed_by"`
 	Name       string    `json:"name"`
-	State      string    `json:"state"`
+
+	// Retrying Of those, with an attempt that failed; see at_least.
+	Retrying int64  `json:"retrying"`
+	State    string `json:"state"`
 
 	// Took Attempts by the bound of their duration in milliseconds.
 	Took    []Count `json:"took"`
