@@ -118,7 +118,7 @@ func TestFarCommands(t *testing.T) {
 	must(t, "keys", "revoke", keyID(token))
 	says(t, words("audit"), "endpoint.create", "domain.create", "route.create", "key.revoke", "of ")
 	says(t, words("usage"), "DAY")
-	says(t, words("nodes"), "mx.example.com", "yes")
+	says(t, words("nodes"), version(), "yes")
 	says(t, words("levers defer"), "defer   on")
 	says(t, words("levers resume"), "defer   off")
 	says(t, words("levers block 192.0.2.0/24 --for 2h --reason flood"), "192.0.2.0/24", "flood")
