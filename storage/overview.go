@@ -74,8 +74,8 @@ func (q *OverviewQuery) setDefaults(now time.Time) {
 	}
 }
 
-// Overview counts what happened since a time, and what waits now. It costs what there is to count, up to a bound, and is not for
-// every request of many people: keep it for a second.
+// Overview counts what happened since a time, and what waits now. It costs what there is to count, up to a bound;
+// [Store.RecentOverview] is for every request of many people.
 func (s *Store) Overview(ctx context.Context, q OverviewQuery) (*Overview, error) {
 	now := s.cfg.Now()
 	q.setDefaults(now)

@@ -108,9 +108,10 @@ func dialDatabase(ctx context.Context, network, address string) (net.Conn, error
 }
 
 // settings are those of a session. The plans of these statements are known beforehand: by key or along an index. A planner that
-// met a table when it was small would scan it for the minute until its statistics follow.
+// met a table when it was small would scan it for the minute until its statistics follow; and one that starts workers for a page of
+// rows waits longer for them than for the rows.
 func settings(timeout time.Duration, more string) string {
-	return fmt.Sprintf("SET statement_timeout = %d; SET lock_timeout = %d; SET idle_in_transaction_session_timeout = 60000; SET jit = off; SET enable_seqscan = off; %s",
+	return fmt.Sprintf("SET statement_timeout = %d; SET lock_timeout = %d; SET idle_in_transaction_session_timeout = 60000; SET jit = off; SET enable_seqscan = off; SET max_parallel_workers_per_gather = 0; %s",
 		timeout.Milliseconds(), timeout.Milliseconds(), more)
 }
 
@@ -129,12 +130,20 @@ func (e *postgresEngine) connect() (connection, error) {
 	return &postgresConnection{engine: e, conn: conn}, nil
 }
 
-func (e *postgresEngine) open() (*sql.DB, error) {
+func (e *postgresEngine) open() (*sql.DB, error) { return e.pool("") }
+
+// openSearch makes the pool of searches, whose statements go over the days of half a year: a plan that was made once and passes over
+// days while it runs costs them less than a new plan for each, which looks at every partition.
+func (e *postgresEngine) openSearch() (*sql.DB, error) {
+	return e.pool("SET plan_cache_mode = force_generic_plan; SET enable_hashjoin = off; SET enable_mergejoin = off")
+}
+
+func (e *postgresEngine) pool(more string) (*sql.DB, error) {
 	prepare := stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 		if e.pooled {
 			return nil
 		}
-		_, err := conn.Exec(ctx, settings(readTimeout, ""))
+		_, err := conn.Exec(ctx, settings(readTimeout, more))
 		return err
 	})
 	return stdlib.OpenDB(*e.config.Copy(), prepare), nil

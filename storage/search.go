@@ -153,17 +153,25 @@ func (s *Store) search(ctx context.Context, q *Search) (found Found, err error) 
 	}
 }
 
+// searching is the pool of connections to the database of the messages that searches read by.
+func (s *Store) searching() *reader {
+	if s.index != nil && s.index.path == "" {
+		return s.index.read
+	}
+	return &s.read
+}
+
 // pick reads those of the messages that the database knows to be meant, in their order.
 func (s *Store) pick(ctx context.Context, q *Search, ids []string) ([]*Mail, error) {
 	sel := selection{text: selectMail}
-	sel.among(&s.read, "m.id", ids)
+	sel.among(s.searching(), "m.id", ids)
 	sel.where(q.Account != "", "m.account = ?", q.Account)
 	sel.where(!q.Since.IsZero(), "m.id >= ?", firstMessageID(q.Since))
 	sel.where(!q.Until.IsZero(), "m.id < ?", firstMessageID(q.Until))
 	if q.State != "" {
 		sel.where(true, stateCondition(q.State))
 	}
-	rows, err := s.read.QueryContext(ctx, sel.text, sel.args...)
+	rows, err := s.searching().QueryContext(ctx, sel.text, sel.args...)
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +264,7 @@ func (s *Store) indexHasFewer(ctx context.Context, question question, before, ta
 	sel := selection{text: "SELECT 1 AS one FROM " + table}
 	sel.where(condition != "", condition)
 	listed := 0
-	err := s.read.QueryRowContext(ctx, "SELECT count(*) FROM ("+sel.text+" LIMIT ?) AS listed", append(sel.args, searchLooks)...).Scan(&listed)
+	err := s.searching().QueryRowContext(ctx, "SELECT count(*) FROM ("+sel.text+" LIMIT ?) AS listed", append(sel.args, searchLooks)...).Scan(&listed)
 	if err != nil || listed < searchChunk {
 		return false, err
 	}
@@ -270,7 +278,7 @@ func (s *Store) listed(table, column, condition string) candidateList {
 		sel := selection{text: "SELECT DISTINCT " + column + " FROM " + table}
 		sel.where(condition != "", condition)
 		sel.where(before != "", column+" < ?", before)
-		rows, err := s.read.QueryContext(ctx, sel.text+" ORDER BY "+column+" DESC LIMIT ?", append(sel.args, limit)...)
+		rows, err := s.searching().QueryContext(ctx, sel.text+" ORDER BY "+column+" DESC LIMIT ?", append(sel.args, limit)...)
 		if err != nil {
 			return nil, err
 		}

@@ -17,8 +17,8 @@ import (
 // docs/decisions/0042 says why it is not one of the database's own kind.
 type searchIndex struct {
 	engine engine
-	path   string  // of its own database; empty: it lies in that of the mail
-	read   *reader // the store's, or its own
+	path   string // of its own database; empty: it lies in that of the mail
+	read   *reader
 	write  *writer // nil beside a server; belongs to whoever has the mutex of the indexer
 }
 
@@ -45,6 +45,9 @@ const searchSchema = `
 	) WITHOUT ROWID;
 	CREATE TABLE IF NOT EXISTS search_due (message TEXT PRIMARY KEY) WITHOUT ROWID;
 	INSERT INTO search_state (one, next, reached, holder, until) VALUES (1, 1, '', '', 0) ON CONFLICT DO NOTHING;`
+
+// searchConnections is how many searches ask at the same time.
+const searchConnections = 3
 
 // searchFile has a number in it: an index that an older program has made otherwise is removed and made again.
 const searchFile = "search-2.db"
@@ -116,8 +119,8 @@ func (x *searchIndex) openRead() (err error) {
 	if x.read.DB, err = x.engine.open(); err != nil {
 		return err
 	}
-	x.read.SetMaxOpenConns(2)
-	x.read.SetMaxIdleConns(2)
+	x.read.SetMaxOpenConns(searchConnections)
+	x.read.SetMaxIdleConns(searchConnections)
 	_, err = x.standing(context.Background())
 	return err
 }
@@ -126,7 +129,13 @@ func (x *searchIndex) openRead() (err error) {
 func (s *Store) openIndex() (err error) {
 	switch {
 	case s.cfg.Database != "":
-		s.index = &searchIndex{engine: s.engine, read: &s.read}
+		e := s.engine.(*postgresEngine)
+		s.index = &searchIndex{engine: e, read: &reader{engine: e}}
+		if s.index.read.DB, err = e.openSearch(); err != nil {
+			return err
+		}
+		s.index.read.SetMaxOpenConns(searchConnections)
+		s.index.read.SetMaxIdleConns(searchConnections)
 		if !s.cfg.Beside {
 			s.index.write = &writer{engine: s.engine}
 		}
@@ -140,7 +149,7 @@ func (s *Store) openIndex() (err error) {
 
 func (x *searchIndex) close() error {
 	var errs []error
-	if x.path != "" && x.read.DB != nil {
+	if x.read.DB != nil {
 		errs = append(errs, x.read.Close())
 	}
 	if x.write != nil {

@@ -319,7 +319,7 @@ func (s *Store) behind(ctx context.Context, after, before string, limit int) (id
 	q := selection{text: "SELECT id FROM message"}
 	q.where(true, "id > ?", after)
 	q.where(before != "", "id < ?", before)
-	rows, err := s.read.QueryContext(ctx, q.text+" ORDER BY id DESC LIMIT ?", append(q.args, limit)...)
+	rows, err := s.searching().QueryContext(ctx, q.text+" ORDER BY id DESC LIMIT ?", append(q.args, limit)...)
 	if err != nil {
 		return nil, err
 	}
@@ -343,7 +343,7 @@ func (s *Store) dueToIndex(ctx context.Context) (ids []string, err error) {
 	if s.cfg.Database == "" {
 		return ids, nil
 	}
-	rows, err := s.read.QueryContext(ctx, "SELECT message FROM search_due ORDER BY message DESC LIMIT ?", dueMost)
+	rows, err := s.searching().QueryContext(ctx, "SELECT message FROM search_due ORDER BY message DESC LIMIT ?", dueMost)
 	if err != nil {
 		return nil, err
 	}

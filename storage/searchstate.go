@@ -20,7 +20,7 @@ func (s *Store) selectStates(ids []string) (text string, args []any) {
 		{"SELECT message, state FROM held", ""},
 	} {
 		q := selection{text: table.text}
-		q.among(&s.read, "message", ids)
+		q.among(s.searching(), "message", ids)
 		q.where(table.condition != "", table.condition)
 		parts, args = append(parts, q.text), append(args, q.args...)
 	}
@@ -37,7 +37,7 @@ func (s *Store) setStates(ctx context.Context, page []Listed) error {
 		ids[i] = page[i].ID
 	}
 	text, args := s.selectStates(ids)
-	rows, err := s.read.QueryContext(ctx, text, args...)
+	rows, err := s.searching().QueryContext(ctx, text, args...)
 	if err != nil {
 		return err
 	}

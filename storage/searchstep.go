@@ -85,7 +85,7 @@ func (i *indexer) write(ctx context.Context, w *writer, st *standing, d *draft) 
 
 // countBehind counts the messages behind an id, up to a number.
 func (s *Store) countBehind(ctx context.Context, after string, most int) (n int, err error) {
-	err = s.read.QueryRowContext(ctx, countBehind, after, most).Scan(&n)
+	err = s.searching().QueryRowContext(ctx, countBehind, after, most).Scan(&n)
 	return n, err
 }
 

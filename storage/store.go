@@ -82,6 +82,7 @@ type Store struct {
 	clerk           *clerk
 	meter           meter
 	feed            feed
+	recent          overviews
 	index           *searchIndex // nil beside a server that has none
 	indexer         *indexer     // nil beside a server
 	packer          *packer      // nil: packs go to segments

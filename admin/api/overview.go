@@ -73,7 +73,7 @@ func (s *service) getOverview(ctx context.Context, p access.Principal, in *struc
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.Store.Overview(ctx, storage.OverviewQuery{
+	o, err := s.Store.RecentOverview(ctx, storage.OverviewQuery{
 		Account: account, Endpoint: in.Endpoint, Since: s.Now().Add(-time.Duration(in.Minutes) * time.Minute),
 	})
 	if err != nil {

@@ -54,7 +54,7 @@ type tallyLine struct {
 // overview answers whether mail gets in and out, and what to press if not.
 func (d *dashboard) overview(w http.ResponseWriter, r *http.Request, v *access.Principal) error {
 	now := time.Now()
-	o, err := d.Store.Overview(r.Context(), storage.OverviewQuery{Account: v.Account, Since: now.Add(-time.Hour)})
+	o, err := d.Store.RecentOverview(r.Context(), storage.OverviewQuery{Account: v.Account, Since: now.Add(-time.Hour)})
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ ARC chain too. The report says how many of the events had which result.`,
 			return err
 		},
 	}
-	cmd.AddCommand(newAttackCommand())
+	cmd.AddCommand(newAttackCommand(), newViewersCommand())
 	f := cmd.Flags()
 	f.StringVar(&o.Addr, "smtp", "", "load the server at this `address` instead of starting one")
 	f.StringVar(&o.To, "to", "load@bench.example", "forward-`path` of every message")

@@ -37,6 +37,9 @@ type Report struct {
 	PutsPerMessage float64 `json:"puts_per_message"` // objects with raw messages
 	WALPerMessage  float64 `json:"wal_per_message"`  // octets of the database's log, from the first MAIL until the last arrival
 
+	// Viewers is nil when nobody looked on.
+	Viewers *ViewerReport `json:"viewers,omitempty"`
+
 	// Verdicts is nil when nobody's mail was checked.
 	Verdicts *VerdictReport `json:"verdicts,omitempty"`
 }

@@ -22,6 +22,9 @@ type Options struct {
 	Wait    time.Duration // for the last webhooks after the last acknowledgement
 	Started func(url string)
 
+	// Viewers look at the dashboard of a server that is started with the engine of dev, all the while.
+	Viewers int
+
 	// Verdicts has the server that is started check every mail by SPF, DKIM, DMARC, ARC and iprev, although it comes from
 	// this machine, against a DNS server within this process, and has every mail signed.
 	Verdicts bool
@@ -91,7 +94,9 @@ func runOwn(ctx context.Context, o Options, receiver *Receiver) (rep *Report, er
 	if err != nil {
 		return nil, err
 	}
-	rep = measure(ctx, o, receiver)
+	if rep, err = observed(ctx, o, receiver, server); err != nil {
+		return nil, err
+	}
 	if err := rep.stored(ctx, &o.Place, before, server.HTTP); err != nil {
 		return nil, err
 	}
@@ -107,6 +112,18 @@ func runOwn(ctx context.Context, o Options, receiver *Receiver) (rep *Report, er
 		rep.Verdicts = senders.report()
 	}
 	return rep, nil
+}
+
+// observed measures, with viewers if there are any.
+func observed(ctx context.Context, o Options, receiver *Receiver, server *Server) (*Report, error) {
+	if o.Viewers == 0 {
+		return measure(ctx, o, receiver), nil
+	}
+	people := startViewers(ctx, o.Viewers, server.HTTP)
+	rep := measure(ctx, o, receiver)
+	seen, err := people.stop()
+	rep.Viewers = seen
+	return rep, err
 }
 
 func measure(ctx context.Context, o Options, receiver *Receiver) *Report {
