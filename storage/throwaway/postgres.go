@@ -283,6 +283,25 @@ func (p *Postgres) Stop(signal syscall.Signal) error {
 	return errors.Join(err, state)
 }
 
+// Encrypt has the server speak TLS too, with a certificate and its key in PEM, and starts it again.
+func (p *Postgres) Encrypt(certificate, key []byte) error {
+	for name, content := range map[string][]byte{"server.crt": certificate, "server.key": key} {
+		path := filepath.Join(p.data(), name)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			return err
+		}
+		if p.owner != nil {
+			if err := os.Chown(path, int(p.owner.Uid), int(p.owner.Gid)); err != nil {
+				return err
+			}
+		}
+	}
+	if err := p.run("ALTER SYSTEM SET ssl = on"); err != nil {
+		return err
+	}
+	return errors.Join(p.Stop(syscall.SIGINT), p.Start())
+}
+
 func (p *Postgres) remove() {
 	_ = p.Stop(syscall.SIGQUIT)
 	_ = os.RemoveAll(p.dir)
