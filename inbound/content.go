@@ -22,6 +22,7 @@ type content struct {
 	match    int // octets of receivedName that the current line began with; -1: it is another field
 	received int
 
+	overAll bool     // it is larger than any recipient's may be
 	refusal *refusal // first reason to refuse; nil: none so far
 	err     error    // what was wrong with the temporary file, for the log
 }
@@ -57,10 +58,12 @@ func (c *content) write(p []byte) {
 	c.cr = p[len(p)-1] == '\r'
 	c.size += int64(len(p))
 	switch {
+	case c.overAll: // it is said, once for all lines that follow
 	case c.size > c.cfg.MaxMessageSize:
-		c.refuse(refuseTooLarge)
-	case c.size > c.limit:
-		c.refuse(refuseTooLargeHere)
+		c.overAll = true
+		c.refuse(refuseTooLarge.atMost(c.cfg.MaxMessageSize))
+	case c.size > c.limit && (c.refusal == nil || c.refusal.reason != reasonSize):
+		c.refuse(refuseTooLargeHere.atMost(c.limit))
 	}
 	if c.refusal != nil {
 		return

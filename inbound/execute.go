@@ -109,7 +109,7 @@ func (c *conn) mailFrom(arg string) *refusal {
 	c.mail = mail // before it is refused, so that it is told whose mail was
 	switch {
 	case mail.size > c.srv.cfg.MaxMessageSize:
-		return refuseTooLarge // RFC 1870 section 6.1
+		return refuseTooLarge.atMost(c.srv.cfg.MaxMessageSize) // RFC 1870 section 6.1
 	case c.srv.levers.Deferring():
 		return refuseDeferring
 	case c.srv.levers.BlocksSender(mail.path.LocalPart, mail.path.Domain):

@@ -36,7 +36,7 @@ func (c *conn) limit(maxSize int64) (int64, *refusal) {
 	}
 	switch {
 	case c.tx.mail.size > limit:
-		return 0, refuseTooLargeHere
+		return 0, refuseTooLargeHere.atMost(limit)
 	case len(c.tx.recipients) == 0:
 		return limit, nil
 	case c.tx.mail.size == 0 && limit != c.tx.limit:

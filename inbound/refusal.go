@@ -1,6 +1,9 @@
 package inbound
 
-import "log/slog"
+import (
+	"fmt"
+	"log/slog"
+)
 
 // A refusal is a reply of ours with what follows from it.
 type refusal struct {
@@ -81,6 +84,14 @@ var reasons = []string{
 
 func refuse(code int, class, subject, detail int, text, reason string, b budget) *refusal {
 	return &refusal{Reply: &Reply{code, [3]int{class, subject, detail}, text}, reason: reason, budget: b}
+}
+
+// atMost says with a refusal for size what would be taken, in octets: whoever is refused needs to know.
+func (r *refusal) atMost(limit int64) *refusal {
+	said, over := *r.Reply, *r
+	said.Text = fmt.Sprintf("%s, at most %d octets are taken", r.Text, limit)
+	over.Reply = &said
+	return &over
 }
 
 // What this room refuses by itself. Codes by RFC 5321 section 4.2 and 4.3.2, status codes by RFC 3463 and the

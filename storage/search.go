@@ -81,28 +81,44 @@ func (s *Store) Search(ctx context.Context, q Search) (Found, error) {
 	return found, nil
 }
 
-// endpointCalled gives the id of the endpoint that a word names, or the word where none or several are called so.
+// AmbiguousError says that a word of a search names endpoints of several accounts. Its text is for whoever searches.
+type AmbiguousError struct {
+	Name     string
+	Accounts []string // names
+}
+
+// Error implements error.
+func (e *AmbiguousError) Error() string {
+	return fmt.Sprintf("endpoint: %q is an endpoint of %s; write endpoint:%s/%s", e.Name, strings.Join(e.Accounts, " and of "), e.Accounts[0], e.Name)
+}
+
+// endpointCalled gives the id of the endpoint that a word names: its id, its name, or its account's name, a slash and its name. Where none is
+// called so it gives the word; several give an [*AmbiguousError].
 func (s *Store) endpointCalled(ctx context.Context, word, account string) (string, error) {
 	if word == "" {
 		return "", nil
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT id, account FROM endpoint WHERE id = ? OR name = ?`, word, word)
+	rows, err := s.read.QueryContext(ctx, `SELECT e.id, e.account, a.name FROM endpoint e JOIN account a ON a.id = e.account
+		WHERE e.id = ? OR e.name = ? OR a.name || '/' || e.name = ? ORDER BY a.name`, word, word, word)
 	if err != nil {
 		return "", err
 	}
-	var ids []string
+	var ids, names []string
 	err = each(rows, func() error {
-		var id, of string
-		if err := rows.Scan(&id, &of); err != nil {
+		var id, of, name string
+		if err := rows.Scan(&id, &of, &name); err != nil {
 			return err
 		}
 		if id == word || account == "" || of == account {
-			ids = append(ids, id)
+			ids, names = append(ids, id), append(names, name)
 		}
 		return nil
 	})
-	if err != nil || len(ids) != 1 || slices.Contains(ids, word) {
+	switch {
+	case err != nil || len(ids) == 0 || slices.Contains(ids, word):
 		return word, err
+	case len(ids) > 1:
+		return "", &AmbiguousError{Name: word, Accounts: names}
 	}
 	return ids[0], nil
 }

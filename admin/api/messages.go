@@ -135,6 +135,9 @@ func (s *service) listMessages(ctx context.Context, p access.Principal, in *mess
 		return nil, err
 	}
 	found, err := s.Store.Search(ctx, q)
+	if several, ok := errors.AsType[*storage.AmbiguousError](err); ok {
+		return nil, problem.New(http.StatusUnprocessableEntity, "The search cannot be understood.", fault("query", several.Error()))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -42,6 +43,9 @@ func (d *dashboard) messages(w http.ResponseWriter, r *http.Request, v *access.P
 	}
 	search.Account, search.Limit, search.Before = v.Account, messagesPerPage, r.URL.Query().Get("page")
 	found, err := d.Store.Search(r.Context(), search)
+	if several, ok := errors.AsType[*storage.AmbiguousError](err); ok {
+		p.Fault, err = several.Error()+".", nil
+	}
 	if err != nil {
 		return err
 	}

@@ -15,21 +15,22 @@ import (
 func TestDashboard(t *testing.T) {
 	browser := startBrowser(t)
 	for name, test := range map[string]func(*testing.T, chrome){
-		"compose":     testCompose,
-		"search":      testSearch,
-		"message":     testMessagePage,
-		"hostile":     testHostileMail,
-		"login":       testLogin,
-		"phone":       testPhone,
-		"no access":   testNoAccess,
-		"first steps": testFirstSteps,
-		"settings":    testSettings,
-		"refusal":     testRefusal,
-		"routes":      testRoutes,
-		"secret":      testRotation,
-		"replay":      testReplay,
-		"pause":       testPause,
-		"hindrances":  testHindrances,
+		"compose":            testCompose,
+		"search":             testSearch,
+		"message":            testMessagePage,
+		"hostile":            testHostileMail,
+		"login":              testLogin,
+		"phone":              testPhone,
+		"no access":          testNoAccess,
+		"first steps":        testFirstSteps,
+		"settings":           testSettings,
+		"refusal":            testRefusal,
+		"routes":             testRoutes,
+		"secret":             testRotation,
+		"replay":             testReplay,
+		"pause":              testPause,
+		"hindrances":         testHindrances,
+		"hindrances of work": testHindrancesOfWork,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, browser) })
 	}

@@ -139,3 +139,34 @@ func TestRouteEditor(t *testing.T) {
 		t.Errorf("another account: %d", status)
 	}
 }
+
+// TestEndpointOfSeveralAccounts: the operator who names an endpoint that two accounts have is asked which he means.
+func TestEndpointOfSeveralAccounts(t *testing.T) {
+	h := newAPIHouse(t)
+	for _, account := range []string{"acme", "zenith"} {
+		h.do(t, h.key(t, account), "POST", "/endpoints", endpointBody("app"))
+	}
+	operator := h.key(t, "")
+	h.refused(t, 422, "write endpoint:acme/app", operator, "GET", "/messages?q=endpoint:app", nil)
+	if status, page := h.page(t, operator, http.MethodGet, "/messages?q=endpoint:app", nil); status != http.StatusOK || !strings.Contains(page, "write endpoint:acme/app") {
+		t.Errorf("%d", status)
+	}
+	for _, query := range []string{"/messages?q=endpoint:acme/app", "/messages?q=endpoint:declared", "/messages?q=endpoint:nobody/app"} {
+		h.do(t, operator, "GET", query, nil)
+	}
+	h.do(t, h.key(t, "acme"), "GET", "/messages?q=endpoint:app", nil)
+}
+
+// TestRotationBesideTheFile: whoever makes a new secret is told that those of the configuration sign on.
+func TestRotationBesideTheFile(t *testing.T) {
+	h := newAPIHouse(t)
+	declared := endpointID(t, h.server, "declared")
+	form := url.Values{"overlap": {"0"}, "kind": {"v1"}}
+	if _, page := h.page(t, h.key(t, "acme"), http.MethodPost, "/endpoints/"+declared+"/secret", form); !strings.Contains(page, "1 secret signs on") {
+		t.Error("nothing is said of the secret in the file")
+	}
+	own := id(h.do(t, h.key(t, "acme"), "POST", "/endpoints", endpointBody("app")))
+	if _, page := h.page(t, h.key(t, "acme"), http.MethodPost, "/endpoints/"+own+"/secret", form); strings.Contains(page, "sign on") {
+		t.Error("there is no secret in the file, and one is spoken of")
+	}
+}

@@ -204,31 +204,3 @@ func testPause(t *testing.T, browser chrome) {
 	b.untilText("dev: delivered")
 	b.clean()
 }
-
-// testHindrances: axe finds nothing serious on any page, in either theme.
-func testHindrances(t *testing.T, browser chrome) {
-	source := axeSource(t)
-	h := startHook(t, http.StatusServiceUnavailable)
-	b, dev := startDashboard(t, browser, devOptions{forward: h.URL})
-	id := sendRaw(t, dev.smtp, replyMail)
-	b.show("/messages/" + id)
-	b.untilText("Attempt 1 at dev: status 503")
-	endpoint := b.text(`(await (await fetch("/endpoints")).text()).match(/ep_[0-9a-z]{26}/)[0]`)
-	pages := append(pagesOf(id), "/endpoints/"+endpoint, "/nothing")
-	for _, theme := range []string{"light", "dark"} {
-		b.do(`document.cookie = "letterhook_theme=` + theme + `; path=/"`)
-		for _, path := range pages {
-			b.show(path)
-			b.do(source)
-			found := b.text(`(await axe.run(document, {iframes: false, resultTypes: ["violations"], runOnly: {type: "tag", values: ["wcag2a", "wcag2aa", "wcag21aa"]}})).violations
-				.filter(v => v.impact == "serious" || v.impact == "critical").map(v => v.id + ": " + v.nodes.map(n => n.html.slice(0, 160) + " " + n.failureSummary).join("; ")).join("\n")`)
-			if found != "" {
-				t.Errorf("%s in the %s theme: %s", path, theme, found)
-			}
-			if got := b.text("document.documentElement.dataset.theme"); got != theme {
-				t.Fatalf("the theme is %s", got)
-			}
-		}
-	}
-	b.clean("404")
-}
