@@ -95,7 +95,7 @@ func (g *Gate) Handler(next http.Handler) http.Handler {
 		p, err := g.identify(r)
 		switch {
 		case err == nil:
-			p.Address = clientHost(r)
+			p.Address = ClientHost(r)
 			if !g.keys.take(w, p.limitKey()) {
 				return
 			}

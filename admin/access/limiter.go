@@ -61,8 +61,8 @@ func tooMany(w http.ResponseWriter, wait time.Duration) {
 	problem.Write(w, http.StatusTooManyRequests, "Too many requests. Wait as long as Retry-After says.")
 }
 
-// clientHost is the address that a request came from.
-func clientHost(r *http.Request) string {
+// ClientHost is the address that a request came from.
+func ClientHost(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
@@ -72,7 +72,7 @@ func clientHost(r *http.Request) string {
 
 // clientAddress is what a client is counted by: its IPv4 address, or the /64 of an IPv6 one, all of which a single host may have.
 func clientAddress(r *http.Request) string {
-	host := clientHost(r)
+	host := ClientHost(r)
 	a, err := netip.ParseAddr(host)
 	if err != nil {
 		return host

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"github.com/letterhook/letterhook/storage"
 )
 
 // SessionLife is how long a login of a browser lasts.
@@ -31,20 +33,25 @@ func (g *Gate) Login(ctx context.Context, w http.ResponseWriter, token string) (
 	if err == nil {
 		var p Principal
 		if p, err = g.principal(ctx, key); err == nil {
-			cookie := newSecret()
-			expires := g.cfg.Now().Add(SessionLife)
-			if err := g.cfg.Store.CreateAPISession(ctx, sessionHash(cookie), key.ID, expires); err != nil {
-				return Principal{}, err
-			}
-			http.SetCookie(w, g.cookie(cookie, expires))
 			p.Session = true
-			return p, nil
+			return p, g.Enter(ctx, w, key, SessionLife)
 		}
 	}
 	if errors.Is(err, errUnknown) {
 		err = ErrBadKey
 	}
 	return Principal{}, err
+}
+
+// Enter makes a session that stands on a key, whose holder was found out otherwise, and sets its cookie. It lasts for life, and as long as
+// the key does.
+func (g *Gate) Enter(ctx context.Context, w http.ResponseWriter, key *storage.APIKey, life time.Duration) error {
+	cookie, expires := newSecret(), g.cfg.Now().Add(life)
+	if err := g.cfg.Store.CreateAPISession(ctx, sessionHash(cookie), key.ID, expires); err != nil {
+		return err
+	}
+	http.SetCookie(w, g.cookie(cookie, expires))
+	return nil
 }
 
 // Logout ends the session of a request and takes its cookie back.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/letterhook/letterhook/admin/access"
 	"github.com/letterhook/letterhook/admin/reading"
+	"github.com/letterhook/letterhook/admin/signin"
 	"github.com/letterhook/letterhook/inbound/guard"
 	"github.com/letterhook/letterhook/storage"
 )
@@ -38,6 +39,8 @@ type Config struct {
 	Test func(ctx context.Context, endpoint string) (storage.EndpointTest, error)
 	// Gate knows who logged in. The pages are to be served below its Handler.
 	Gate *access.Gate
+	// SignIn lets people in who have no key. Nil: everybody needs one.
+	SignIn *signin.Provider
 	// DNS asks DNS about a domain and says what is missing, with the records to publish.
 	DNS func(ctx context.Context, domain string) ([]Finding, error)
 	// Send takes a mail that was written on the page of that name to the server's own SMTP, and gives the answer to it. Nil:
@@ -52,6 +55,9 @@ type dashboard struct {
 	pages *pages
 }
 
+// CallbackPath is the page that a provider of logins sends people back to, below the path of the public URL.
+const CallbackPath = "/login/oidc/callback"
+
 // New gives the pages. They are to be served at / and, where there is one, at the path of the public URL.
 func New(cfg Config) http.Handler {
 	d := &dashboard{Config: cfg, pages: newPages(cfg.Path)}
@@ -60,6 +66,8 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("POST /theme", d.setTheme)
 	mux.HandleFunc("GET /login", d.askForKey)
 	mux.HandleFunc("POST /login", d.logIn)
+	mux.HandleFunc("GET /login/oidc", d.toProvider)
+	mux.HandleFunc("GET "+CallbackPath, d.fromProvider)
 	mux.HandleFunc("POST /logout", d.logOut)
 	d.routes(mux)
 	return d.stripPath(d.readForm(mux))

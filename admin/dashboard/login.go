@@ -7,12 +7,17 @@ import (
 	"strings"
 
 	"github.com/letterhook/letterhook/admin/access"
+	"github.com/letterhook/letterhook/admin/signin"
+	"github.com/letterhook/letterhook/storage"
 )
 
 // loginPage is what the page of the login shows.
 type loginPage struct {
 	Back  string // where to go then
 	Wrong bool   // the key is none, or has ended
+
+	Provider string // by whom people may log in without a key; empty: nobody
+	Denied   string // why that did not succeed
 }
 
 // toLogin asks somebody unknown who he is. What is not read by a page's visitor comes back without a page: a script's request, a form.
@@ -33,6 +38,9 @@ func (d *dashboard) askForKey(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *dashboard) showLogin(w http.ResponseWriter, r *http.Request, status int, p loginPage) {
+	if d.SignIn != nil {
+		p.Provider = d.SignIn.Name()
+	}
 	if err := d.show(w, r, nil, status, "login", page{Title: "Log in", Body: p}); err != nil {
 		d.fail(w, r, nil, err)
 	}
@@ -50,6 +58,39 @@ func (d *dashboard) logIn(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.Redirect(w, r, d.Path+back, http.StatusSeeOther)
 	}
+}
+
+// toProvider sends somebody to the provider of logins.
+func (d *dashboard) toProvider(w http.ResponseWriter, r *http.Request) {
+	back := localPath(r.URL.Query().Get("back"))
+	if d.SignIn == nil {
+		d.fail(w, r, nil, storage.ErrNotFound)
+		return
+	}
+	if err := d.SignIn.Start(w, r, back); err != nil {
+		d.Log.Error("the provider of logins was not reached", "error", err)
+		d.showLogin(w, r, http.StatusServiceUnavailable, loginPage{Back: back, Denied: d.SignIn.Name() + " cannot be reached now. Try again later, or log in with a key."})
+	}
+}
+
+// fromProvider lets somebody in who comes back from there.
+func (d *dashboard) fromProvider(w http.ResponseWriter, r *http.Request) {
+	if d.SignIn == nil {
+		d.fail(w, r, nil, storage.ErrNotFound)
+		return
+	}
+	back, err := d.SignIn.Finish(w, r)
+	if err == nil {
+		http.Redirect(w, r, d.Path+localPath(back), http.StatusSeeOther)
+		return
+	}
+	p := loginPage{Back: "/", Denied: "The login did not succeed. The reason stands in the log of the server."}
+	if denied, ok := errors.AsType[*signin.DeniedError](err); ok {
+		p.Denied = denied.Text
+	} else {
+		d.Log.Error("a login by the provider failed", "error", err)
+	}
+	d.showLogin(w, r, http.StatusForbidden, p)
 }
 
 func (d *dashboard) logOut(w http.ResponseWriter, r *http.Request) {

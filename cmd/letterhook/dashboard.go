@@ -18,7 +18,7 @@ import (
 func (s *server) dashboardConfig(gate *access.Gate, served http.Handler, desk *reading.Desk) dashboard.Config {
 	c := dashboard.Config{
 		Store: s.store, Directory: s.directory.Load, Path: s.links.Path(), Secure: strings.HasPrefix(s.cfg.PublicURL, "https:"), Gate: gate,
-		Hostname: s.cfg.Hostname, Version: version(), SMTP: s.smtpAddresses(), Ready: s.ready, Test: s.dispatcher.Test, API: served, Desk: desk, Levers: s.smtp.Levers,
+		Hostname: s.cfg.Hostname, Version: version(), SMTP: s.smtpAddresses(), Ready: s.ready, Test: s.dispatcher.Test, API: served, Desk: desk, SignIn: s.signIn(gate), Levers: s.smtp.Levers,
 		Retention: func() storage.Retention { return *s.retention.Load() }, DNS: s.lookAtDNS, Log: s.log,
 	}
 	if s.loopback { // dev

@@ -33,8 +33,14 @@ domains:
 // serveGuarded runs a server that nobody gets into without a key, and gives the address of its dashboard.
 func serveGuarded(t *testing.T) (s *serving, base string) {
 	t.Helper()
-	s = &serving{path: filepath.Join(t.TempDir(), "letterhook.yaml"), log: &lockedBuffer{}, done: make(chan error, 1)}
-	s.write(t, guardedConfig)
+	s = serveGuardedFile(t, guardedConfig)
+	return s, "http://" + s.public.Addr().String() + "/mail"
+}
+
+func serveGuardedFile(t *testing.T, text string) *serving {
+	t.Helper()
+	s := &serving{path: filepath.Join(t.TempDir(), "letterhook.yaml"), log: &lockedBuffer{}, done: make(chan error, 1)}
+	s.write(t, text)
 	c, err := config.Load(s.path, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +57,7 @@ func serveGuarded(t *testing.T) (s *serving, base string) {
 			t.Errorf("it ended with %v", err)
 		}
 	})
-	return s, "http://" + s.public.Addr().String() + "/mail"
+	return s
 }
 
 // makeKey makes a key as letterhook keys create does.

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/letterhook/letterhook/admin/api"
 	"github.com/letterhook/letterhook/admin/dashboard"
 	"github.com/letterhook/letterhook/admin/reading"
+	"github.com/letterhook/letterhook/admin/signin"
 )
 
 // web is what the public listener serves: signed links to whoever holds one, and the API and the dashboard to holders of keys. The path of the
@@ -35,6 +37,33 @@ func (s *server) web() http.Handler {
 		mux.Handle(path+"/api/", http.StripPrefix(path, served))
 	}
 	return mux
+}
+
+// signIn lets people in by the provider of the configuration; nil: there is none.
+func (s *server) signIn(gate *access.Gate) *signin.Provider {
+	o := &s.cfg.OIDC
+	if o.Issuer == "" {
+		return nil
+	}
+	c := signin.Config{
+		Name: o.Name, Issuer: o.Issuer, ClientID: o.ClientID, ClientSecret: o.ClientSecret, Scopes: o.Scopes, GroupsClaim: o.GroupsClaim,
+		RedirectURL: strings.TrimSuffix(s.cfg.PublicURL, "/") + dashboard.CallbackPath, Secure: strings.HasPrefix(s.cfg.PublicURL, "https:"),
+		Store: s.store, Gate: gate, Log: s.log,
+	}
+	if u, err := url.Parse(o.Issuer); err == nil && c.Name == "" {
+		c.Name = u.Hostname()
+	}
+	for i := range o.Grants {
+		g := &o.Grants[i]
+		granted := signin.Grant{Emails: g.Emails, Domains: g.Domains, Groups: g.Groups, Account: g.Account}
+		for _, scope := range access.Scopes() { // in their order, each once
+			if slices.Contains(g.Scopes, string(scope)) {
+				granted.Scopes = append(granted.Scopes, scope)
+			}
+		}
+		c.Grants = append(c.Grants, granted)
+	}
+	return signin.New(c)
 }
 
 // onDemand makes a handler when the first request for it comes: many servers are never asked, and the operations and pages are some

@@ -40,6 +40,7 @@ type Config struct {
 	RecipientChecks []RecipientCheck `yaml:"recipient_checks"`
 	Notices         Notices          `yaml:"notices"`
 	Tracing         Tracing          `yaml:"tracing"`
+	OIDC            OIDC             `yaml:"oidc"`
 
 	// Warnings name what is allowed but probably not meant. They are for people and may be logged.
 	Warnings []string `yaml:"-"`

@@ -39,6 +39,7 @@ func Default() *Config {
 			ShutdownTimeout:      30 * Duration(time.Second),
 		},
 		TLS:  TLS{MinVersion: "1.2", ACME: defaultACME()},
+		OIDC: OIDC{Scopes: []string{"email", "profile"}, GroupsClaim: "groups"},
 		HTTP: HTTP{Private: HTTPListener{Address: "127.0.0.1:9025"}},
 		Storage: Storage{
 			DatabaseConnections: 8,

@@ -44,6 +44,7 @@ func (c *Config) validate(f *faults) {
 	v.authentication()
 	v.notices()
 	v.tracing()
+	v.oidc()
 }
 
 type validator struct {
