@@ -19,6 +19,9 @@ type Config struct {
 	// Recipients decides about a forward-path. It is called once for every RCPT, must not block and must be safe for
 	// concurrent use. Required.
 	Recipients func(Path) Decision
+	// Suppress is asked about each recipient that the routes accept, whether its account does not want mail of the sender or for it. It
+	// gives a refusal, or may change the decision. It must not block and must be safe for concurrent use. Nil: all mail is wanted.
+	Suppress func(from, to Path, decision *Decision) *Rejection
 	// Exceeds says which of its limits the account of a recipient would pass with a further message of the size that MAIL declared, 0
 	// where it declared none; nil: none. It is called for every RCPT that the routes accept, must not block and must be safe for concurrent
 	// use. Nil: no account has limits.
@@ -157,6 +160,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.DiskFull == nil {
 		c.DiskFull = func() bool { return false }
+	}
+	if c.Suppress == nil {
+		c.Suppress = func(Path, Path, *Decision) *Rejection { return nil }
 	}
 	if c.Exceeds == nil {
 		c.Exceeds = func(string, int64) *Rejection { return nil }

@@ -51,7 +51,12 @@ func (c *conn) hasRoom(account string) *refusal {
 	if over == nil {
 		return nil
 	}
-	return &refusal{Reply: over.Reply, reason: string(over.Reason), found: []slog.Attr{slog.String("account", account)}}
+	return rejected(over, account)
+}
+
+// rejected is the refusal of a recipient for what its account says.
+func rejected(r *Rejection, account string) *refusal {
+	return &refusal{Reply: r.Reply, reason: string(r.Reason), found: []slog.Attr{slog.String("account", account)}}
 }
 
 // check asks about the recipient at hand. It takes its time in this connection alone.

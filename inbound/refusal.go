@@ -71,6 +71,7 @@ const (
 	reasonQuota       = string(RejectQuota)
 	reasonBacklog     = string(RejectBacklog)
 	reasonAccountRate = string(RejectAccountRate)
+	reasonSuppressed  = string(RejectSuppressed)
 )
 
 var reasons = []string{
@@ -79,7 +80,7 @@ var reasons = []string{
 	reasonConnections, reasonTLS, reasonShutdown, reasonPanic, reasonAborted, reasonProxy,
 	reasonAuth, reasonSpam, reasonVirus, reasonUnscanned, reasonDMARC,
 	reasonRate, reasonHarvest, reasonEarly, reasonBlocked, reasonDrain, reasonDefer, reasonListed, reasonGreylisted, reasonFlight,
-	reasonApplication, reasonUnanswered, reasonQuota, reasonBacklog, reasonAccountRate,
+	reasonApplication, reasonUnanswered, reasonQuota, reasonBacklog, reasonAccountRate, reasonSuppressed,
 }
 
 func refuse(code int, class, subject, detail int, text, reason string, b budget) *refusal {

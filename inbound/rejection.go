@@ -24,6 +24,8 @@ const (
 	RejectBacklog     RejectReason = "backlog"
 	RejectAccountRate RejectReason = "account_rate"
 
+	RejectSuppressed RejectReason = "suppressed" // the account of the recipient does not want it
+
 	RejectUnscanned RejectReason = "unscanned" // a scanner failed, and the operator wants no mail that was not scanned
 )
 

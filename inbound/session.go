@@ -73,6 +73,9 @@ func (s session) Rcpt(string, *smtp.RcptOptions) (err error) {
 	if decision.Refuse != nil {
 		return s.answer(refuseRecipient(decision.Refuse), nil)
 	}
+	if unwanted := s.srv.cfg.Suppress(s.tx.mail.path, s.rcpt, &decision); unwanted != nil {
+		return s.answer(rejected(unwanted, decision.Account), nil)
+	}
 	if refusal := s.needsTLS(decision); refusal != nil {
 		return s.answer(refusal, nil)
 	}

@@ -65,7 +65,7 @@ func (s *Store) apply(w *writer, d *Declaration) (*Directory, error) {
 	a := applying{store: s, w: w, accounts: map[string]string{}, endpoints: map[[2]string]string{}, first: map[string]string{}}
 	a.directory = &Directory{
 		Endpoints: map[string]*Endpoint{}, Accounts: map[string]string{}, Limits: map[string]Limits{}, Retention: map[string]AccountRetention{},
-		now: s.cfg.Now, domains: map[string]*domain{}, filters: map[string][]Filter{},
+		now: s.cfg.Now, domains: map[string]*domain{}, filters: map[string][]Filter{}, suppressions: suppressed(d.Suppressions),
 	}
 	for _, read := range []func(*Declaration) error{a.readAccounts, a.readEndpoints, a.readDomains, a.readRoutes, a.readAcceptAll} {
 		if err := read(d); err != nil {

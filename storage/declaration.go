@@ -17,7 +17,9 @@ type Declaration struct {
 	// Limits and Retention are by the names of accounts. What an account says nothing about is unlimited, and kept as long as all else.
 	Limits    map[string]Limits
 	Retention map[string]AccountRetention
-	Domains   []DeclaredDomain
+	// Suppressions are what accounts do not want; unlike all else they name the account by its id.
+	Suppressions []Suppression
+	Domains      []DeclaredDomain
 	// Endpoints have no ID yet, and their Account is the NAME of the account. The first one of an account is its
 	// default: it gets what is sent to postmaster and abuse unless a route says otherwise.
 	Endpoints []Endpoint

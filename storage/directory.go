@@ -23,11 +23,13 @@ type Directory struct {
 	Limits    map[string]Limits
 	Retention map[string]AccountRetention
 
-	now        func() time.Time
-	domains    map[string]*domain
-	filters    map[string][]Filter // by the id of their route
-	acceptAll  *domain
-	postmaster *domain // takes <postmaster> without a domain; nil when no domain is declared
+	now       func() time.Time
+	domains   map[string]*domain
+	filters   map[string][]Filter // by the id of their route
+	acceptAll *domain
+
+	suppressions suppressions
+	postmaster   *domain // takes <postmaster> without a domain; nil when no domain is declared
 }
 
 // domain is a declared domain with its routes, sorted by kind.

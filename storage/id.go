@@ -23,6 +23,8 @@ const (
 	domainPrefix   = "dom_"
 	refusalPrefix  = "ref_"
 	memberPrefix   = "node_"
+
+	suppressionPrefix = "sup_"
 )
 
 const ulidTimeLen = 10 // characters of a ULID that hold its time

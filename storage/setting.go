@@ -17,6 +17,8 @@ const (
 	SettingDomain   SettingKind = "domain"
 	SettingEndpoint SettingKind = "endpoint"
 	SettingRoute    SettingKind = "route"
+
+	SettingSuppression SettingKind = "suppression" // its Name is that of a [Suppression]
 )
 
 // SourceAPI is the Source of what a setting declared and not the operator's file.
@@ -208,6 +210,8 @@ func (s *Store) nameSetting(w *writer, t *Setting) (err error) {
 		t.ID, err = s.nameRoute(&a, t)
 	case SettingDomain:
 		t.ID = newID(domainPrefix, s.cfg.Now())
+	case SettingSuppression:
+		t.ID = newID(suppressionPrefix, s.cfg.Now())
 	default:
 		err = errors.New("there is no such kind of setting")
 	}

@@ -97,6 +97,7 @@ func (s *service) registerAll() {
 	s.registerDomains()
 	s.registerRoutes()
 	s.registerRouteOrder()
+	s.registerSuppressions()
 	s.registerResolve()
 	s.registerReplyAddresses()
 	s.registerReplays()

@@ -106,6 +106,13 @@ func calls() map[string]call {
 		"update-account": {own: func(t *testing.T, f *fixture, unique string) map[string]string {
 			return map[string]string{"account": id(f.do(t, f.key(t, ""), "POST", "/accounts", map[string]any{"name": "own" + unique}))}
 		}, body: said(map[string]any{"limits": map[string]any{"stored": 1 << 30}})},
+		"create-suppression": {body: func(f *fixture, unique string) any {
+			return map[string]any{"account_id": f.accounts["zenith"], "sender": unique + "@spam.example"}
+		}},
+		"delete-suppression": {own: func(t *testing.T, f *fixture, unique string) map[string]string {
+			made := f.do(t, f.key(t, "zenith"), "POST", "/suppressions", map[string]any{"sender": "own" + unique + "@spam.example"})
+			return map[string]string{"suppression": id(made)}
+		}},
 		"create-erasure": {body: said(map[string]any{"address": "nobody.at.all@sender.example"})},
 		"delete-account": {own: func(t *testing.T, f *fixture, unique string) map[string]string {
 			return map[string]string{"account": id(f.do(t, f.key(t, ""), "POST", "/accounts", map[string]any{"name": "own" + unique}))}
@@ -160,7 +167,7 @@ func calls() map[string]call {
 	for _, id := range []string{
 		"get-self", "list-accounts", "get-account", "list-keys", "get-key", "list-audit", "list-endpoints", "get-endpoint", "pause-endpoint", "enable-endpoint",
 		"disable-endpoint", "list-secrets", "test-endpoint", "list-domains", "get-domain", "verify-domain", "check-domain-dns", "list-routes", "get-route",
-		"list-replays", "get-replay", "get-levers", "get-usage", "get-usage-now", "list-nodes",
+		"list-replays", "get-replay", "get-levers", "get-usage", "get-usage-now", "list-suppressions", "list-nodes",
 		"list-messages", "get-message", "get-raw-message", "retry-message", "list-deliveries", "get-delivery", "retry-delivery", "list-refusals", "get-refusal",
 		"get-overview", "stream-events", "listen", "get-parsed-message", "list-attachments", "get-attachment",
 	} {

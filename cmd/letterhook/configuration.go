@@ -72,7 +72,11 @@ func (s *server) route(ctx context.Context, c *config.Config) error {
 	for id, reason := range lost {
 		s.log.Warn("configured by the API, and does not hold", "id", id, "reason", reason)
 	}
-	directory, err := s.store.Apply(ctx, s.declare(merged))
+	declared := s.declare(merged)
+	if declared.Suppressions, err = api.Suppressions(stored.Settings); err != nil {
+		return err
+	}
+	directory, err := s.store.Apply(ctx, declared)
 	if err != nil && len(list) > 0 {
 		s.log.Error("what came by the API cannot be applied, the file alone holds", "error", err)
 		merged = c
@@ -112,6 +116,9 @@ func storedOf(ctx context.Context, store *storage.Store, c *config.Config, setti
 	}
 	for i := range settings {
 		t := &settings[i]
+		if t.Kind == storage.SettingSuppression {
+			continue // depends on nothing, and nothing on it
+		}
 		text, holds, err := api.StoredBody(t)
 		switch {
 		case err != nil:

@@ -245,9 +245,12 @@ func (s *server) wireSMTP(ctx context.Context) error {
 		return err
 	}
 	smtp, err := inbound.NewServer(inbound.Config{
-		Hostname:             s.cfg.Hostname,
-		Recipients:           func(p inbound.Path) inbound.Decision { return s.directory.Load().Recipients(p) },
-		Exceeds:              s.store.Exceeds,
+		Hostname:   s.cfg.Hostname,
+		Recipients: func(p inbound.Path) inbound.Decision { return s.directory.Load().Recipients(p) },
+		Exceeds:    s.store.Exceeds,
+		Suppress: func(from, to inbound.Path, d *inbound.Decision) *inbound.Rejection {
+			return s.directory.Load().Suppress(from, to, d)
+		},
 		CheckRecipient:       s.recipients.Check,
 		Spool:                dispatch.NewGate(s.dispatcher),
 		Authenticate:         s.authenticate,

@@ -1238,6 +1238,32 @@ type NewSecret struct {
 // NewSecretKind v1 is HMAC-SHA256, v1a is ed25519.
 type NewSecretKind string
 
+// NewSuppression defines model for NewSuppression.
+type NewSuppression struct {
+	// AccountID For the operator: whose it is; may be left out where there is one account.
+	AccountID string `json:"account_id,omitempty,omitzero"`
+
+	// Action refuse, with 550 at RCPT (left out means it), or discard: it is accepted and thrown away.
+	Action NewSuppressionAction `json:"action,omitempty,omitzero"`
+
+	// Note For people.
+	Note string `json:"note,omitempty,omitzero"`
+
+	// Recipient A forward-path, or @ and a domain for all of it.
+	Recipient string `json:"recipient,omitempty,omitzero"`
+
+	// Sender A reverse-path, or @ and a domain for all of it. It is compared without regard to case.
+	//
+	// Example: @spam.example
+	Sender string `json:"sender,omitempty,omitzero"`
+
+	// Until Left out: for good.
+	Until time.Time `json:"until,omitempty,omitzero"`
+}
+
+// NewSuppressionAction refuse, with 550 at RCPT (left out means it), or discard: it is accepted and thrown away.
+type NewSuppressionAction string
+
 // Node defines model for Node.
 type Node struct {
 	// Here It is the one that answers.
@@ -1438,6 +1464,14 @@ type PageReplay struct {
 // PageRoute defines model for PageRoute.
 type PageRoute struct {
 	Items []Route `json:"items"`
+
+	// NextCursor Send it as cursor to get the page behind this one. It is left out on the last one.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+}
+
+// PageSuppression defines model for PageSuppression.
+type PageSuppression struct {
+	Items []Suppression `json:"items"`
 
 	// NextCursor Send it as cursor to get the page behind this one. It is left out on the last one.
 	NextCursor string `json:"next_cursor,omitempty,omitzero"`
@@ -1894,6 +1928,33 @@ type StreamMissed struct {
 	N int64 `json:"n"`
 }
 
+// Suppression defines model for Suppression.
+type Suppression struct {
+	AccountID string `json:"account_id"`
+
+	// Action refuse, with 550 at RCPT (left out means it), or discard: it is accepted and thrown away.
+	Action    SuppressionAction `json:"action,omitempty,omitzero"`
+	CreatedAt time.Time         `json:"created_at"`
+	ID        string            `json:"id"`
+
+	// Note For people.
+	Note string `json:"note,omitempty,omitzero"`
+
+	// Recipient A forward-path, or @ and a domain for all of it.
+	Recipient string `json:"recipient,omitempty,omitzero"`
+
+	// Sender A reverse-path, or @ and a domain for all of it. It is compared without regard to case.
+	//
+	// Example: @spam.example
+	Sender string `json:"sender,omitempty,omitzero"`
+
+	// Until Left out: for good.
+	Until time.Time `json:"until,omitempty,omitzero"`
+}
+
+// SuppressionAction refuse, with 550 at RCPT (left out means it), or discard: it is accepted and thrown away.
+type SuppressionAction string
+
 // TLS defines model for TLS.
 type TLS struct {
 	CipherSuite string `json:"cipher_suite"`
@@ -2087,6 +2148,13 @@ type ListRoutesParams struct {
 type StreamEventsParams struct {
 	Only    string // Events of this kind alone.
 	Seconds int64  // End after so long; left out: never.
+}
+
+// ListSuppressionsParams are the parameters of ListSuppressions. Zero values are left out.
+type ListSuppressionsParams struct {
+	Limit     int64  // Items of a page, at most.
+	Cursor    string // next_cursor of the page before; left out: the first page.
+	AccountID string // Of this account alone.
 }
 
 // GetUsageParams are the parameters of GetUsage. Zero values are left out.
@@ -2693,6 +2761,29 @@ func (c *Client) StreamEvents(ctx context.Context, params StreamEventsParams) (*
 	r.add("only", params.Only)
 	r.add("seconds", params.Seconds)
 	return c.open(ctx, &r)
+}
+
+// ListSuppressions is GET /suppressions: List what mail is not wanted.
+func (c *Client) ListSuppressions(ctx context.Context, params ListSuppressionsParams) (*PageSuppression, error) {
+	r := request{method: http.MethodGet, path: "/suppressions", query: url.Values{}}
+	r.add("limit", params.Limit)
+	r.add("cursor", params.Cursor)
+	r.add("account_id", params.AccountID)
+	out := new(PageSuppression)
+	return out, c.do(ctx, &r, out)
+}
+
+// CreateSuppression is POST /suppressions: Want mail of a sender, or for a recipient, no more.
+func (c *Client) CreateSuppression(ctx context.Context, body NewSuppression) (*Suppression, error) {
+	r := request{method: http.MethodPost, path: "/suppressions", body: body}
+	out := new(Suppression)
+	return out, c.do(ctx, &r, out)
+}
+
+// DeleteSuppression is DELETE /suppressions/{suppression}: Want it again.
+func (c *Client) DeleteSuppression(ctx context.Context, suppression string) error {
+	r := request{method: http.MethodDelete, path: fmt.Sprintf("/suppressions/%s", url.PathEscape(suppression))}
+	return c.do(ctx, &r, nil)
 }
 
 // GetUsage is GET /usage: Show usage by account and day.
