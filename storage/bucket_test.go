@@ -195,17 +195,21 @@ func TestBucketServerSideEncryption(t *testing.T) {
 	server := newFakeS3(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			mu.Lock()
-			got[r.Method+" "+r.Header.Get("X-Amz-Server-Side-Encryption")+" "+r.Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id")]++
+			got[strings.Join([]string{
+				r.Method, r.Header.Get("X-Amz-Server-Side-Encryption"), r.Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id"), r.Header.Get("X-Amz-Storage-Class"),
+			}, " ")]++
 			mu.Unlock()
 			next.ServeHTTP(w, r)
 		})
 	})
-	b := server.open(t, func(cfg *BucketConfig) { cfg.Encryption, cfg.KMSKeyID = "aws:kms", "key-1" })
+	b := server.open(t, func(cfg *BucketConfig) {
+		cfg.Encryption, cfg.KMSKeyID, cfg.StorageClass = "aws:kms", "key-1", "STANDARD_IA"
+	})
 	b.threshold, b.partSize = 5<<20, 5<<20
 	putBlob(t, b, "pack/a", []byte("x"))
 	putBlob(t, b, "pack/b", noise(6<<20, 1))
 	// One whole object; of the upload in parts only the beginning says it.
-	for request, want := range map[string]int{"PUT aws:kms key-1": 1, "POST aws:kms key-1": 1, "PUT  ": 2, "POST  ": 1} {
+	for request, want := range map[string]int{"PUT aws:kms key-1 STANDARD_IA": 1, "POST aws:kms key-1 STANDARD_IA": 1, "PUT   ": 2, "POST   ": 1} {
 		if got[request] != want {
 			t.Errorf("%d requests %q, want %d; all: %v", got[request], request, want, got)
 		}
@@ -231,6 +235,7 @@ func TestNewBucketRefuses(t *testing.T) {
 		{"prefix", func(c *BucketConfig) { c.Prefix = "a//" }},
 		{"encryption", func(c *BucketConfig) { c.Encryption = "rot13" }},
 		{"KMS", func(c *BucketConfig) { c.KMSKeyID = "k" }},
+		{"archive", func(c *BucketConfig) { c.StorageClass = "GLACIER" }},
 	}
 	for _, tt := range tests {
 		cfg := good

@@ -41,6 +41,10 @@ type Copy struct {
 	tables []*copyTable
 	// packed: segments become packs in Blobs.
 	packed bool
+	// rows are read for what messages need, in the place of the source's; nil: those.
+	rows *reader
+	// growing: the segment that grows comes along as far as it goes.
+	growing bool
 	// shared: source and target keep their blobs in one place.
 	shared bool
 	proven map[string]bool // keys of packs and attachments that were read back well

@@ -92,20 +92,9 @@ func (c *Copy) listObjects(ctx context.Context) (*copyList, error) {
 	if err := c.listSegments(o, live); err != nil {
 		return nil, err
 	}
-	for _, prefix := range []string{packPrefix, ownBlobPrefix, attachmentPrefix} {
-		for object, err := range c.source.cfg.Blobs.List(ctx, prefix) {
-			if err != nil {
-				return nil, fmt.Errorf("source: %w", err)
-			}
-			if prefix == attachmentPrefix || live[object.Key] {
-				o.wanted[object.Key] = copyObject{object.Key, object.Size}
-			}
-		}
-		for object, err := range c.cfg.To.Blobs.List(ctx, prefix) {
-			if err != nil {
-				return nil, fmt.Errorf("target: %w", err)
-			}
-			o.there[object.Key] = object.Size
+	if c.cfg.To.Blobs != nil {
+		if err := c.listBlobs(ctx, o, live); err != nil {
+			return nil, err
 		}
 	}
 	if c.target.dir == "" {
@@ -114,10 +103,30 @@ func (c *Copy) listObjects(ctx context.Context) (*copyList, error) {
 	return o, sizesIn(c.segmentsOfTarget(), func(name string, size int64) { o.there[segmentPrefix+name] = size })
 }
 
+func (c *Copy) listBlobs(ctx context.Context, o *copyList, live map[string]bool) error {
+	for _, prefix := range []string{packPrefix, ownBlobPrefix, attachmentPrefix} {
+		for object, err := range c.source.cfg.Blobs.List(ctx, prefix) {
+			if err != nil {
+				return fmt.Errorf("source: %w", err)
+			}
+			if prefix == attachmentPrefix || live[object.Key] {
+				o.wanted[object.Key] = copyObject{object.Key, object.Size}
+			}
+		}
+		for object, err := range c.cfg.To.Blobs.List(ctx, prefix) {
+			if err != nil {
+				return fmt.Errorf("target: %w", err)
+			}
+			o.there[object.Key] = object.Size
+		}
+	}
+	return nil
+}
+
 // listSegments adds the segments of the source. Beside a server the newest one may still grow, so it waits for another pass.
 func (c *Copy) listSegments(o *copyList, live map[string]bool) error {
 	newest := ""
-	if !c.sides.source.held {
+	if !c.sides.source.held && !c.growing {
 		if err := sizesIn(c.source.segments.dir, func(name string, _ int64) { newest = max(newest, name) }); err != nil {
 			return err
 		}
@@ -156,7 +165,11 @@ func sizesIn(dir string, each func(name string, size int64)) error {
 
 // livePacks are the packs of the source in which messages lie.
 func (c *Copy) livePacks(ctx context.Context) (map[string]bool, error) {
-	rows, err := c.source.read.QueryContext(ctx, "SELECT key FROM pack WHERE live > 0")
+	read := &c.source.read
+	if c.rows != nil {
+		read = c.rows
+	}
+	rows, err := read.QueryContext(ctx, "SELECT key FROM pack WHERE live > 0")
 	if err != nil {
 		return nil, fmt.Errorf("read the packs: %w", err)
 	}
@@ -168,6 +181,8 @@ func (c *Copy) livePacks(ctx context.Context) (map[string]bool, error) {
 		return err
 	})
 }
+
+func isSegment(key string) bool { return strings.HasPrefix(key, segmentPrefix) }
 
 func (c *Copy) segmentsOfTarget() string { return filepath.Join(c.target.dir, "segments") }
 
@@ -198,7 +213,7 @@ func (c *Copy) copyObject(ctx context.Context, key string, object copyObject) (e
 // openObject opens an object of the source so that it can be read twice.
 func (c *Copy) openObject(ctx context.Context, object copyObject) (io.ReadSeekCloser, error) {
 	path := ""
-	if strings.HasPrefix(object.key, segmentPrefix) {
+	if isSegment(object.key) {
 		path = c.source.segments.path(object.key)
 	} else if dir, ok := c.source.cfg.Blobs.(*Dir); ok {
 		var err error
@@ -277,7 +292,7 @@ func (c *Copy) removeExtras(ctx context.Context, r *CopyReport, o *copyList) err
 		var err error
 		if name, ok := strings.CutPrefix(key, segmentPrefix); ok {
 			err = removeIfThere(filepath.Join(c.segmentsOfTarget(), name))
-		} else {
+		} else if c.cfg.To.Blobs != nil {
 			err = c.cfg.To.Blobs.Delete(ctx, key)
 		}
 		if err != nil {

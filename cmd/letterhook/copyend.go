@@ -49,6 +49,9 @@ func (e *copyEnd) open(ctx context.Context, source bool) (*openedEnd, error) {
 			return nil, err
 		}
 	}
+	if source && c.DataDir == "" {
+		return nil, fmt.Errorf("say in which folder the keys lie: --%s-data", e.flag)
+	}
 	if source && c.Storage.Database == "" {
 		if _, err := os.Stat(filepath.Join(c.DataDir, "letterhook.db")); err != nil {
 			return nil, fmt.Errorf("there is no installation: %w", err)

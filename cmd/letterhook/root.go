@@ -24,9 +24,8 @@ func newRoot() (root *cobra.Command, started *bool) {
 		newSendCommand(), newListenCommand(), newVerifyRequestCommand(), newParseCommand(), newProbeCommand(), newSchemaCommand(),
 		newMessagesCommand(), newEraseCommand(), newDeliveriesCommand(), newReplayCommand(), newEndpointsCommand(), newReplyAddressCommand(), newKeysCommand(), newMigrateCommand(),
 		newContextCommand(), newAccountsCommand(), newDomainsCommand(), newRoutesCommand(), newRefusalsCommand(), newAuditCommand(),
-		newContextCommand(), newAccountsCommand(), newDomainsCommand(), newRoutesCommand(), newRefusalsCommand(), newAuditCommand(),
 		newUsageCommand(), newNodesCommand(), newWhyCommand(), newTailCommand(), newTopCommand(), newAPICommand(), newManCommand(),
-		newFsckCommand(), newCopyCommand(), newLeverCommand(), newBenchCommand(), newHashPasswordCommand(), newVersionCommand(),
+		newFsckCommand(), newCopyCommand(), newBackupCommand(), newLeverCommand(), newBenchCommand(), newHashPasswordCommand(), newVersionCommand(),
 	)
 	noteStart(root, started)
 	return root, started

@@ -43,8 +43,14 @@ var messageID = regexp.MustCompile(`msg_[0-9a-z]{26}`)
 // startBacklog fills a server on SQLite and a folder.
 func startBacklog(ctx context.Context, t *testing.T) *backlog {
 	t.Helper()
+	return startBacklogOn(ctx, t, "  retention: {messages: 30d}")
+}
+
+// startBacklogOn fills a server with these lines in its section storage.
+func startBacklogOn(ctx context.Context, t *testing.T, storage string) *backlog {
+	t.Helper()
 	i := &installation{
-		data: t.TempDir(), storage: "  retention: {messages: 30d}",
+		data: t.TempDir(), storage: storage,
 		more: "delivery: {schedule: [" + strings.Repeat("1s, ", 300) + "1s]}\n", // until the move they are tried and fail
 	}
 	b := &backlog{data: i.data, taken: map[string]int{}}

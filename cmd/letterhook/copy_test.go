@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/letterhook/letterhook/cmd/letterhook/config"
+	"github.com/letterhook/letterhook/storage"
+)
+
+// TestCopyEnds reads the places that the flags of copy name.
+func TestCopyEnds(t *testing.T) {
+	for name, tt := range map[string]struct {
+		end   copyEnd
+		want  string // data folder, database, blobs
+		fault string
+	}{
+		"a data folder":       {end: copyEnd{place: "sqlite:/data"}, want: "/data  folder"},
+		"as a URL":            {end: copyEnd{place: "sqlite:///data"}, want: "/data  folder"},
+		"with its own blobs":  {end: copyEnd{place: "sqlite:/data", blobs: "/data/blobs"}, want: "/data  folder"},
+		"and a bucket":        {end: copyEnd{place: "sqlite:/data", blobs: "s3://mail/a/b?region=r&path_style=true&storage_class=STANDARD_IA"}, want: "/data  s3 mail a/b r STANDARD_IA true"},
+		"a database":          {end: copyEnd{place: "postgres://h/d", data: "/data"}, want: "/data postgres://h/d folder"},
+		"with a folder":       {end: copyEnd{place: "postgres://h/d", blobs: "/data"}, want: "/data postgres://h/d folder"},
+		"and a bucket alone":  {end: copyEnd{place: "postgres://h/d", blobs: "s3://mail?endpoint=http://s3"}, want: " postgres://h/d s3 mail    false"},
+		"no folder":           {end: copyEnd{place: "sqlite:"}, fault: "names the data folder"},
+		"two folders":         {end: copyEnd{place: "sqlite:/data", data: "/other"}, fault: "names the data folder"},
+		"blobs elsewhere":     {end: copyEnd{place: "sqlite:/data", blobs: "/blobs"}, fault: "in its data folder, /data"},
+		"bytes nowhere":       {end: copyEnd{place: "postgres://h/d"}, fault: "say where raw messages and attachments lie"},
+		"no bucket":           {end: copyEnd{place: "sqlite:/data", blobs: "s3://"}, fault: "is not s3://BUCKET/PREFIX"},
+		"an unknown key":      {end: copyEnd{place: "sqlite:/data", blobs: "s3://mail?color=red"}, fault: "color: is not known"},
+		"no truth":            {end: copyEnd{place: "sqlite:/data", blobs: "s3://mail?path_style=perhaps"}, fault: "path_style"},
+		"a bad URL":           {end: copyEnd{place: "postgres://h:x/d", data: "/data"}, fault: "the URL of the database"},
+		"a file with flags":   {end: copyEnd{place: "letterhook.yaml", data: "/data"}, fault: "a configuration says that itself"},
+		"a file that is none": {end: copyEnd{place: "none.yaml"}, fault: "none.yaml"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt.end.flag = "to"
+			c, err := tt.end.configuration()
+			if tt.fault != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.fault) {
+					t.Errorf("error %v, want %q", err, tt.fault)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := strings.Join([]string{c.DataDir, string(c.Storage.Database), c.Storage.Blobs}, " ")
+			if s3 := c.Storage.S3; c.Storage.Blobs == config.BlobsS3 {
+				got += " " + strings.Join([]string{s3.Bucket, s3.Prefix, s3.Region, s3.StorageClass}, " ") + map[bool]string{true: " true", false: " false"}[s3.PathStyle]
+			}
+			if got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestKeysComeAlong: a target gets the keys of the source, and one that has others is refused.
+func TestKeysComeAlong(t *testing.T) {
+	end := func() *openedEnd {
+		c := config.Default()
+		c.DataDir = t.TempDir()
+		return &openedEnd{config: c}
+	}
+	from, to := end(), end()
+	if _, err := to.takeKeys(from); err == nil {
+		t.Error("without keys at the source")
+	}
+	var err error
+	if from.store.Keys, err = storage.EnsureKeys(filepath.Join(from.config.DataDir, instanceKeyName)); err != nil {
+		t.Fatal(err)
+	}
+	links, err := storage.EnsureKeys(filepath.Join(from.config.DataDir, linkKeyName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := to.takeKeys(from); err != nil {
+			t.Fatal(err)
+		}
+		got, err := linkKeys(to.config, storage.ReadKeys)
+		if err != nil || !storage.HasKeys(got, links) || !storage.HasKeys(to.store.Keys, from.store.Keys) {
+			t.Errorf("the target has other keys, %v", err)
+		}
+	}
+	other := end()
+	if _, err := storage.EnsureKeys(filepath.Join(other.config.DataDir, instanceKeyName)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.takeKeys(from); err == nil || !strings.Contains(err.Error(), "lacks a key") {
+		t.Errorf("a target with another key: %v", err)
+	}
+	named := end()
+	named.config.Storage.KeyFile = filepath.Join(other.config.DataDir, instanceKeyName)
+	if _, err := named.takeKeys(from); err == nil || !strings.Contains(err.Error(), "lacks a key") {
+		t.Errorf("a target whose key file is another: %v", err)
+	}
+	nowhere := &openedEnd{config: config.Default()}
+	nowhere.config.DataDir = ""
+	if notes, err := nowhere.takeKeys(from); err != nil || len(notes) != 1 {
+		t.Errorf("without a folder: %q, %v", notes, err)
+	}
+}
+
+// TestProgressBar draws on a terminal alone, and exactly the share.
+func TestProgressBar(t *testing.T) {
+	var out bytes.Buffer
+	p := newProgress(&out)
+	p.show("bytes", 1, 2)
+	p.clear()
+	if out.Len() > 0 {
+		t.Errorf("drawn into a file: %q", out.String())
+	}
+	for want, got := range map[string]string{
+		"bytes  [###############...............]  50 %  1.5 GB of 3.0 GB": bar(storage.CopyingBytes, 1_500_000_000, 3_000_000_000),
+		"rows   [..............................]   0 %  0 of 7":           bar(storage.CopyingRows, 0, 7),
+		"rows   [##############################] 100 %  0 of 0":           bar(storage.CopyingRows, 0, 0),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
