@@ -61,8 +61,8 @@ func TestPostgresOverTLS(t *testing.T) {
 	server, in, o := startInstallation(ctx, t, &installation{storage: "  database: " + verified(root)})
 	accepted(ctx, t, server, []byte(greeting), "ann@one.example")
 	in.awaitFor(ctx, t, "ann@one.example")
-	if over, clear := connections(ctx, t, database); over == 0 || clear > 0 {
-		t.Errorf("%d connections are over TLS, %d in clear", over, clear)
+	if over, bare := connections(ctx, t, database); over == 0 || bare > 0 {
+		t.Errorf("%d connections are over TLS, %d in clear", over, bare)
 	}
 	stopAndCheck(t, server, o)
 
@@ -80,7 +80,7 @@ func TestPostgresOverTLS(t *testing.T) {
 }
 
 // connections counts those that others have to a database.
-func connections(ctx context.Context, t *testing.T, database string) (over, clear int) {
+func connections(ctx context.Context, t *testing.T, database string) (over, bare int) {
 	t.Helper()
 	conn, err := pgx.Connect(ctx, database)
 	if err != nil {
@@ -88,11 +88,11 @@ func connections(ctx context.Context, t *testing.T, database string) (over, clea
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	err = conn.QueryRow(ctx, `SELECT count(*) FILTER (WHERE ssl), count(*) FILTER (WHERE NOT ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
-		WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`).Scan(&over, &clear)
+		WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`).Scan(&over, &bare)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return over, clear
+	return over, bare
 }
 
 // TestPostgresFallsSilent stops everything between server and database, without a word: mail is refused for now instead of waiting for

@@ -127,7 +127,7 @@ func TestRoles(t *testing.T) {
 		t.Fatal(err)
 	}
 	token := lhk(string(out))
-	base := e.Data.Raw.URL[:strings.Index(e.Data.Raw.URL, "/v1/")]
+	base, _, _ := strings.Cut(e.Data.Raw.URL, "/v1/")
 	eventually(ctx, t, "the API lists what every node does", func() bool {
 		nodes := nodesOf(ctx, t, base, token)
 		for _, role := range []string{"smtp", "dispatch", "admin"} {
