@@ -12,14 +12,14 @@ func newAccountsCommand() *cobra.Command {
 	var at place
 	cmd := &cobra.Command{
 		Use:   "accounts",
-		Short: "List, make and delete accounts",
+		Short: "List, show, make, change and delete accounts",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	at.anywhere(cmd)
 	remove := at.removing("accounts that were made by the API and have no domains or endpoints; their keys end", farAccount, (*apiclient.Client).DeleteAccount)
 	remove.ValidArgsFunction = every(at.accountNames)
-	cmd.AddCommand(newAccountsList(&at), newAccountsCreate(&at), remove)
+	cmd.AddCommand(newAccountsList(&at), newAccountsShow(&at), newAccountsCreate(&at), newAccountsChange(&at), remove)
 	return cmd
 }
 
@@ -39,6 +39,46 @@ func newAccountsList(at *place) *cobra.Command {
 		})
 	})
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per account")
+	return cmd
+}
+
+func newAccountsShow(at *place) *cobra.Command {
+	cmd := at.asking("show NAME", "Show an account with its limits and what it keeps, as JSON", cobra.ExactArgs(1), func(cmd *cobra.Command, c *apiclient.Client, args []string) error {
+		id, err := farAccount(cmd.Context(), c, args[0])
+		if err != nil {
+			return err
+		}
+		a, err := c.GetAccount(cmd.Context(), id)
+		if err != nil {
+			return err
+		}
+		return printJSON(cmd.OutOrStdout(), a)
+	})
+	cmd.ValidArgsFunction = first(at.accountNames)
+	return cmd
+}
+
+func newAccountsChange(at *place) *cobra.Command {
+	var s settings
+	cmd := at.asking("set NAME", "Change the limits and the retention of an account that was made by the API", cobra.ExactArgs(1),
+		func(cmd *cobra.Command, c *apiclient.Client, args []string) error {
+			body, err := s.read(cmd.InOrStdin())
+			if err == nil && len(body) == 0 {
+				err = errNothingSet()
+			}
+			if err != nil {
+				return err
+			}
+			id, err := farAccount(cmd.Context(), c, args[0])
+			if err != nil {
+				return err
+			}
+			_, err = c.UpdateAccount(cmd.Context(), id, body)
+			return err
+		})
+	cmd.Example = "  letterhook accounts set acme --set limits.messages_per_hour=1000 --set retention.messages=30d"
+	cmd.ValidArgsFunction = first(at.accountNames)
+	s.flags(cmd)
 	return cmd
 }
 

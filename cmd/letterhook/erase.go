@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/letterhook/letterhook/cmd/letterhook/apiclient"
 	"github.com/letterhook/letterhook/storage"
 )
 
@@ -43,10 +44,15 @@ Exit code 0: it is gone. 1: it is not, or not all; run it again.`,
 			if !yes {
 				return &exitError{exitFailed, errors.New("there is no way back; say --yes")}
 			}
+			if server, err := at.server(); err != nil || server != nil {
+				return at.client(cmd.Context(), cmd.ErrOrStderr(), func(c *apiclient.Client) error {
+					return eraseFar(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), c, what, asJSON)
+				})
+			}
 			return at.eraseIn(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), what, asJSON)
 		},
 	}
-	at.flags(cmd)
+	at.anywhere(cmd)
 	cmd.Flags().BoolVar(&yes, "yes", false, "it is meant")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
 	return cmd
@@ -62,6 +68,22 @@ func eraseWhat(argument string) (storage.Erasure, error) {
 		return storage.Erasure{Address: argument}, nil
 	}
 	return storage.Erasure{}, fmt.Errorf("%q is neither the id of a message, msg_..., nor a mail address", argument)
+}
+
+// eraseFar has a server erase.
+func eraseFar(ctx context.Context, out, messages io.Writer, c *apiclient.Client, what storage.Erasure, asJSON bool) error {
+	erased, err := c.CreateErasure(ctx, apiclient.NewErasure{MessageID: what.Message, Address: what.Address})
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(out, erased)
+	}
+	fmt.Fprintf(out, "erased: %d messages, %d attachments; %d deliveries ended\n", erased.Messages, erased.Attachments, erased.Deliveries)
+	for _, text := range erased.Warnings {
+		fmt.Fprintln(messages, "warning: "+printable(text, false))
+	}
+	return nil
 }
 
 // eraseIn erases, and says what it could not reach.

@@ -129,6 +129,38 @@ func TestFarCommands(t *testing.T) {
 		t.Errorf("a domain with routes: %v", err)
 	}
 	must(t, "routes", "delete", route)
+
+	says(t, words("messages parsed "+id), `"text":"one`)
+	says(t, words("accounts show umbrella"), `"name":"umbrella"`)
+	must(t, words("accounts set umbrella --set limits.messages_per_hour=1000")...)
+	says(t, words("accounts show umbrella"), `"messages_per_hour":1000`)
+	says(t, words("usage --now"), "ACCOUNT")
+	says(t, words("erase "+id+" --yes"), "erased: 1 messages")
+}
+
+// TestFarAttachments: what a sender calls his file leads nowhere.
+func TestFarAttachments(t *testing.T) {
+	h := newAPIHouse(t)
+	there, _, _ := zenithHouse(t, h)
+	workstation(t, h, "zenith", "read")
+	evil := filepath.Join(t.TempDir(), "mail.eml")
+	text := "From: a@sender.example\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: application/pdf\r\n" +
+		"Content-Disposition: attachment; filename=\"../../evil.pdf\"\r\n\r\nthe content\r\n"
+	if err := os.WriteFile(evil, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "send", "--smtp", h.smtpListeners[0].Addr().String(), "--to", "bob@zen.example", evil)
+	there.next(t)
+	id := firstJSON(t, must(t, words("messages list --json")...))["id"].(string)
+	says(t, words("messages attachments "+id), "evil.pdf", "application/pdf")
+	dir := t.TempDir()
+	path := strings.TrimSpace(must(t, "messages", "attachments", id, "--save", dir))
+	if got, err := os.ReadFile(path); err != nil || filepath.Dir(path) != dir || !strings.HasPrefix(string(got), "the content") {
+		t.Errorf("%s: %q %v", path, got, err)
+	}
+	if _, err := command(t, "messages", "attachments", id, "--save", dir); err == nil {
+		t.Error("a file is written over")
+	}
 }
 
 // TestFarRefusal: what a sender was refused is explained from another machine.
@@ -178,7 +210,7 @@ func TestFarAccount(t *testing.T) {
 func TestWhichServer(t *testing.T) {
 	h := newAPIHouse(t)
 	workstation(t, h, "")
-	for _, args := range [][]string{words("erase msg_01 --yes"), words("fsck")} {
+	for _, args := range [][]string{words("deliveries show dlv_01 --curl"), words("fsck")} {
 		if out, err := command(t, args...); err == nil || !strings.Contains(err.Error(), "there is in use") {
 			t.Errorf("%q: %v %s", args, err, out)
 		}

@@ -22,12 +22,12 @@ func newMessagesCommand() *cobra.Command {
 	var at place
 	cmd := &cobra.Command{
 		Use:   "messages",
-		Short: "List, show and retry messages",
+		Short: "List, show and retry messages, and read what is in them",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	at.anywhere(cmd)
-	cmd.AddCommand(newMessagesList(&at), newMessagesShow(&at), newMessagesRetry(&at))
+	cmd.AddCommand(newMessagesList(&at), newMessagesShow(&at), newMessagesParsed(&at), newMessagesAttachments(&at), newMessagesRetry(&at))
 	return cmd
 }
 

@@ -132,10 +132,13 @@ func newUsageCommand() *cobra.Command {
 	var at place
 	var f apiclient.GetUsageParams
 	var account string
-	var asJSON bool
+	var now, asJSON bool
 	cmd := at.asking("usage", "Show messages, octets and deliveries by account and day", cobra.NoArgs, func(cmd *cobra.Command, c *apiclient.Client, _ []string) (err error) {
 		if f.AccountID, err = farAccount(cmd.Context(), c, account); err != nil {
 			return err
+		}
+		if now {
+			return printStocks(cmd, c, f.AccountID, asJSON)
 		}
 		list, err := c.GetUsage(cmd.Context(), f)
 		if err != nil {
@@ -147,11 +150,22 @@ func newUsageCommand() *cobra.Command {
 	})
 	at.anywhere(cmd)
 	cmd.Flags().StringVar(&account, "account", "", "of this `account` alone, by name or id")
+	cmd.Flags().BoolVar(&now, "now", false, "what is stored and waits now, and the limits, in the place of days")
 	cmd.Flags().StringVar(&f.From, "from", "", "first `day`, like 2026-11-25; default: 30 days ago")
 	cmd.Flags().StringVar(&f.Until, "until", "", "`day` behind the last one")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per account and day")
 	complete(cmd, "account", at.accountNames)
 	return cmd
+}
+
+func printStocks(cmd *cobra.Command, c *apiclient.Client, account string, asJSON bool) error {
+	list, err := c.GetUsageNow(cmd.Context(), apiclient.GetUsageNowParams{AccountID: account})
+	if err != nil {
+		return err
+	}
+	return printList(cmd.OutOrStdout(), list.Items, asJSON, "ACCOUNT|MESSAGES|OCTETS|WAITING|LIMIT REACHED", func(s *apiclient.Stock) []any {
+		return []any{s.AccountID, s.Messages, s.Octets, s.Backlog, orWord(string(s.Reached), "-")}
+	})
 }
 
 func newNodesCommand() *cobra.Command {

@@ -21,7 +21,7 @@ func newRoutesCommand() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	at.anywhere(cmd)
-	cmd.AddCommand(newRoutesList(&at), newRoutesShow(&at), newRoutesCreate(&at), newRoutesChange(&at),
+	cmd.AddCommand(newRoutesList(&at), newRoutesShow(&at), newRoutesCreate(&at), newRoutesChange(&at), newRoutesOrder(&at),
 		at.removing("routes that were made by the API, by their ids", asIs, (*apiclient.Client).DeleteRoute))
 	return cmd
 }
@@ -137,6 +137,16 @@ func newRoutesChange(at *place) *cobra.Command {
 		return err
 	})
 	s.flags(cmd)
+	return cmd
+}
+
+func newRoutesOrder(at *place) *cobra.Command {
+	cmd := at.asking("order DOMAIN ID...", "Put the routes of a domain that were made by the API into an order", cobra.MinimumNArgs(2),
+		func(cmd *cobra.Command, c *apiclient.Client, args []string) error {
+			_, err := c.OrderRoutes(cmd.Context(), args[0], apiclient.RouteOrder{Routes: args[1:]})
+			return err
+		})
+	cmd.ValidArgsFunction = first(at.domainNames)
 	return cmd
 }
 
