@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -304,7 +303,7 @@ func (s *server) Run(ctx context.Context) error {
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
 
-	debug.FreeOSMemory() // of what the start needed most is garbage now
+	letGo()
 	var taking, telling, delivery, web sync.WaitGroup
 	start := func(group *sync.WaitGroup, ctx context.Context, part func(context.Context) error) {
 		group.Go(func() {

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"os"
@@ -13,7 +12,8 @@ import (
 // Usage is what a process used, by the kernel's accounting.
 type Usage struct {
 	CPU     time.Duration // user and system time
-	PeakRSS int64         // octets of resident memory at the most
+	RSS     int64         // octets of resident memory
+	PeakRSS int64         // and at the most
 }
 
 // UsageOf reads the usage of a running process from /proc.
@@ -33,23 +33,29 @@ func UsageOf(pid int) (Usage, error) {
 		ticks += n
 	}
 	const ticksPerSecond = 100 // USER_HZ on every Linux that Go runs on
-	rss, err := peakRSS(pid)
-	return Usage{CPU: time.Duration(ticks) * time.Second / ticksPerSecond, PeakRSS: rss}, err
+	u := Usage{CPU: time.Duration(ticks) * time.Second / ticksPerSecond}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err == nil {
+		u.RSS, err = sizeIn(status, "VmRSS")
+	}
+	if err == nil {
+		u.PeakRSS, err = sizeIn(status, "VmHWM")
+	}
+	if err != nil {
+		return Usage{}, fmt.Errorf("reading the memory use: %w", err)
+	}
+	return u, nil
 }
 
-func peakRSS(pid int) (int64, error) {
-	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, fmt.Errorf("reading the memory use: %w", err)
-	}
-	defer f.Close()
-	for s := bufio.NewScanner(f); s.Scan(); {
-		if rest, ok := strings.CutPrefix(s.Text(), "VmHWM:"); ok {
+// sizeIn reads a size out of /proc/PID/status.
+func sizeIn(status []byte, name string) (int64, error) {
+	for line := range bytes.Lines(status) {
+		if rest, ok := strings.CutPrefix(string(line), name+":"); ok {
 			kb, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
 			return kb * 1024, err
 		}
 	}
-	return 0, fmt.Errorf("reading the memory use: no VmHWM line")
+	return 0, fmt.Errorf("no %s line", name)
 }
 
 // ResetPeak makes PeakRSS count from now on (proc_pid_clear_refs(5)).

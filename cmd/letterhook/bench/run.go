@@ -104,7 +104,7 @@ func runOwn(ctx context.Context, o Options, receiver *Receiver) (rep *Report, er
 	if err != nil {
 		return nil, err
 	}
-	rep.IdleRSS, rep.PeakRSS = idle.PeakRSS, used.PeakRSS
+	rep.IdleRSS, rep.PeakRSS = idle.RSS, used.PeakRSS
 	if rep.Acked > 0 {
 		rep.CPUPer1000 = (used.CPU - idle.CPU) * 1000 / time.Duration(rep.Acked)
 	}
