@@ -180,14 +180,14 @@ func (s *Store) searching() *reader {
 // pick reads those of the messages that the database knows to be meant, in their order.
 func (s *Store) pick(ctx context.Context, q *Search, ids []string) ([]*Mail, error) {
 	sel := selection{text: selectMail}
-	sel.among(s.searching(), "m.id", ids)
 	sel.where(q.Account != "", "m.account = ?", q.Account)
 	sel.where(!q.Since.IsZero(), "m.id >= ?", firstMessageID(q.Since))
 	sel.where(!q.Until.IsZero(), "m.id < ?", firstMessageID(q.Until))
 	if q.State != "" {
 		sel.where(true, stateCondition(q.State))
 	}
-	rows, err := s.searching().QueryContext(ctx, sel.text, sel.args...)
+	text, args := sel.ofIDs(s.searching(), "m.id", ids)
+	rows, err := s.searching().QueryContext(ctx, text, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -208,13 +208,18 @@ func (s *Store) pick(ctx context.Context, q *Search, ids []string) ([]*Mail, err
 	return mails, err
 }
 
-// idsIn is a condition on a column that takes a list of ids as JSON.
-var idsIn = forms{sqlite: "IN (SELECT value FROM json_each(?))", postgres: "= ANY (ARRAY(SELECT json_array_elements_text(CAST(? AS json))))"}
+// oneByOne runs a statement for each id of a list, which is JSON. OFFSET 0 has the planner leave it so.
+const oneByOne = `SELECT l.* FROM (SELECT json_array_elements_text(CAST(? AS json)) COLLATE "C" AS id OFFSET 0) AS want CROSS JOIN LATERAL (%s OFFSET 0) AS l`
 
-// among narrows a selection to ids. The bounds tell PostgreSQL in which days to look.
-func (q *selection) among(read *reader, column string, ids []string) {
-	q.where(true, column+" "+read.form(idsIn), listOf(ids))
-	q.where(len(ids) > 0, column+" >= ? AND "+column+" <= ?", slices.Min(ids), slices.Max(ids))
+// ofIDs is a selection for each of some ids, which stand in a column. PostgreSQL takes them one after the other, so that it looks into
+// the one partition in which each lies: to look for all of them in every day of half a year took ten times as long.
+func (q *selection) ofIDs(read *reader, column string, ids []string) (text string, args []any) {
+	if _, ok := read.engine.(*postgresEngine); ok {
+		q.where(true, column+" = want.id")
+		return fmt.Sprintf(oneByOne, q.text), append([]any{listOf(ids)}, q.args...)
+	}
+	q.where(true, column+" IN (SELECT value FROM json_each(?))", listOf(ids))
+	return q.text, q.args
 }
 
 // stateCondition is what is true of a message of which a delivery is in the state, which must be one of searchStates.

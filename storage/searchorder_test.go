@@ -126,7 +126,7 @@ func TestSearchStatementsUseTheirIndexes(t *testing.T) {
 		_, isPostgres := s.engine.(*postgresEngine)
 		states, args := s.selectStates([]string{after, after + "~"})
 		picked := selection{text: selectMail}
-		picked.among(&s.read, "m.id", []string{after, after + "~"})
+		pick, picks := picked.ofIDs(&s.read, "m.id", []string{after, after + "~"})
 		list := func(state string) string {
 			table, condition := stateList(state)
 			return "SELECT DISTINCT message FROM " + table + " WHERE " + condition + " ORDER BY message DESC LIMIT 5"
@@ -144,7 +144,7 @@ func TestSearchStatementsUseTheirIndexes(t *testing.T) {
 			{"behind", "SELECT id FROM message WHERE id > ? ORDER BY id DESC LIMIT 5", []any{after}, &s.read},
 			{"count behind", countBehind, []any{after, 5}, &s.read},
 			{"to index", selectIndexed + " WHERE m.id > ? AND m.id < ? ORDER BY m.id LIMIT ?", []any{after, messagePrefix + "~", 5}, &s.read},
-			{"messages", picked.text, picked.args, &s.read},
+			{"messages", pick, picks, &s.read},
 			{"states", states, args, &s.read},
 			{"dead", list(StateDead), nil, &s.read},
 			{"filtered", list(StateFiltered), nil, &s.read},

@@ -20,9 +20,9 @@ func (s *Store) selectStates(ids []string) (text string, args []any) {
 		{"SELECT message, state FROM held", ""},
 	} {
 		q := selection{text: table.text}
-		q.among(s.searching(), "message", ids)
 		q.where(table.condition != "", table.condition)
-		parts, args = append(parts, q.text), append(args, q.args...)
+		part, values := q.ofIDs(s.searching(), "message", ids)
+		parts, args = append(parts, part), append(args, values...)
 	}
 	return strings.Join(parts, " UNION ALL "), args
 }
