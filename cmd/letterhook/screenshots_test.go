@@ -70,9 +70,15 @@ domains:
 		}
 	}
 	b.run(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
-	for name, path := range map[string]string{"phone-messages": "/messages", "phone-message": "/messages/" + id} {
+	for name, path := range map[string]string{"phone-messages": "/messages", "phone-message": "/messages/" + id, "phone-endpoints": "/endpoints"} {
 		b.show(path)
 		b.shoot(filepath.Join(folder, name+".png"))
+	}
+	routes, _, ids := routesHouse(t, "support", "order-*", "invoice-*", "*")
+	editor := openTab(t, browser, strings.TrimSuffix(routes.base, "/api/v1"))
+	for name, path := range map[string]string{"routes": "/domains/shop.example?address=order-4711%40shop.example", "route": "/domains/shop.example/routes/" + ids["order-*"]} {
+		editor.show(path)
+		editor.shoot(filepath.Join(folder, name+"-light.png"))
 	}
 	_, base := serveGuarded(t)
 	out := openTab(t, browser, base)
