@@ -250,3 +250,32 @@ func TestComposition(t *testing.T) {
 		}
 	}
 }
+
+// TestComposedBucket runs the command of the example that makes the bucket: once where there is none, once where there is, and with a wrong
+// secret.
+func TestComposedBucket(t *testing.T) {
+	t.Parallel()
+	ctx := within(t, time.Minute)
+	needTool(t, "curl")
+	b := startBucket(ctx, t)
+	text := edit(t, composed+"../compose.yaml", "http://s3:7070/letterhook", "http://"+b.addr+"/fresh", `"letterhook:$$`, `"`+accessKey+`:$`, "$$", "$")
+	_, command, found := strings.Cut(text, "      - >-\n")
+	command, _, ends := strings.Cut(command, "    depends_on:")
+	if !found || !ends {
+		t.Fatal("the example has no such command")
+	}
+	command = strings.Join(strings.Fields(command), " ")
+	for _, try := range []struct {
+		secret string
+		works  bool
+	}{{"wrong", false}, {accessSecret, true}, {accessSecret, true}} {
+		cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
+		cmd.Env = append(os.Environ(), "BUCKET_SECRET="+try.secret)
+		if out, err := cmd.CombinedOutput(); (err == nil) != try.works {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+	if info, err := os.Stat(filepath.Join(b.dir, "fresh")); err != nil || !info.IsDir() {
+		t.Errorf("there is no bucket: %v", err)
+	}
+}
