@@ -140,19 +140,19 @@ func TestListenForward(t *testing.T) {
 	smtp := h.smtpListeners[0].Addr().String()
 	for _, text := range []string{"one", "two"} {
 		id := send(t, smtp, sendOptions{from: "ann@sender.example", to: []string{"bob@zen.example"}, subject: "About " + text, text: text, attach: []string{h.path}})
-		here, real := local.next(t), there.next(t)
-		if here.header.Get("Webhook-Id") != id || real.header.Get("Webhook-Id") != id {
-			t.Errorf("%s: %v, %v", id, here.header, real.header)
+		here, remote := local.next(t), there.next(t)
+		if here.header.Get("Webhook-Id") != id || remote.header.Get("Webhook-Id") != id {
+			t.Errorf("%s: %v, %v", id, here.header, remote.header)
 		}
-		if diff := cmp.Diff(event(t, real.body), event(t, here.body)); diff != "" {
+		if diff := cmp.Diff(event(t, remote.body), event(t, here.body)); diff != "" {
 			t.Errorf("what is posted here differs from there: %s", diff)
 		}
-		if real.header.Get("X-Api-Key") == "" || here.header.Get("X-Api-Key") != "" {
-			t.Errorf("the secret header field of the endpoint: here %v, there %v", here.header, real.header)
+		if remote.header.Get("X-Api-Key") == "" || here.header.Get("X-Api-Key") != "" {
+			t.Errorf("the secret header field of the endpoint: here %v, there %v", here.header, remote.header)
 		}
 		for _, name := range []string{"Content-Type", "User-Agent", "Letterhook-Attempt"} {
-			if here.header.Get(name) != real.header.Get(name) {
-				t.Errorf("%s: %q, want %q", name, here.header.Get(name), real.header.Get(name))
+			if here.header.Get(name) != remote.header.Get(name) {
+				t.Errorf("%s: %q, want %q", name, here.header.Get(name), remote.header.Get(name))
 			}
 		}
 		l.out.await(t, "  "+id+"  418  in ")
