@@ -2,22 +2,38 @@ package storage
 
 import (
 	"context"
+	"database/sql/driver"
+	"slices"
 	"sync"
 	"time"
 )
 
-// clerkWait is how long counts and refusals wait to be written together.
-const clerkWait = time.Second
+const (
+	// clerkWait is how long counts and refusals wait to be written together.
+	clerkWait = time.Second
+	// spreadWait and spreadHours are how long the counts of endpoints wait, those of minutes and of hours, where there are more than
+	// fewTallies: mail that is spread over thousands of endpoints would otherwise write four rows of counts for each delivery.
+	spreadWait  = 10 * time.Second
+	spreadHours = time.Minute
+	fewTallies  = 500
+	// maxTalliesAtOnce bounds the rows of one transaction: others wait for it.
+	maxTalliesAtOnce = 4000
+)
 
-// clerk keeps the counts and refusals that nobody waits for, and writes them in a transaction of their own, one a second at most:
-// no mail costs a write for them. What was not written when the process dies is lost; what the disk refused is offered again with
-// the next.
+// clerk keeps the counts and refusals that nobody waits for, and writes them in transactions of their own, one a second where there
+// are few: no mail costs a write for them. What was not written when the process dies is lost; what the disk refused is offered again
+// with the next.
 type clerk struct {
 	queue *queue
 	now   func() time.Time
 
 	mu       sync.Mutex
-	counts   tallies
+	counts   tallies   // of accounts
+	spread   tallies   // of endpoints
+	spreadAt time.Time // when they were taken last, by the machine's clock
+	hours    tallies   // of endpoints, in minutes that are written
+	hoursAt  time.Time
+	late     tallies // of minutes, whose write failed; their hours are counted
 	refusals sampled
 	timer    *time.Timer
 	armed    bool
@@ -27,7 +43,7 @@ type clerk struct {
 }
 
 func newClerk(q *queue, now func() time.Time) *clerk {
-	return &clerk{queue: q, now: now, counts: tallies{}}
+	return &clerk{queue: q, now: now, counts: tallies{}, spread: tallies{}, hours: tallies{}, late: tallies{}}
 }
 
 // arm has what was noted written in a second. Called under the lock.
@@ -47,22 +63,27 @@ func (c *clerk) arm() {
 func (c *clerk) due() {
 	c.mu.Lock()
 	c.armed = false
-	t := c.task()
+	tasks := c.tasks(false)
+	if len(c.spread)+len(c.hours)+len(c.late) > 0 {
+		c.arm()
+	}
 	c.mu.Unlock()
-	if t != nil {
+	for _, t := range tasks {
 		c.queue.putTask(t) // false: the store is closed, and close has written before
 	}
 }
 
-// FlushNotes returns when what was counted and recorded so far is written. Nobody needs to wait for that: it is within a second.
+// FlushNotes returns when what was counted and recorded so far is written. Nobody needs to wait for that: it is within seconds.
 func (s *Store) FlushNotes(ctx context.Context) error {
 	s.clerk.mu.Lock()
-	t := s.clerk.task()
+	tasks := s.clerk.tasks(true)
 	s.clerk.mu.Unlock()
-	if t == nil {
-		return nil
+	for _, t := range tasks {
+		if err := s.enqueue(ctx, t); err != nil {
+			return err
+		}
 	}
-	return s.enqueue(ctx, t)
+	return nil
 }
 
 // close writes what is left; the queue must still be open.
@@ -72,52 +93,87 @@ func (c *clerk) close() {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	t := c.task()
+	tasks := c.tasks(true)
 	c.mu.Unlock()
-	if t != nil {
+	for _, t := range tasks {
 		c.queue.putTask(t)
 	}
 }
 
-// task takes all that was noted into a write; nil: there is nothing. Called under the lock.
-func (c *clerk) task() *task {
-	if len(c.counts) == 0 && len(c.refusals.list) == 0 {
-		return nil
+// parts takes what was counted, all of it or what has waited for long enough. Called under the lock.
+func (c *clerk) parts(all bool, now time.Time) [][]tallyRow {
+	minutes, hours := c.counts, c.counts.hours()
+	if all || len(c.spread) <= fewTallies || len(c.spread) >= maxTallies/2 || now.Sub(c.spreadAt) >= spreadWait {
+		c.spreadAt = now
+		minutes.merge(c.spread)
+		c.hours.merge(c.spread.hours())
+		c.spread = tallies{}
 	}
-	counts, refusals := c.counts, c.refusals.list
-	c.counts, c.refusals = tallies{}, sampled{passed: c.refusals.passed}
+	if all || len(c.hours) <= fewTallies || len(c.hours) >= maxTallies/2 || now.Sub(c.hoursAt) >= spreadHours {
+		c.hoursAt = now
+		hours.merge(c.hours)
+		c.hours = tallies{}
+	}
+	minutes.merge(c.late)
+	c.counts, c.late = tallies{}, tallies{}
+	return slices.Collect(slices.Chunk(append(minutes.rows(TallyMinute), hours.rows(TallyHour)...), maxTalliesAtOnce))
+}
+
+// tasks takes what was noted into writes. Called under the lock.
+func (c *clerk) tasks(all bool) (tasks []*task) {
 	now := c.noted
-	prune := now.After(c.pruneAt)
+	parts, refusals, prune := c.parts(all, time.Now()), c.refusals.list, now.After(c.pruneAt)
+	c.refusals = sampled{passed: c.refusals.passed}
 	if prune {
 		c.pruneAt = now.Add(time.Minute)
 	}
-	t := &task{apart: true, done: make(chan error, 1)}
-	t.do = func(w *writer) error {
-		err := writeNotes(w, counts, refusals, now, prune)
-		if err != nil {
-			c.putBack(counts)
-		}
-		return err
+	if len(parts) == 0 && (prune || len(refusals) > 0) {
+		parts = append(parts, nil)
 	}
-	return t
+	for i, part := range parts {
+		t := &task{apart: true, done: make(chan error, 1)}
+		t.do = func(w *writer) error {
+			err := writeTallies(w, part)
+			if err == nil && i == 0 {
+				err = writeRefusals(w, refusals, now, prune)
+			}
+			if err != nil {
+				c.putBack(part)
+			}
+			return err
+		}
+		tasks = append(tasks, t)
+	}
+	return tasks
 }
 
 // putBack keeps counts that could not be written.
-func (c *clerk) putBack(counts tallies) {
+func (c *clerk) putBack(rows []tallyRow) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for key, n := range counts {
-		c.counts.add(key, n)
+	for i := range rows {
+		r := &rows[i]
+		if r.span == TallyHour {
+			c.hours.add(r.key, r.n)
+		} else {
+			c.late.add(r.key, r.n)
+		}
 	}
 	c.arm()
 }
 
-func writeNotes(w *writer, counts tallies, refusals []Refusal, now time.Time, prune bool) error {
-	args := counts.appendRows(nil)
-	if _, err := w.execRows(upsertTallies, args); err != nil {
-		return err
+func writeTallies(w *writer, rows []tallyRow) error {
+	args := make([]driver.Value, 0, 6*len(rows))
+	for i := range rows {
+		r := &rows[i]
+		args = append(args, r.span.Milliseconds(), r.key.minute, r.key.account, r.key.endpoint, r.key.name, r.n)
 	}
-	args = args[:0]
+	_, err := w.execRows(upsertTallies, args)
+	return err
+}
+
+func writeRefusals(w *writer, refusals []Refusal, now time.Time, prune bool) error {
+	var args []driver.Value
 	for i := range refusals {
 		args = refusals[i].appendRow(args)
 	}
@@ -197,7 +253,7 @@ const outcomeDelivered = "delivered"
 // attempted counts an attempt, or that none was made. Which account an endpoint is of is known where it is read.
 func (c *clerk) attempted(minute int64, done *completing) {
 	a := &done.Attempt
-	count := func(name string) { c.counts.add(tallyKey{minute, "", a.Endpoint, name}, 1) }
+	count := func(name string) { c.spread.add(tallyKey{minute, "", a.Endpoint, name}, 1) }
 	switch {
 	case done.RetryAt.IsZero() && done.State == StateDead:
 		count(TallyDead)

@@ -2,8 +2,6 @@ package storage
 
 import (
 	"cmp"
-	"database/sql/driver"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -44,12 +42,12 @@ func tookName(d time.Duration) string {
 	return TallyTook + strconv.FormatInt(tookBounds[len(tookBounds)-1], 10)
 }
 
-// maxTallies bounds what is counted apart in one second; beyond it endpoints, then accounts, are counted together.
-const maxTallies = 20_000
+// maxTallies bounds what is counted apart until it is written; beyond it endpoints, then accounts, are counted together.
+const maxTallies = 80_000
 
 // tallyKey is what is counted apart.
 type tallyKey struct {
-	minute                  int64 // milliseconds
+	minute                  int64 // milliseconds; in counts by the hour that of the hour
 	account, endpoint, name string
 }
 
@@ -63,26 +61,42 @@ func (t tallies) add(key tallyKey, n int64) {
 	t[key] += n
 }
 
-// appendRows gives the counts as upsertTallies wants them: no row twice, and all nodes in one order, so that none waits for another in
-// a circle.
-func (t tallies) appendRows(args []driver.Value) []driver.Value {
+// merge adds other counts.
+func (t tallies) merge(other tallies) {
+	for key, n := range other {
+		t[key] += n
+	}
+}
+
+// hours are the counts of minutes by the hour.
+func (t tallies) hours() tallies {
 	hours := tallies{}
 	for key, n := range t {
 		key.minute = spanOf(key.minute, TallyHour)
 		hours[key] += n
 	}
-	for _, of := range []struct {
-		span   time.Duration
-		counts tallies
-	}{{TallyMinute, t}, {TallyHour, hours}} {
-		keys := slices.SortedFunc(maps.Keys(of.counts), func(a, b tallyKey) int {
-			return cmp.Or(cmp.Compare(a.minute, b.minute), cmp.Compare(a.account, b.account), cmp.Compare(a.endpoint, b.endpoint), cmp.Compare(a.name, b.name))
-		})
-		for _, key := range keys {
-			args = append(args, of.span.Milliseconds(), key.minute, key.account, key.endpoint, key.name, of.counts[key])
-		}
+	return hours
+}
+
+// tallyRow is a row of the table.
+type tallyRow struct {
+	span time.Duration
+	key  tallyKey
+	n    int64
+}
+
+// rows gives the counts as upsertTallies wants them: no row twice, and all nodes in one order, so that none waits for another in a
+// circle.
+func (t tallies) rows(span time.Duration) []tallyRow {
+	rows := make([]tallyRow, 0, len(t))
+	for key, n := range t {
+		rows = append(rows, tallyRow{span, key, n})
 	}
-	return args
+	slices.SortFunc(rows, func(x, y tallyRow) int {
+		a, b := &x.key, &y.key
+		return cmp.Or(cmp.Compare(a.minute, b.minute), cmp.Compare(a.account, b.account), cmp.Compare(a.endpoint, b.endpoint), cmp.Compare(a.name, b.name))
+	})
+	return rows
 }
 
 var upsertTallies = &rowStatement{
