@@ -28,6 +28,7 @@ type board struct {
 	may    func(time.Time) bool // the lease of the node lets attempts begin; nil: there is none
 
 	mu         sync.Mutex
+	epoch      int64 // of that lease; 0: there is none
 	lanes      map[string]*lane
 	lives      map[string]*life // of the endpoints that have a lane, or of which something is known
 	changes    []EndpointChange // that nobody was told of
@@ -49,6 +50,8 @@ type board struct {
 	leaving    bool                // every lane goes to other nodes
 	wants      map[string]struct{} // lanes of others, or of nobody, that have got work
 	claims     map[string]struct{} // lanes with due work that seem to be nobody's
+	asides     map[string]*bucket  // of mails whose senders wait, where the lane is not ours
+	nodes      int                 // that have a lease
 
 	wake chan struct{} // capacity 1: something may have become possible
 	want chan struct{} // capacity 1: there are wants
@@ -128,7 +131,7 @@ func (b *board) enlist(l *lane) {
 	switch {
 	case l.pace.suspect:
 		in = &b.suspected
-	case l.inFlight == 0 && l.stored.len() == 0:
+	case l.inFlight == 0 && (l.stored.len() == 0 || l.newcomer):
 		in = &b.newcomers
 	}
 	in.push(l)
@@ -209,6 +212,7 @@ func (b *board) start(l *lane, now time.Time) *job {
 	j.suspect = l.pace.suspect
 	j.single, l.probe = l.life.probing() || l.life.rests(now), false
 	l.bucket.take(now)
+	l.newcomer = false
 	if j.letter == nil {
 		j.letter = b.letters[j.delivery.Message]
 		if j.letter == nil {

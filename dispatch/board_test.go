@@ -141,10 +141,12 @@ func (w *world) record() {
 
 // beginRead takes the snapshot.
 func (w *world) beginRead() {
-	r := w.b.nextRead(w.now)
-	if r == nil {
-		return
+	for _, r := range w.b.nextReads(w.now) {
+		w.reads = append(w.reads, w.answer(r))
 	}
+}
+
+func (w *world) answer(r *read) readUnderWay {
 	var rows []storage.Delivery
 	for _, d := range w.rows {
 		if d.Endpoint == r.lane.endpoint && !d.DueAt.After(r.dueBy) && after(d, r.after) {
@@ -157,7 +159,7 @@ func (w *world) beginRead() {
 		}
 		return strings.Compare(a.ID, b.ID)
 	})
-	w.reads = append(w.reads, readUnderWay{r, rows[:min(len(rows), r.limit)]})
+	return readUnderWay{r, rows[:min(len(rows), r.limit)]}
 }
 
 func after(d storage.Delivery, c storage.Cursor) bool {
@@ -174,10 +176,10 @@ func (w *world) endRead() {
 		w.b.readDone(r.read, nil, nil, fmt.Errorf("locked"), w.now)
 		return
 	}
-	var mails []*storage.Mail
-	for _, id := range w.b.lacking(r.read, r.rows) {
+	mails := map[string]*storage.Mail{}
+	for _, id := range w.b.lacking([]*read{r.read}, [][]storage.Delivery{r.rows}) {
 		if rapid.IntRange(0, 9).Draw(w.t, "unreadable") > 0 {
-			mails = append(mails, &storage.Mail{ID: id})
+			mails[id] = &storage.Mail{ID: id}
 		}
 	}
 	w.b.readDone(r.read, r.rows, mails, nil, w.now)

@@ -19,18 +19,42 @@ func (b *board) takesQuestions(endpoint string, now time.Time) bool {
 
 // question counts such a mail for the endpoint's rate, or says when to come again.
 func (b *board) question(endpoint string, now time.Time) (later time.Time) {
-	if b.look(endpoint).every <= 0 {
+	t := b.look(endpoint)
+	if t.every <= 0 {
 		return time.Time{}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	l := b.lane(endpoint)
-	defer b.review(l, now)
-	if ready := l.bucket.ready(); now.Before(ready) {
+	var in *bucket
+	if b.shared && b.lanes[endpoint] == nil {
+		in = b.aside(endpoint, &t, now)
+	} else {
+		l := b.lane(endpoint)
+		defer b.review(l, now)
+		in = &l.bucket
+	}
+	if ready := in.ready(); now.Before(ready) {
 		return ready
 	}
-	l.bucket.take(now)
+	in.take(now)
 	return time.Time{}
+}
+
+// aside is the bucket of an endpoint whose lane is not the node's: to make the lane here would be to own it. Every node has one, so each
+// has a part of the rate.
+func (b *board) aside(endpoint string, t *terms, now time.Time) *bucket {
+	every := t.every * time.Duration(max(b.nodes, 1))
+	in := b.asides[endpoint]
+	if in == nil || in.every != every || in.burst != t.burst {
+		for other, full := range b.asides { // those that say nothing any more
+			if !now.Before(full.full) {
+				delete(b.asides, other)
+			}
+		}
+		in = &bucket{every: every, burst: t.burst}
+		b.asides[endpoint] = in
+	}
+	return in
 }
 
 // answered takes the answer to such a mail. no says that the answer is a verdict about the mail: of the endpoint it tells that

@@ -14,7 +14,7 @@ const warmFor = 30 * time.Second
 // shared makes the board one of several: it works only at lanes that it is told to own, while may says so.
 func (b *board) share(may func(time.Time) bool) {
 	b.shared, b.may = true, may
-	b.wants, b.claims = map[string]struct{}{}, map[string]struct{}{}
+	b.wants, b.claims, b.asides = map[string]struct{}{}, map[string]struct{}{}, map[string]*bucket{}
 }
 
 // mine gives the lane of the endpoint if the node owns it, and otherwise has its owner told that there is work, or the lane taken.
@@ -65,7 +65,7 @@ func (b *board) wishes() (wake, claim []string) {
 }
 
 // maxClaims is how many lanes that nobody seems to own a node asks for at once.
-const maxClaims = 256
+const maxClaims = 1024
 
 // wishAgain takes back what nobody has heard.
 func (b *board) wishAgain(wake, claim []string) {
@@ -91,11 +91,21 @@ func (b *board) unknown(endpoints []string) (list []string) {
 	return list
 }
 
-// own takes lanes that the node owns under an epoch and that may have work. lives are the endpoints of which something is known, as
-// the owners before have left them.
-func (b *board) own(epoch int64, endpoints []string, lives map[string]storage.EndpointLife, now time.Time) {
+// begin says that the node has a lease now, or has it still.
+func (b *board) begin(epoch int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.epoch = epoch
+}
+
+// own takes lanes that the node owns under an epoch and that may have work. lives are the endpoints of which something is known, as
+// the owners before have left them. It is false, and takes none, when that lease is over: the answer of the ledger was overtaken.
+func (b *board) own(epoch int64, endpoints []string, lives map[string]storage.EndpointLife, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.epoch != epoch {
+		return false
+	}
 	for _, endpoint := range endpoints {
 		l := b.lanes[endpoint]
 		if l == nil {
@@ -115,6 +125,7 @@ func (b *board) own(epoch int64, endpoints []string, lives map[string]storage.En
 		b.review(l, now)
 	}
 	b.signal()
+	return true
 }
 
 // leave chooses lanes to let go of, those with the least to do first.
@@ -187,12 +198,12 @@ func (b *board) releasable(now time.Time) (given, idle []string) {
 	return given, idle
 }
 
-// released forgets lanes that are the node's no more.
-func (b *board) released(endpoints []string) {
+// released forgets lanes that were the node's under an epoch and are no more.
+func (b *board) released(epoch int64, endpoints []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, endpoint := range endpoints {
-		if l := b.lanes[endpoint]; l != nil {
+		if l := b.lanes[endpoint]; l != nil && l.epoch == epoch {
 			b.orphan(l)
 		}
 	}
@@ -205,7 +216,7 @@ func (b *board) disown() {
 	for _, l := range b.lanes {
 		b.orphan(l)
 	}
-	b.dirty = nil
+	b.dirty, b.epoch = nil, 0
 	b.signal()
 }
 
@@ -264,6 +275,9 @@ func (b *board) settled() bool {
 
 // standing is what a renewal says of the share of this node.
 func (b *board) standing(s *lease.Standing, now time.Time) {
+	b.mu.Lock()
+	b.nodes = s.Nodes
+	b.mu.Unlock()
 	if n := s.Surplus(); n > 0 {
 		b.leave(n, now)
 	}

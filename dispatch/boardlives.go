@@ -50,7 +50,11 @@ func (b *board) unsaved() (lives []storage.EndpointLife, changes []EndpointChang
 	defer b.mu.Unlock()
 	for _, l := range b.dirty {
 		l.unsaved = false
-		lives = append(lives, l.EndpointLife)
+		saved := l.EndpointLife
+		if lane := b.lanes[l.Endpoint]; lane != nil {
+			saved.Epoch = lane.epoch
+		}
+		lives = append(lives, saved)
 		if b.lanes[l.Endpoint] == nil && !l.known() {
 			delete(b.lives, l.Endpoint)
 		}

@@ -28,8 +28,9 @@ const (
 
 	// maxUploads is how many mails may have their attachments stored at once.
 	maxUploads = 16
-	// maxReads is how many lanes are read from the store at once.
-	maxReads = 4
+	// maxReads is how many reads of the store are under way at once, and maxTogether how many lanes one of them reads.
+	maxReads    = 4
+	maxTogether = 64
 	// flushTimeout is how long a stop waits for the records of attempts that were made.
 	flushTimeout = 5 * time.Second
 	// recordPause is the wait before a record that the store refused is offered again.
@@ -57,7 +58,10 @@ type Dispatcher struct {
 	healthy  *allowance          // octets in flight
 	suspects *allowance          // octets in flight of suspect lanes
 	asked    *allowance          // octets in flight of mails whose senders wait
-	look     chan struct{}       // capacity 1: look at the store's lanes now
+	look     chan struct{}       // capacity 1: look at the store's lanes now, and try those that rest
+	glance   chan struct{}       // capacity 1: look at the store's lanes now
+	// askedTests has capacity 1: look at the tests that were asked for.
+	askedTests chan struct{}
 
 	foreignEvery time.Duration // the pause between two looks for writes of other processes
 
@@ -93,6 +97,9 @@ func New(cfg Config) (*Dispatcher, error) {
 		suspects: newAllowance(cfg.BytesInFlight / 4),
 		asked:    newAllowance(cfg.BytesInFlight / 8),
 		look:     make(chan struct{}, 1),
+		glance:   make(chan struct{}, 1),
+
+		askedTests: make(chan struct{}, 1),
 
 		foreignEvery: foreignEvery,
 		testing:      map[string]struct{}{},
@@ -188,13 +195,13 @@ func (d *Dispatcher) dispatch(ctx, work context.Context, workers *sync.WaitGroup
 			workers.Go(func() { d.work(ctx, work, j) })
 		}
 		for len(reads) < maxReads {
-			r := d.board.nextRead(now)
-			if r == nil {
+			together := d.board.nextReads(now)
+			if len(together) == 0 {
 				break
 			}
 			reads <- struct{}{}
 			workers.Go(func() {
-				d.readLane(work, r, func() { <-reads })
+				d.readLanes(work, together, func() { <-reads })
 			})
 		}
 		next := d.board.nextTick()
@@ -220,19 +227,32 @@ func (d *Dispatcher) work(running, ctx context.Context, j *job) {
 	}
 }
 
-// readLane makes a read. free is called before the board learns of the end, so that the next one can begin.
-func (d *Dispatcher) readLane(ctx context.Context, r *read, free func()) {
-	rows, err := d.cfg.Store.Fetch(ctx, r.lane.endpoint, r.after, r.dueBy, r.limit)
-	if err != nil && ctx.Err() == nil {
-		d.log.Error("the deliveries of an endpoint could not be read; trying again", "endpoint", r.lane.endpoint, "error", err)
+// readLanes makes reads. free is called before the board learns of the end, so that the next ones can begin.
+func (d *Dispatcher) readLanes(ctx context.Context, together []*read, free func()) {
+	questions := make([]storage.Question, len(together))
+	for i, r := range together {
+		questions[i] = storage.Question{Endpoint: r.lane.endpoint, After: r.after, Limit: r.limit}
 	}
-	var mails []*storage.Mail
-	if ids := d.board.lacking(r, rows); err == nil && len(ids) > 0 {
+	rows, err := d.cfg.Store.FetchAll(ctx, questions, together[0].dueBy)
+	if err != nil {
+		if rows = make([][]storage.Delivery, len(together)); ctx.Err() == nil {
+			d.log.Error("the deliveries of endpoints could not be read; trying again", "endpoints", len(together), "error", err)
+		}
+	}
+	mails := map[string]*storage.Mail{}
+	if ids := d.board.lacking(together, rows); len(ids) > 0 {
 		// Without them each attempt reads its own, and says what the trouble is.
-		mails, _ = d.cfg.Store.Mails(ctx, ids)
+		found, _ := d.cfg.Store.Mails(ctx, ids)
+		for _, m := range found {
+			mails[m.ID] = m
+		}
 	}
 	free()
-	if d.board.readDone(r, rows, mails, err, time.Now()) > 0 {
+	taken := 0
+	for i, r := range together {
+		taken += d.board.readDone(r, rows[i], mails, err, time.Now())
+	}
+	if taken > 0 {
 		d.step("fetched")
 	}
 }
@@ -248,6 +268,13 @@ func (d *Dispatcher) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-d.look:
+		case <-d.askedTests:
+			if err := d.makeTests(ctx); err != nil && ctx.Err() == nil {
+				d.log.Error("the tests that were asked for could not be read; trying again", "error", err)
+			}
+			continue
+		case <-d.glance:
+			probe = false
 		case <-sweep.C:
 			probe = false
 		case <-foreign.C:

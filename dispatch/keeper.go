@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/letterhook/letterhook/storage"
@@ -56,6 +57,7 @@ func (d *Dispatcher) saveLives(ctx context.Context) bool {
 			changes[i].Name, changes[i].Account = ep.Name, ep.Account
 		}
 		if n := d.cfg.Notice(changes[i]); n != nil {
+			n.Endpoint = changes[i].Endpoint
 			notices = append(notices, *n)
 		}
 	}
@@ -70,6 +72,9 @@ func (d *Dispatcher) saveLives(ctx context.Context) bool {
 		}
 		if len(overtaken) > 0 {
 			d.board.adopt(overtaken, false, time.Now())
+			changes = slices.DeleteFunc(changes, func(c EndpointChange) bool {
+				return slices.ContainsFunc(overtaken, func(l storage.EndpointLife) bool { return l.Endpoint == c.Endpoint })
+			})
 		}
 	}
 	for _, c := range changes {

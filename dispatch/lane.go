@@ -12,6 +12,8 @@ const (
 	// lookAhead is how far into the future a read looks for the next due time; longer than the pause between sweeps, so
 	// that a lane is always told in time.
 	lookAhead = sweepEvery + 5*time.Second
+	// newFor is how long ago what just came in can have come, until it is read.
+	newFor = 10 * time.Second
 	// maxDeferred is how many deliveries of a lane may be put off for trouble of our own before its backlog waits.
 	maxDeferred = 64
 	// maxDamaged is how many deliveries of a lane may be put off because their own mail cannot be read, before it is
@@ -70,6 +72,7 @@ type lane struct {
 	scanAt   time.Time // when to read from the beginning; zero: nothing is known to become due
 	scanned  time.Time // when that was last begun
 
+	newcomer     bool // all that was read just came in: the node did not own the lane when it did
 	probe        bool // one attempt is to be made although the endpoint rests
 	putOff       [len(troublePauses)]queue[deferral]
 	stalledUntil time.Time // in strict order: trouble of our own with the first delivery

@@ -16,10 +16,24 @@ type read struct {
 	scans bool // from the beginning
 }
 
-// nextRead gives the next read to make, or nil. A lane has at most one under way.
-func (b *board) nextRead(now time.Time) *read {
+// maxRowsTogether is how many rows reads may ask for that go together.
+const maxRowsTogether = 1024
+
+// nextReads gives the next reads to make, which go together. A lane has at most one under way.
+func (b *board) nextReads(now time.Time) (together []*read) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	for rows := 0; rows < maxRowsTogether && len(together) < maxTogether; {
+		r := b.nextRead(now)
+		if r == nil {
+			break
+		}
+		together, rows = append(together, r), rows+r.limit
+	}
+	return together
+}
+
+func (b *board) nextRead(now time.Time) *read {
 	for b.reads.len() > 0 && !b.stopped {
 		l := b.reads.pop()
 		l.queued = false
@@ -40,35 +54,37 @@ func (b *board) nextRead(now time.Time) *read {
 	return nil
 }
 
-// lacking gives the ids of the messages that a read has met and memory does not know, as far as there is room for their
+// lacking gives the ids of the messages that reads have met and memory does not know, as far as there is room for their
 // envelopes: read together they cost a fraction of one by one. What does not fit is read when its turn comes.
-func (b *board) lacking(r *read, rows []storage.Delivery) []string {
+func (b *board) lacking(together []*read, rows [][]storage.Delivery) (ids []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if r.lane.pace.suspect {
-		return nil // may not get to them for hours
-	}
-	var ids []string
-	room := b.budget/2 - b.memory
-	for _, d := range rows {
-		if d.DueAt.After(r.asked) {
-			break
+	room, known := b.budget/2-b.memory, map[string]struct{}{}
+	for i, r := range together {
+		if r.lane.pace.suspect {
+			continue // may not get to them for hours
 		}
-		_, held := r.lane.held[d.ID]
-		if held || b.letters[d.Message] != nil {
-			continue
+		for _, d := range rows[i] {
+			if d.DueAt.After(r.asked) {
+				break
+			}
+			_, held := r.lane.held[d.ID]
+			if _, twice := known[d.Message]; twice || held || b.letters[d.Message] != nil {
+				continue
+			}
+			if room -= letterCost + recipientCost + jobCost; room < 0 {
+				return ids
+			}
+			known[d.Message] = struct{}{}
+			ids = append(ids, d.Message)
 		}
-		if room -= letterCost + recipientCost + jobCost; room < 0 {
-			break
-		}
-		ids = append(ids, d.Message)
 	}
 	return ids
 }
 
 // readDone takes the rows of a read, and the mails that were read with them. Rows that are not due yet only say when to look
 // again.
-func (b *board) readDone(r *read, rows []storage.Delivery, mails []*storage.Mail, err error, now time.Time) (taken int) {
+func (b *board) readDone(r *read, rows []storage.Delivery, mails map[string]*storage.Mail, err error, now time.Time) (taken int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	l := r.lane
@@ -76,40 +92,11 @@ func (b *board) readDone(r *read, rows []storage.Delivery, mails []*storage.Mail
 	if l.orphan {
 		return 0
 	}
-	found := make(map[string]*storage.Mail, len(mails))
-	for _, m := range mails {
-		found[m.ID] = m
-	}
 	if err != nil {
 		l.more, l.doubtful = false, false
 		l.lookAt(now.Add(time.Second))
 	} else {
-		l.more = len(rows) == r.limit
-		for _, d := range rows {
-			if d.DueAt.After(r.asked) {
-				l.more = false
-				if _, ok := l.held[d.ID]; !ok {
-					l.lookAt(d.DueAt)
-					break
-				}
-				continue
-			}
-			l.cursor = storage.Cursor{DueAt: d.DueAt, ID: d.ID}
-			if _, ok := b.dropped[d.Job]; ok {
-				continue
-			}
-			if _, ok := l.held[d.ID]; ok {
-				continue
-			}
-			l.held[d.ID] = struct{}{}
-			j := &job{lane: l, delivery: d}
-			b.attach(j, found[d.Message])
-			l.stored.push(j)
-			taken++
-		}
-		if !r.scans && !l.more {
-			l.doubtful = true // rows may have come to stand before the cursor meanwhile
-		}
+		taken = b.take(r, rows, mails, now)
 	}
 	for _, id := range l.settled {
 		delete(l.held, id)
@@ -117,6 +104,42 @@ func (b *board) readDone(r *read, rows []storage.Delivery, mails []*storage.Mail
 	l.settled = nil
 	b.review(l, now)
 	b.signal()
+	return taken
+}
+
+// take puts the rows of a read into its lane.
+func (b *board) take(r *read, rows []storage.Delivery, mails map[string]*storage.Mail, now time.Time) (taken int) {
+	l := r.lane
+	wasEmpty := len(l.held) == 0
+	l.more = len(rows) == r.limit
+	for _, d := range rows {
+		if d.DueAt.After(r.asked) {
+			l.more = false
+			if _, ok := l.held[d.ID]; !ok {
+				l.lookAt(d.DueAt)
+				break
+			}
+			continue
+		}
+		l.cursor = storage.Cursor{DueAt: d.DueAt, ID: d.ID}
+		if _, ok := b.dropped[d.Job]; ok {
+			continue
+		}
+		if _, ok := l.held[d.ID]; ok {
+			continue
+		}
+		l.held[d.ID] = struct{}{}
+		j := &job{lane: l, delivery: d}
+		b.attach(j, mails[d.Message])
+		l.stored.push(j)
+		taken++
+	}
+	if wasEmpty && taken > 0 && !l.more {
+		l.newcomer = now.Sub(l.stored.first().delivery.DueAt) < newFor
+	}
+	if !r.scans && !l.more {
+		l.doubtful = true // rows may have come to stand before the cursor meanwhile
+	}
 	return taken
 }
 

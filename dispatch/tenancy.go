@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,7 +15,7 @@ import (
 // join makes the dispatcher one of several nodes.
 func (d *Dispatcher) join() {
 	d.tenant = newTenant(d.cfg.Ledger, d.cfg.Node, d.board, d.log)
-	d.tenant.lives, d.tenant.save, d.tenant.taken = d.cfg.Store.Lives, d.saveLives, d.Wake
+	d.tenant.lives, d.tenant.save, d.tenant.taken = d.cfg.Store.LivesOf, d.saveLives, d.taken
 	if !d.cfg.WakeOnly {
 		d.sender.mayWrite = d.tenant.mayWrite
 	}
@@ -35,6 +37,19 @@ func (d *Dispatcher) hold(ctx context.Context) (leave func()) {
 		end()
 		tenancy.Wait()
 		d.tenant.leave(outlasting)
+	}
+}
+
+// taken looks at what a lane that was another's, or nobody's, has beside deliveries. That is done for every endpoint to which mail comes
+// after a while, so it must not cost a look at all lanes, and no endpoint that rests is tried for it.
+func (d *Dispatcher) taken(lanes []string) {
+	look := d.askedTests
+	if slices.ContainsFunc(lanes, func(lane string) bool { return lane == houseLane || strings.HasPrefix(lane, replayPrefix) }) {
+		look = d.glance
+	}
+	select {
+	case look <- struct{}{}:
+	default: // it is going to look anyway
 	}
 }
 

@@ -48,15 +48,18 @@ type tenant struct {
 	name   string
 	board  *board
 	log    *slog.Logger
-	lives  func(context.Context) ([]storage.EndpointLife, error)
+	lives  func(context.Context, []string) ([]storage.EndpointLife, error)
 	save   func(context.Context) bool // what the board has learnt of endpoints
-	taken  func()                     // there are lanes that were not the node's before
+	taken  func(lanes []string)       // they were not the node's before
 
-	term   atomic.Pointer[lease.Term]
-	stand  atomic.Pointer[lease.Standing]
-	house  atomic.Bool // the node owns the house lane
-	resync bool        // the turn's alone: an answer may have been lost
-	late   atomic.Bool // the lease may have run out, and everything in flight was cut
+	term  atomic.Pointer[lease.Term]
+	stand atomic.Pointer[lease.Standing]
+	house atomic.Bool // the node owns the house lane
+	// What follows up to late is the turn's alone.
+	resync     bool        // an answer may have been lost
+	houseAsked time.Time   // when the house lane was claimed last
+	claims     bool        // claims had the last turn
+	late       atomic.Bool // the lease may have run out, and everything in flight was cut
 
 	mu      sync.Mutex
 	flights map[*context.CancelFunc]struct{}
@@ -164,6 +167,7 @@ func (t *tenant) renew(ctx context.Context) {
 		t.log.Warn("nodes have died; their lanes are free", "nodes", s.Buried)
 	}
 	term.Granted(s.Epoch, asked)
+	t.board.begin(s.Epoch)
 	t.term.Store(&term)
 	t.stand.Store(&s)
 	if t.late.Swap(false) {
@@ -227,7 +231,9 @@ func (t *tenant) turn(ctx context.Context) (more bool) {
 	wake, claim := t.board.wishes()
 	if epoch == 0 || t.board.isLeaving() {
 		t.wake(asking, wake)
-		if epoch != 0 {
+		if epoch == 0 {
+			t.board.wishAgain(nil, claim) // there will be a lease in a moment
+		} else {
 			t.release(asking, epoch)
 		}
 		return false
@@ -241,8 +247,10 @@ func (t *tenant) turn(ctx context.Context) (more bool) {
 	if w.Take == 0 {
 		w.Take, w.Spare = takeAtOnce, spareFor
 	}
-	if !t.house.Load() {
-		w.Claim = append(w.Claim, houseLane)
+	more = t.takeTurns(&w)
+	wake, claim = w.Wake, w.Claim
+	if now := time.Now(); !t.house.Load() && now.Sub(t.houseAsked) >= lease.RenewEvery {
+		w.Claim, t.houseAsked = append(w.Claim, houseLane), now
 	}
 	mine, err := t.ledger.TurnLanes(asking, epoch, w)
 	if err == nil {
@@ -258,7 +266,23 @@ func (t *tenant) turn(ctx context.Context) (more bool) {
 	}
 	t.resync = t.resync && !w.All
 	t.release(asking, epoch)
-	return len(mine) > takeAtOnce || len(claim) >= maxClaims
+	return more || len(mine) > takeAtOnce || len(claim) >= maxClaims
+}
+
+// takeTurns leaves either the claims or the wakes for the next turn, where there are both: in one transaction nodes might wait for each
+// other in a circle.
+func (t *tenant) takeTurns(w *lease.Wishes) (more bool) {
+	if len(w.Wake) == 0 || len(w.Claim) == 0 {
+		return false
+	}
+	if t.claims = !t.claims; t.claims {
+		t.board.wishAgain(w.Wake, nil)
+		w.Wake = nil
+	} else {
+		t.board.wishAgain(nil, w.Claim)
+		w.Claim = nil
+	}
+	return true
 }
 
 // own has the board own lanes. Of those that it did not have, what is known of their endpoints is read afresh.
@@ -268,7 +292,7 @@ func (t *tenant) own(ctx context.Context, epoch int64, lanes []string) error {
 		if !t.house.Swap(true) {
 			t.board.keepHouse(true)
 			t.log.Info("this node keeps house")
-			t.taken()
+			t.taken([]string{houseLane})
 		}
 	}
 	if len(lanes) == 0 {
@@ -277,7 +301,7 @@ func (t *tenant) own(ctx context.Context, epoch int64, lanes []string) error {
 	known := map[string]storage.EndpointLife{}
 	fresh := t.board.unknown(lanes)
 	if len(fresh) > 0 {
-		lives, err := t.lives(ctx)
+		lives, err := t.lives(ctx, fresh)
 		if err != nil {
 			return err
 		}
@@ -285,12 +309,11 @@ func (t *tenant) own(ctx context.Context, epoch int64, lanes []string) error {
 			known[l.Endpoint] = l
 		}
 	}
-	if t.term.Load().Epoch() != epoch {
+	if !t.board.own(epoch, lanes, known, time.Now()) {
 		return storage.ErrLost
 	}
-	t.board.own(epoch, lanes, known, time.Now())
 	if len(fresh) > 0 {
-		t.taken()
+		t.taken(fresh)
 	}
 	return nil
 }
@@ -323,7 +346,7 @@ func (t *tenant) release(ctx context.Context, epoch int64) {
 		if err != nil {
 			return // they are offered again
 		}
-		t.board.released(released)
+		t.board.released(epoch, released)
 	}
 }
 

@@ -53,27 +53,97 @@ func (s *Store) Lanes(ctx context.Context) ([]LaneHead, error) {
 	return heads, nil
 }
 
+// Question asks for deliveries of an endpoint that stand behind a cursor, so many at most.
+type Question struct {
+	Endpoint string
+	After    Cursor
+	Limit    int
+}
+
+// selectDueOfMany is selectDue for many endpoints on one way to the server. Their numbers tell them apart.
+const selectDueOfMany = `SELECT q.n, d.* FROM unnest(?::bigint[], ?::text[], ?::bigint[], ?::text[], ?::bigint[]) AS q (n, endpoint, due_at, id, most)
+	CROSS JOIN LATERAL (SELECT id, message, part, due_at, attempts, spared, replay, created_at, job, recipients, unfiltered FROM delivery
+		WHERE delivery.endpoint = q.endpoint AND (delivery.due_at, delivery.id) > (q.due_at, q.id) AND delivery.due_at <= ?
+		ORDER BY delivery.due_at, delivery.id LIMIT q.most) AS d`
+
+// FetchAll is Fetch for several endpoints, in the order of the questions.
+func (s *Store) FetchAll(ctx context.Context, questions []Question, dueBy time.Time) (answers [][]Delivery, err error) {
+	answers = make([][]Delivery, len(questions))
+	if _, ok := s.engine.(*postgresEngine); !ok || len(questions) == 1 {
+		for i := range questions {
+			q := &questions[i]
+			if answers[i], err = s.Fetch(ctx, q.Endpoint, q.After, dueBy, q.Limit); err != nil {
+				return nil, err
+			}
+		}
+		return answers, nil
+	}
+	var numbers, dues, mosts []int64
+	var endpoints, ids []string
+	for i := range questions {
+		q := &questions[i]
+		numbers, endpoints, mosts = append(numbers, int64(i)), append(endpoints, q.Endpoint), append(mosts, int64(q.Limit))
+		dues, ids = append(dues, q.After.millis()), append(ids, q.After.ID)
+	}
+	rows, err := s.read.QueryContext(ctx, selectDueOfMany, numbers, endpoints, dues, ids, mosts, dueBy.UnixMilli())
+	if err != nil {
+		return nil, fmt.Errorf("fetch deliveries of %d endpoints: %w", len(questions), err)
+	}
+	found := 0
+	err = each(rows, func() error {
+		var n int
+		var d deliveryRow
+		if err := rows.Scan(append([]any{&n}, d.fields()...)...); err != nil {
+			return err
+		}
+		answers[n] = append(answers[n], d.delivery(questions[n].Endpoint))
+		found++
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("fetch deliveries of %d endpoints: %w", len(questions), err)
+	}
+	s.metrics.read("due", found)
+	return answers, nil
+}
+
+// millis is the time of a cursor in the database.
+func (c *Cursor) millis() int64 {
+	if c.DueAt.IsZero() {
+		return -1
+	}
+	return c.DueAt.UnixMilli()
+}
+
+// deliveryRow is a row of delivery as selectDue has it.
+type deliveryRow struct {
+	Delivery
+	due, created int64
+}
+
+func (d *deliveryRow) fields() []any {
+	return []any{&d.ID, &d.Message, &d.Part, &d.due, &d.Attempts, &d.Spared, &d.Replay, &d.created, &d.Job, &d.Recipients, &d.Unfiltered}
+}
+
+func (d *deliveryRow) delivery(endpoint string) Delivery {
+	d.Endpoint, d.DueAt, d.CreatedAt = endpoint, time.UnixMilli(d.due), time.UnixMilli(d.created)
+	return d.Delivery
+}
+
 // Fetch reads deliveries of an endpoint that stand behind the cursor and are due by a time, oldest first, without any
 // lock. The cursor is a hint that saves walking the same rows again; times have a resolution of milliseconds.
 func (s *Store) Fetch(ctx context.Context, endpoint string, after Cursor, dueBy time.Time, limit int) ([]Delivery, error) {
-	from := int64(-1)
-	if !after.DueAt.IsZero() {
-		from = after.DueAt.UnixMilli()
-	}
-	rows, err := s.reads.fetch.query(ctx, endpoint, from, after.ID, dueBy.UnixMilli(), limit)
+	rows, err := s.reads.fetch.query(ctx, endpoint, after.millis(), after.ID, dueBy.UnixMilli(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("fetch deliveries of %s: %w", endpoint, err)
 	}
 	var ds []Delivery
 	err = each(rows, func() error {
-		d := Delivery{Endpoint: endpoint}
-		var due, created int64
-		err := rows.Scan(&d.ID, &d.Message, &d.Part, &due, &d.Attempts, &d.Spared, &d.Replay, &created, &d.Job, &d.Recipients, &d.Unfiltered)
-		if err != nil {
+		var d deliveryRow
+		if err := rows.Scan(d.fields()...); err != nil {
 			return err
 		}
-		d.DueAt, d.CreatedAt = time.UnixMilli(due), time.UnixMilli(created)
-		ds = append(ds, d)
+		ds = append(ds, d.delivery(endpoint))
 		return nil
 	})
 	if err != nil {

@@ -1,9 +1,11 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -37,6 +39,9 @@ type EndpointLife struct {
 
 	// Revision counts the commands of the operator.
 	Revision int64
+
+	// Epoch is the lease under which the node that saves the life owns the endpoint's lane; 0: it does not. It is not kept.
+	Epoch int64
 }
 
 const selectLives = `SELECT endpoint, state, reason, since, rest_until, rest_reason, probes, failing_since, failed_at, warned, revision
@@ -59,8 +64,10 @@ const commandLife = `INSERT INTO endpoint_life
 		revision = endpoint_life.revision + 1`
 
 // Lives gives the life of every endpoint of which something is known.
-func (s *Store) Lives(ctx context.Context) ([]EndpointLife, error) {
-	rows, err := s.read.QueryContext(ctx, selectLives)
+func (s *Store) Lives(ctx context.Context) ([]EndpointLife, error) { return s.lives(ctx, "") }
+
+func (s *Store) lives(ctx context.Context, where string, args ...any) ([]EndpointLife, error) {
+	rows, err := s.read.QueryContext(ctx, selectLives+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the states of endpoints: %w", err)
 	}
@@ -79,20 +86,37 @@ func (s *Store) Lives(ctx context.Context) ([]EndpointLife, error) {
 	return lives, nil
 }
 
+// LivesOf gives those of the endpoints of which something is known.
+func (s *Store) LivesOf(ctx context.Context, endpoints []string) ([]EndpointLife, error) {
+	return s.lives(ctx, s.read.form(forms{
+		" WHERE endpoint IN (SELECT value FROM json_each(?))", " WHERE endpoint = ANY (ARRAY(SELECT json_array_elements_text(?::json)))",
+	}), listOf(endpoints))
+}
+
 // SaveLives makes the lives durable and the notices of their changes with them, all or none. A life that the operator has changed
-// since it was read, which its Revision tells, is left as the operator wants it and comes back as it stands.
+// since it was read, which its Revision tells, is left as the operator wants it; one whose lane is not its Epoch's any more, or
+// another node's, as its owner wants it. Such a life comes back as it stands, and the notices of its endpoint are not kept.
+//
+// Where no endpoint has changed its state other nodes need not look: they ask when they take a lane.
 func (s *Store) SaveLives(ctx context.Context, lives []EndpointLife, notices ...Notice) (overtaken []EndpointLife, err error) {
-	err = s.do(ctx, func(w *writer) error {
+	t := &task{apart: len(notices) == 0, done: make(chan error, 1)}
+	t.do = func(w *writer) error {
 		overtaken = nil
-		if err := notify(w, notices); err != nil {
+		foreign, err := foreignLives(w, lives)
+		if err == nil && t.apart && w.postgres() {
+			err = tellOfStates(w, lives)
+		}
+		if err != nil {
 			return err
 		}
-		for i := range lives {
-			l := &lives[i]
-			changed, err := w.exec(upsertLife, l.Endpoint, string(l.State), l.Reason, milli(l.Since), milli(l.RestUntil), l.RestReason,
-				int64(l.Probes), milli(l.FailingSince), milli(l.FailedAt), int64(l.Warned), l.Revision)
-			if err != nil {
-				return err
+		for _, l := range inOrder(lives) {
+			changed := int64(0)
+			if !foreign[l.Endpoint] {
+				changed, err = w.exec(upsertLife, l.Endpoint, string(l.State), l.Reason, milli(l.Since), milli(l.RestUntil), l.RestReason,
+					int64(l.Probes), milli(l.FailingSince), milli(l.FailedAt), int64(l.Warned), l.Revision)
+				if err != nil {
+					return err
+				}
 			}
 			if changed > 0 {
 				continue
@@ -101,14 +125,72 @@ func (s *Store) SaveLives(ctx context.Context, lives []EndpointLife, notices ...
 			if err != nil {
 				return err
 			}
+			stands.Endpoint, stands.State = l.Endpoint, cmp.Or(stands.State, EndpointEnabled) // there may be no row
 			overtaken = append(overtaken, stands)
 		}
-		return nil
-	})
-	if err != nil {
+		return notify(w, slices.DeleteFunc(slices.Clone(notices), func(n Notice) bool {
+			return slices.ContainsFunc(overtaken, func(l EndpointLife) bool { return l.Endpoint == n.Endpoint })
+		}))
+	}
+	if err := s.enqueue(ctx, t); err != nil {
 		return nil, fmt.Errorf("save the states of endpoints: %w", err)
 	}
 	return overtaken, nil
+}
+
+// tellOfStates has other nodes look when a state is going to be another one. It comes before the rows of endpoints are locked, as in
+// all other writes.
+func tellOfStates(w *writer, lives []EndpointLife) error {
+	stood, names := map[string]string{}, []string(nil)
+	for i := range lives {
+		names, stood[lives[i].Endpoint] = append(names, lives[i].Endpoint), string(EndpointEnabled)
+	}
+	err := w.query(func(row []driver.Value) error {
+		stood[row[0].(string)] = row[1].(string)
+		return nil
+	}, "SELECT endpoint, state FROM endpoint_life WHERE endpoint = ANY (ARRAY(SELECT json_array_elements_text(?::json)))", listOf(names))
+	if err != nil || !slices.ContainsFunc(lives, func(l EndpointLife) bool { return stood[l.Endpoint] != string(l.State) }) {
+		return err
+	}
+	_, err = w.exec("UPDATE change SET n = n + 1")
+	return err
+}
+
+// inOrder has everybody lock the rows of endpoints in one order.
+func inOrder(lives []EndpointLife) []EndpointLife {
+	return slices.SortedFunc(slices.Values(lives), func(a, b EndpointLife) int { return cmp.Compare(a.Endpoint, b.Endpoint) })
+}
+
+// selectOwners keeps the lanes from changing hands until the transaction ends.
+var selectOwners = forms{
+	"SELECT name, owner FROM lane WHERE name IN (SELECT value FROM json_each(?))",
+	"SELECT name, owner FROM lane WHERE name = ANY (ARRAY(SELECT json_array_elements_text(?::json) ORDER BY 1)) ORDER BY name FOR KEY SHARE",
+}
+
+// foreignLives tells the endpoints that are other nodes': a node that was stopped, or cut off, must not put what it thought of an
+// endpoint over what the owner of the lane has found since. See [transaction.fence].
+func foreignLives(w *writer, lives []EndpointLife) (foreign map[string]bool, err error) {
+	owners, names, alive := map[string]int64{}, []string(nil), map[int64]bool{0: true}
+	for i := range lives {
+		names = append(names, lives[i].Endpoint)
+		if epoch := lives[i].Epoch; epoch != 0 && !alive[epoch] {
+			found, err := w.queryInt(w.form(keepNode), epoch)
+			if err != nil {
+				return nil, err
+			}
+			alive[epoch] = found != 0
+		}
+	}
+	err = w.query(func(row []driver.Value) error {
+		owners[row[0].(string)] = row[1].(int64)
+		return nil
+	}, w.form(selectOwners), listOf(names))
+	foreign = map[string]bool{}
+	for i := range lives {
+		l := &lives[i]
+		foreign[l.Endpoint] = !alive[l.Epoch] || owners[l.Endpoint] != l.Epoch
+	}
+	return foreign, err
 }
 
 // SetEndpointState is the operator's word: the state and its reason hold from now on, and what was held against the

@@ -46,6 +46,13 @@ var (
 		`UPDATE lane SET owner = ? WHERE name = ANY (ARRAY(SELECT name FROM lane WHERE owner = 0 AND woken_at > 0 AND woken_at <= ?
 			ORDER BY woken_at, name LIMIT ? FOR UPDATE SKIP LOCKED))`,
 	}
+	// clearLanes passes over lanes that are being woken: their nodes may wait for lanes that this transaction has woken, and it must not
+	// wait for them in turn. They are seen the next time.
+	clearLanes = forms{
+		"UPDATE lane SET woken_at = 0 WHERE owner = ? AND woken_at > 0 RETURNING name",
+		`UPDATE lane SET woken_at = 0 WHERE name = ANY (ARRAY(SELECT name FROM lane WHERE owner = ? AND woken_at > 0 FOR UPDATE SKIP LOCKED))
+			RETURNING name`,
+	}
 	freeLanes = forms{
 		"UPDATE lane SET owner = 0, woken_at = ? WHERE owner = ? AND name IN (SELECT value FROM json_each(?))",
 		"UPDATE lane SET owner = 0, woken_at = ? WHERE owner = ? AND name = ANY (ARRAY(SELECT json_array_elements_text(?::json)))",
@@ -170,6 +177,9 @@ func (s *Store) TurnLanes(ctx context.Context, epoch int64, wishes lease.Wishes)
 		if err != nil {
 			return err
 		}
+		if quiet, err := isQuiet(w, epoch, now, &wishes); err != nil || quiet {
+			return err
+		}
 		if found, err := w.queryInt(w.form(keepNode), epoch); err != nil || found == 0 {
 			return orLost(err)
 		}
@@ -188,7 +198,7 @@ func (s *Store) TurnLanes(ctx context.Context, epoch int64, wishes lease.Wishes)
 			mine = append(mine, row[0].(string))
 			return nil
 		}
-		if err := w.query(add, "UPDATE lane SET woken_at = 0 WHERE owner = ? AND woken_at > 0 RETURNING name", epoch); err != nil {
+		if err := w.query(add, w.form(clearLanes), epoch); err != nil {
 			return err
 		}
 		if wishes.All {
@@ -202,6 +212,21 @@ func (s *Store) TurnLanes(ctx context.Context, epoch int64, wishes lease.Wishes)
 	}
 	slices.Sort(mine)
 	return mine, nil
+}
+
+// isQuiet looks whether a turn has anything to do, without a lock: a lock is a write, and a node at rest should make none.
+func isQuiet(w *writer, epoch, now int64, wishes *lease.Wishes) (bool, error) {
+	if len(wishes.Wake)+len(wishes.Claim) > 0 || wishes.All {
+		return false, nil
+	}
+	found, err := w.queryInt(`SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM node WHERE epoch = ?) THEN 2
+		WHEN EXISTS (SELECT 1 FROM lane WHERE owner = ? AND woken_at > 0) THEN 1
+		WHEN EXISTS (SELECT 1 FROM lane WHERE owner = 0 AND woken_at > 0 AND woken_at <= ?) THEN 1 ELSE 0 END`,
+		epoch, epoch, now-wishes.Spare.Milliseconds())
+	if err == nil && found == 2 {
+		err = ErrLost
+	}
+	return found == 0, err
 }
 
 func orLost(err error) error {

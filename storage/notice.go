@@ -20,10 +20,12 @@ const (
 
 // Notice is a change that operators are to be told of.
 type Notice struct {
-	ID   string // "evt_" and a ULID; the same for the same change
-	At   time.Time
-	Text []byte // JSON, of whoever tells
-	Ways []NoticeWay
+	ID string // "evt_" and a ULID; the same for the same change
+	// Endpoint is the one that has changed, see [Store.SaveLives]. It is not kept apart from Text.
+	Endpoint string
+	At       time.Time
+	Text     []byte // JSON, of whoever tells
+	Ways     []NoticeWay
 }
 
 const (
