@@ -104,13 +104,25 @@ soak: services ## hours: many kills under load, hostile mail of 50 MB, a million
 	LETTERHOOK_KILLS=500 go test -timeout 0 -run TestKilledAtRandom -v ./cmd/letterhook/e2e/
 	.ci/fuzz 10m $$(go list ./...)
 
+.PHONY: bench-backlog
+bench-backlog: ## millions of pending deliveries on PostgreSQL, endpoints that hang, a plain queue beside; ARGS="-rounds 3" and the like
+	LETTERHOOK_POSTGRES_DIR=$(or $(TMPDIR),/tmp) go test -run NONE -bench Backlog -benchtime 1x -timeout 0 -v ./dispatch $(ARGS)
+
+.PHONY: bench-churn
+bench-churn: ## what the queue takes on the disk in steady churn on PostgreSQL, and with an old snapshot; ARGS="-churn 2m" and the like
+	LETTERHOOK_POSTGRES_DIR=$(or $(TMPDIR),/tmp) go test -run NONE -bench Churn -benchtime 1x -timeout 0 -v ./dispatch $(ARGS)
+
+.PHONY: bench-nodes
+bench-nodes: build services ## one server and three on PostgreSQL and S3 beside the embedded database; ARGS="rounds messages rate"
+	PATH="$(TOOLS)/current:$$PATH" .ci/bench-nodes $(BIN)/letterhook $(ARGS)
+
 .PHONY: clean
 clean: ## what make made here
 	rm -rf $(BIN)
 
 .PHONY: help
 help:
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 $(GOLANGCI_LINT):
 	.ci/tool github.com/golangci/golangci-lint/v2/cmd/golangci-lint v2.15.0 $@

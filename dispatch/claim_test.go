@@ -18,7 +18,8 @@ import (
 	"github.com/letterhook/letterhook/storage"
 )
 
-// crowd is a house with many endpoints in groups of a hundred, so that a mail to a group is owed to all of them.
+// crowd is a house with many endpoints in groups of a hundred, so that a mail to a group (g0, g1 ...) is owed to all of them. Each has
+// a name of its own, too (e0, e1 ...).
 type crowd struct {
 	*house
 	registry *prometheus.Registry
@@ -27,16 +28,22 @@ type crowd struct {
 
 const groupSize = 100
 
-// gather makes a crowd; url gives the URL of an endpoint by its number.
-func gather(t testing.TB, endpoints int, url func(i int) string) *crowd {
+// gather makes a crowd, in a database of PostgreSQL where that is not empty; url gives the URL of an endpoint by its number.
+func gather(t testing.TB, database string, endpoints int, url func(i int) string) *crowd {
 	t.Helper()
 	c := &crowd{house: build(t, storage.Endpoint{Name: "none", URL: "http://127.0.0.1:1/"}), registry: prometheus.NewRegistry()}
 	c.close()
 	var err error
-	if c.store, err = storage.Open(context.Background(), storage.Config{Dir: c.folder, Blobs: c.blobs, Registerer: c.registry}); err != nil {
+	if database != "" { // the folder is that of the store that was made there first
+		if c.blobs, err = storage.NewDir(t.TempDir(), c.links); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c.store, err = storage.Open(context.Background(), storage.Config{Dir: c.folder, Database: database, Blobs: c.blobs, Registerer: c.registry}); err != nil {
 		t.Fatal(err)
 	}
 	d := storage.Declaration{Accounts: []string{"acme"}, Domains: []storage.DeclaredDomain{{Name: "in.example", Account: "acme"}}}
+	var own []storage.DeclaredRoute
 	for i := range endpoints {
 		if i%groupSize == 0 {
 			d.Routes = append(d.Routes, storage.DeclaredRoute{Domain: "in.example", Match: fmt.Sprintf("g%d", c.groups)})
@@ -46,7 +53,9 @@ func gather(t testing.TB, endpoints int, url func(i int) string) *crowd {
 		d.Endpoints = append(d.Endpoints, e)
 		r := &d.Routes[len(d.Routes)-1]
 		r.Endpoints = append(r.Endpoints, e.Name)
+		own = append(own, storage.DeclaredRoute{Domain: "in.example", Match: e.Name, Endpoints: []string{e.Name}})
 	}
+	d.Routes = append(d.Routes, own...)
 	if c.directory, err = c.store.Apply(context.Background(), d); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +110,7 @@ func claimCost(t *testing.T, pending, deliveries int) map[string]float64 {
 		}
 	}))
 	defer srv.Close()
-	c := gather(t, groupSize, func(int) string { return srv.URL })
+	c := gather(t, "", groupSize, func(int) string { return srv.URL })
 	defer c.close()
 	c.owe(pending)
 	before := c.tally(t)
@@ -171,7 +180,7 @@ func BenchmarkHanging(b *testing.B) {
 		b.Cleanup(srv.Close)
 		servers = append(servers, srv)
 	}
-	c := gather(b, endpoints, func(i int) string {
+	c := gather(b, "", endpoints, func(i int) string {
 		path := "/well"
 		if i%(endpoints/hanging) == 0 {
 			path = "/hung"

@@ -30,6 +30,7 @@ ARC chain too. The report says how many of the events had which result.`,
   letterhook bench --rate 25 --messages 500 --connections 1
   letterhook bench --verdicts --unseen 0.2
   letterhook bench --database postgres://... --bucket http://KEY:SECRET@127.0.0.1:7070/mail
+  letterhook bench --database postgres://... --bucket http://KEY:SECRET@127.0.0.1:7070/mail --nodes 3
   letterhook bench --smtp 127.0.0.1:2525`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -74,6 +75,7 @@ ARC chain too. The report says how many of the events had which result.`,
 	f.DurationVar(&o.Wait, "wait", time.Minute, "how long to wait for the last webhook")
 	f.StringVar(&o.Place.Database, "database", "", "`URL` of an empty PostgreSQL database for the server of its own")
 	f.StringVar(&o.Place.Bucket, "bucket", "", "`URL` of a bucket for it: http://KEY:SECRET@host:port/NAME")
+	f.IntVar(&o.Nodes, "nodes", 1, "servers of its own, on one --database and --bucket")
 	f.BoolVar(&o.Verdicts, "verdicts", false, "check who sent the mails: SPF, DKIM, DMARC, ARC and iprev")
 	f.Float64Var(&o.Unseen, "unseen", 0.05, "with --verdicts, the share of mails from domains that were not seen before, 0 to 1")
 	f.BoolVar(&o.Cold, "cold", false, "with --verdicts, DNS gives answers that may not be remembered")
@@ -89,6 +91,10 @@ func checkVerdictFlags(cmd *cobra.Command, o *bench.Options) error {
 		return errors.New("--verdicts is for a server of its own with one endpoint: without --smtp and --endpoints")
 	case o.Place != bench.Place{} && (o.Addr != "" || o.Verdicts):
 		return errors.New("--database and --bucket are for a server of its own: without --smtp and --verdicts")
+	case o.Nodes < 1:
+		return errors.New("--nodes is 1 or more")
+	case o.Nodes > 1 && (o.Place.Database == "" || o.Place.Bucket == ""):
+		return errors.New("--nodes needs --database and --bucket: several servers have no folder in common")
 	case o.Unseen < 0 || o.Unseen > 1:
 		return errors.New("--unseen is a share, from 0 to 1")
 	}

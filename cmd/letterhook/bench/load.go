@@ -14,14 +14,15 @@ import (
 
 // Load says what to send.
 type Load struct {
-	Addr        string  // SMTP server, host:port
-	From, To    string  // reverse-path and forward-path; defaults are made when empty
-	Connections int     // sessions at the same time; kept over messages
-	Messages    int64   // how many in all
-	Size        int     // octets of one message
-	Attachment  int     // octets of an attachment to each; 0: none
-	Rate        float64 // messages a second over all connections; 0: as fast as they go
-	Run         string  // name in the tokens
+	Addr        string   // SMTP server, host:port
+	Others      []string // further ones, among which connections are shared out
+	From, To    string   // reverse-path and forward-path; defaults are made when empty
+	Connections int      // sessions at the same time; kept over messages
+	Messages    int64    // how many in all
+	Size        int      // octets of one message
+	Attachment  int      // octets of an attachment to each; 0: none
+	Rate        float64  // messages a second over all connections; 0: as fast as they go
+	Run         string   // name in the tokens
 	// Endpoints spreads the messages over so many recipients, e0 to eN-1 of the domain bench.example, each with an
 	// endpoint of its own, of which the first Hanging never answer. 0: every message goes to To.
 	Endpoints, Hanging int
@@ -70,9 +71,9 @@ func Send(ctx context.Context, load Load) *Sent {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	begin := time.Now()
-	for range load.Connections {
+	for i := range load.Connections {
 		wg.Go(func() {
-			w := worker{load: load, maker: maker, next: &next, begin: begin, sent: newSent()}
+			w := worker{load: load, addr: load.addr(i), maker: maker, next: &next, begin: begin, sent: newSent()}
 			w.run(ctx)
 			mu.Lock()
 			defer mu.Unlock()
@@ -82,6 +83,14 @@ func Send(ctx context.Context, load Load) *Sent {
 	wg.Wait()
 	result.Duration = time.Since(begin)
 	return result
+}
+
+// addr is the server of the i-th connection.
+func (l *Load) addr(i int) string {
+	if i %= len(l.Others) + 1; i > 0 {
+		return l.Others[i-1]
+	}
+	return l.Addr
 }
 
 func newSent() *Sent {
@@ -100,6 +109,7 @@ func (s *Sent) merge(o *Sent) {
 // worker is one connection's worth of the load.
 type worker struct {
 	load    Load
+	addr    string
 	maker   *Maker
 	next    *atomic.Int64
 	begin   time.Time
@@ -152,7 +162,7 @@ func (w *worker) deliver(ctx context.Context, n int64) {
 
 func (w *worker) try(ctx context.Context, from, to string) error {
 	if w.session == nil {
-		s, err := Dial(ctx, w.load.Addr)
+		s, err := Dial(ctx, w.addr)
 		if err != nil {
 			return err
 		}

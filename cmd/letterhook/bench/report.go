@@ -28,7 +28,8 @@ type Report struct {
 	TwoIDs        int           `json:"two_ids"`    // messages that came under more than one id
 	BadSignatures int           `json:"bad_signatures"`
 
-	// The following are zero when the server is not ours to look at.
+	// The following are zero when the server is not ours to look at. The CPU time is of all nodes, the memory of the largest.
+	Nodes      int           `json:"nodes"`
 	CPUPer1000 time.Duration `json:"cpu_per_1000"`
 	PeakRSS    int64         `json:"peak_rss"`
 	IdleRSS    int64         `json:"idle_rss"`
@@ -113,7 +114,7 @@ func NewReport(load Load, sent *Sent, r *Receiver) *Report {
 }
 
 // stored adds what the messages cost where they are kept.
-func (r *Report) stored(ctx context.Context, p *Place, before int64, address string) error {
+func (r *Report) stored(ctx context.Context, p *Place, before int64, n nodes) error {
 	if r.Acked == 0 {
 		return nil
 	}
@@ -122,12 +123,15 @@ func (r *Report) stored(ctx context.Context, p *Place, before int64, address str
 		return err
 	}
 	r.WALPerMessage = float64(after-before) / float64(r.Acked)
-	if p.Bucket != "" {
-		puts, err := counter(ctx, address, "letterhook_storage_packs_total")
+	for _, server := range n {
+		if p.Bucket == "" {
+			break
+		}
+		puts, err := counter(ctx, server.HTTP, "letterhook_storage_packs_total")
 		if err != nil {
 			return err
 		}
-		r.PutsPerMessage = puts / float64(r.Acked)
+		r.PutsPerMessage += puts / float64(r.Acked)
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ type Options struct {
 	// this machine, against a DNS server within this process, and has every mail signed.
 	Verdicts bool
 	Place    Place
+	Nodes    int     // servers on one Place, which has a database and a bucket then; 0: 1
 	Unseen   float64 // with Verdicts, the share of mails from domains that were not seen before, 0 to 1
 	Cold     bool    // with Verdicts, no answer of DNS may be remembered
 }
@@ -57,7 +58,7 @@ func Run(ctx context.Context, o Options) (rep *Report, err error) {
 	return runOwn(ctx, o, receiver)
 }
 
-// runOwn starts a server, loads it and stops it.
+// runOwn starts a server, or several on one database and bucket, loads them and stops them.
 func runOwn(ctx context.Context, o Options, receiver *Receiver) (rep *Report, err error) {
 	data, err := os.MkdirTemp("", "letterhook-bench-")
 	if err != nil {
@@ -75,43 +76,30 @@ func runOwn(ctx context.Context, o Options, receiver *Receiver) (rep *Report, er
 		err = senders.configure(&o, data, receiver.URL, &options)
 	case o.Endpoints > 0 || o.Place != Place{}:
 		receiver.Hang(o.Hanging)
-		err = manyEndpoints(o, data, receiver.URL, &options)
+		err = manyEndpoints(o, data, "", receiver.URL, &options)
 	}
 	if err != nil {
 		return nil, err
 	}
-	server, err := StartServer(ctx, options)
-	if err != nil {
-		return nil, err
+	var nodes nodes
+	defer func() { err = errors.Join(err, nodes.stop()) }()
+	for n := range max(o.Nodes, 1) {
+		if n > 0 {
+			if err := manyEndpoints(o, filepath.Join(data, fmt.Sprintf("node%d", n)), data, receiver.URL, &options); err != nil {
+				return nil, err
+			}
+		}
+		server, err := StartServer(ctx, options)
+		if err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, server)
 	}
-	defer func() { err = errors.Join(err, server.Stop()) }()
-	o.Addr = server.SMTP
-	idle, err := UsageOf(server.PID())
-	if err != nil {
-		return nil, err
-	}
-	before, err := o.Place.written(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if rep, err = observed(ctx, o, receiver, server); err != nil {
-		return nil, err
-	}
-	if err := rep.stored(ctx, &o.Place, before, server.HTTP); err != nil {
-		return nil, err
-	}
-	used, err := UsageOf(server.PID())
-	if err != nil {
-		return nil, err
-	}
-	rep.IdleRSS, rep.PeakRSS = idle.RSS, used.PeakRSS
-	if rep.Acked > 0 {
-		rep.CPUPer1000 = (used.CPU - idle.CPU) * 1000 / time.Duration(rep.Acked)
-	}
-	if senders != nil {
+	o.Addr, o.Others = nodes[0].SMTP, nodes.others()
+	if rep, err = nodes.measure(ctx, o, receiver); err == nil && senders != nil {
 		rep.Verdicts = senders.report()
 	}
-	return rep, nil
+	return rep, err
 }
 
 // observed measures, with viewers if there are any.
@@ -136,13 +124,20 @@ func measure(ctx context.Context, o Options, receiver *Receiver) *Report {
 	return NewReport(o.Load, sent, receiver)
 }
 
-// manyEndpoints makes the options start a server with an endpoint of its own for each of many recipients, or one for all.
-func manyEndpoints(o Options, data, url string, options *ServerOptions) error {
+// manyEndpoints makes the options start a server with an endpoint of its own for each of many recipients, or one for all. It has the keys
+// of the server whose data folder is first, unless that is empty.
+func manyEndpoints(o Options, data, first, url string, options *ServerOptions) error {
 	if err := options.freeAddrs(); err != nil {
 		return err
 	}
 	section, err := o.Place.section()
 	if err != nil {
+		return err
+	}
+	if first != "" {
+		section += fmt.Sprintf("\n  key_file: %s\n  link_key_files: [%s]", filepath.Join(first, "instance.key"), filepath.Join(first, "link.key"))
+	}
+	if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
 	}
 	var endpoints, routes strings.Builder

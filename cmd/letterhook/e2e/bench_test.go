@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/letterhook/letterhook/cmd/letterhook/bench"
+	"github.com/letterhook/letterhook/storage/throwaway"
 )
 
 // TestBenchManyEndpoints runs a bench with a configuration that it writes itself.
@@ -93,5 +94,22 @@ func TestIdleMemory(t *testing.T) {
 	}
 	if usage.RSS > limit {
 		t.Errorf("%d MB, want %d", usage.RSS>>20, limit>>20)
+	}
+}
+
+// TestBenchNodes loads three servers on one database and one bucket, which all of them take part of.
+func TestBenchNodes(t *testing.T) {
+	ctx := within(t, 2*time.Minute)
+	b := startBucket(ctx, t)
+	report, err := bench.Run(ctx, bench.Options{
+		Load:    bench.Load{Run: "nodes", Connections: 6, Messages: 60, Size: 1000, Endpoints: 3},
+		Program: program(t), Nodes: 3, Wait: time.Minute,
+		Place: bench.Place{Database: throwaway.Database(t), Bucket: "http://" + accessKey + ":" + accessSecret + "@" + b.addr + "/" + bucketName},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Nodes != 3 || report.Delivered != 60 || report.Refused+report.Broken > 0 || report.PutsPerMessage <= 0 || report.WALPerMessage <= 0 {
+		t.Errorf("%+v", *report)
 	}
 }
