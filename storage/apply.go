@@ -171,7 +171,6 @@ func (a *applying) readDomains(d *Declaration) error {
 			return fmt.Errorf("domain %q: %w", declared.Name, err)
 		}
 		dom := a.domain(account)
-		dom.most = a.directory.Limits[account].Octets
 		dom.replyKeys, dom.maxSize = declared.ReplyKeys, declared.MaxSize
 		dom.dmarc, dom.requireTLS, dom.greylist = declared.DMARC, declared.RequireTLS, declared.Greylist
 		dom.check, dom.source = declared.Check, declared.Source

@@ -47,7 +47,6 @@ type domain struct {
 
 	replyKeys []replyaddr.Key
 	maxSize   int64 // octets; 0: whatever the server takes
-	most      int64 // octets that the account may store at all; 0: any
 	check     string
 	source    string
 }
@@ -71,15 +70,6 @@ func (d *Directory) Recipients(p inbound.Path) inbound.Decision {
 	if dom == nil {
 		return inbound.Decision{Refuse: foreignDomain()}
 	}
-	decision := d.decide(dom, name, p)
-	if dom.most > 0 && decision.Refuse == nil && (decision.MaxSize == 0 || decision.MaxSize > dom.most) {
-		decision.MaxSize = dom.most // what is larger would never find room
-	}
-	return decision
-}
-
-// decide asks the routes of a domain.
-func (d *Directory) decide(dom *domain, name string, p inbound.Path) inbound.Decision {
 	localPart, detail, _ := strings.Cut(p.LocalPart, "+")
 	decision := inbound.Decision{
 		Account: dom.account, LocalPart: localPart, Detail: detail, MaxSize: dom.maxSize, DMARC: dom.dmarc, RequireTLS: dom.requireTLS, Greylist: dom.greylist,

@@ -21,7 +21,9 @@ type Limits struct {
 // no messages for now (RFC 3463 section 3.3); 4.3.1 would speak of the whole server. 452, and not 450, for the sender shall hold what it has
 // for this recipient alone and may go on with others (RFC 5321 section 4.5.3.1.10 has it for too many recipients, in the same sense).
 var (
-	overOctets  = inbound.Rejection{Reply: &inbound.Reply{Code: 452, Status: [3]int{4, 2, 2}, Text: "Mailbox full, please try again later"}, Reason: inbound.RejectQuota}
+	overOctets = inbound.Rejection{Reply: &inbound.Reply{Code: 452, Status: [3]int{4, 2, 2}, Text: "Mailbox full, please try again later"}, Reason: inbound.RejectQuota}
+	// Temporary would be a lie: it would never find room.
+	overAll     = inbound.Rejection{Reply: &inbound.Reply{Code: 552, Status: [3]int{5, 2, 3}, Text: "Message too large for this recipient"}, Reason: inbound.RejectQuota}
 	overBacklog = inbound.Rejection{
 		Reply:  &inbound.Reply{Code: 452, Status: [3]int{4, 2, 1}, Text: "Too much waits for this recipient already, please try again later"},
 		Reason: inbound.RejectBacklog,
@@ -162,6 +164,8 @@ func (s *Store) Exceeds(account string, size int64) *inbound.Rejection {
 	now, l := s.cfg.Now(), &a.limits
 	over := func(span, limit int64) bool { return limit > 0 && a.has.accepted.within(span, now)+1 > float64(limit) }
 	switch {
+	case l.Octets > 0 && size > l.Octets:
+		return &overAll
 	case l.Octets > 0 && a.has.octets+max(size, 1) > l.Octets:
 		return &overOctets
 	case l.Backlog > 0 && a.has.backlog >= l.Backlog:

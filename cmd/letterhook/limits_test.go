@@ -115,8 +115,16 @@ func TestAccountLimits(t *testing.T) {
 				t.Errorf("the log does not say %s:\n%s", reason, s.log)
 			}
 		}
-		if got := recipient(t, s, "b@full.example"); !strings.HasPrefix(got, "250") {
-			t.Errorf("what fits is not taken: %s", got)
+		// What fits is taken, and the limit keeps nobody else out of the transaction.
+		c, err := dialSMTP(t.Context(), s.smtpListeners[0].Addr().String(), "localhost", tlsNever)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.conn.Close()
+		for _, line := range []string{"MAIL FROM:<>", "RCPT TO:<b@full.example>", "RCPT TO:<b@free.example>"} {
+			if _, err := c.command(250, "%s", line); err != nil {
+				t.Errorf("%s: %v", line, err)
+			}
 		}
 		// More room by a reload.
 		s.write(t, strings.ReplaceAll(text, "stored: 10kB", "stored: 1kB"))
