@@ -216,8 +216,7 @@ const oneByOne = `SELECT l.* FROM (SELECT json_array_elements_text(CAST(? AS jso
 func (q *selection) ofIDs(read *reader, column string, ids []string) (text string, args []any) {
 	if _, ok := read.engine.(*postgresEngine); ok {
 		q.where(true, column+" = want.id")
-		//nolint:unqueryvet // the statement names the columns
-		return fmt.Sprintf(oneByOne, q.text), append([]any{listOf(ids)}, q.args...)
+		return fmt.Sprintf(oneByOne, q.text), append([]any{listOf(ids)}, q.args...) //nolint:unqueryvet // q names the columns
 	}
 	q.where(true, column+" IN (SELECT value FROM json_each(?))", listOf(ids))
 	return q.text, q.args
