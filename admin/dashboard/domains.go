@@ -237,7 +237,13 @@ func (d *dashboard) domain(w http.ResponseWriter, r *http.Request, v *access.Pri
 		p.Answer = &storage.Explanation{Text: "The address is none of this domain."}
 	}
 	for _, known := range directory.Domains() {
-		if known.Name == told.Name && v.Sees(known.Account) {
+		switch {
+		case known.Name != told.Name:
+		case !v.Sees(known.Account): // asked for here, and another account's as long as it is not proved
+			if p.Answer != nil {
+				p.Answer = &storage.Explanation{Text: "No mail is taken for it here."}
+			}
+		default:
 			p.domainLine = d.domainLine(&known, directory, p.Answer)
 		}
 	}
