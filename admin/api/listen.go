@@ -175,6 +175,9 @@ type wish struct {
 	route     string            // empty: any
 	signed    bool
 	since     time.Time
+
+	asked time.Time // when it was last asked whether it may hear more
+	ended bool      // it may not
 }
 
 func (w *wish) wants(r *inbound.Recipient) bool {

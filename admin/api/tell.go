@@ -55,9 +55,12 @@ func (s *service) tell(ctx context.Context, w *wish, out *lines) {
 			if err := s.tellMail(ctx, w, heard, h.Mail, out); err != nil {
 				return
 			}
+			if !s.Store.Shared() { // what other nodes took is only known from a look
+				heard.forget(storage.MessageTime(h.Mail.ID))
+			}
 		case <-look.C:
 			behind = s.Store.Shared()
-			if s.Stopping != nil && s.Stopping() || !s.stillWorks(ctx, w.principal) {
+			if !s.mayHear(ctx, w) {
 				return
 			}
 			if time.Since(quiet) > streamAlive*time.Second && out.send(Heard{Type: "alive", At: s.Now().UTC()}) != nil {
@@ -70,6 +73,21 @@ func (s *service) tell(ctx context.Context, w *wish, out *lines) {
 		behind = behind || feed.Missed() > 0
 	}
 }
+
+// mayHear says whether somebody may hear more. It asks now and then, however much there is to tell: what a listener gets that was away or is
+// slow may take hours.
+func (s *service) mayHear(ctx context.Context, w *wish) bool {
+	if s.Stopping != nil && s.Stopping() {
+		return false
+	}
+	if now := s.Now(); now.Sub(w.asked) >= listenLook {
+		w.asked, w.ended = now, !s.stillWorks(ctx, w.principal)
+	}
+	return !w.ended
+}
+
+// errEnded says that a listener may hear no more.
+var errEnded = errors.New("the listener may hear no more")
 
 // heardOf is what a listener has heard.
 type heardOf struct {
@@ -87,11 +105,13 @@ func (h *heardOf) first(m *storage.Mail) bool {
 	return true
 }
 
-// forget keeps what may be met again.
+// forget keeps what may be met again, where all is told that was made [settling] before now.
 func (h *heardOf) forget(now time.Time) {
-	if since := now.Add(-settling); since.After(h.since) {
-		h.since = since
+	since := now.Add(-settling)
+	if since.Sub(h.since) < time.Second { // not for each message
+		return
 	}
+	h.since = since
 	for id, at := range h.ids {
 		if at.Before(h.since) {
 			delete(h.ids, id)
@@ -103,10 +123,14 @@ func (s *service) tellMail(ctx context.Context, w *wish, heard *heardOf, m *stor
 	if m.Erased || m.Envelope.Decider() != "" || !heard.first(m) {
 		return nil
 	}
+	if !s.mayHear(ctx, w) {
+		return errEnded
+	}
 	return s.mirror(ctx, w, m, out)
 }
 
-// catchUp looks for what came since the last look, and a while before.
+// catchUp looks for what came since the last look, and a while before. It forgets as it goes: a listener that was away has an hour to
+// hear, and one that is slow never comes to the end.
 func (s *service) catchUp(ctx context.Context, w *wish, heard *heardOf, out *lines) error {
 	now := s.Now()
 	for after := ""; ; {
@@ -125,6 +149,12 @@ func (s *service) catchUp(ctx context.Context, w *wish, heard *heardOf, out *lin
 			heard.forget(now)
 			return nil
 		}
+		if at := storage.MessageTime(after); at.Before(now) {
+			heard.forget(at)
+			continue
+		}
+		heard.forget(now) // and once more from there: some of it may have been seen late
+		now, after = s.Now(), ""
 	}
 }
 
