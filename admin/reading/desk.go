@@ -62,12 +62,16 @@ type Mail struct {
 
 // Open reads and parses a mail. The limits of the parser bound the work. The turn at the parser ends with the parsing: how long somebody
 // takes to read what was found is his own affair. Too many at a time give an error that Is [ErrBusy].
-func (d *Desk) Open(ctx context.Context, mail *storage.Mail) (_ *Mail, err error) {
+func (d *Desk) Open(ctx context.Context, mail *storage.Mail) (*Mail, error) {
 	release, err := d.take(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
+	return d.open(ctx, mail)
+}
+
+func (d *Desk) open(ctx context.Context, mail *storage.Mail) (_ *Mail, err error) {
 	m := &Mail{Mail: mail}
 	if m.Raw, err = d.store.OpenRaw(ctx, mail); err != nil {
 		return nil, err
@@ -81,18 +85,18 @@ func (d *Desk) Open(ctx context.Context, mail *storage.Mail) (_ *Mail, err error
 	return m, nil
 }
 
-// View is the data object of a mail as a whole, see [dispatch.View].
+// View is the data object of a mail as a whole, see [dispatch.View]. It has one turn for all of it: whoever waits for one has opened nothing.
 func (d *Desk) View(ctx context.Context, mail *storage.Mail) (_ *dispatch.EventData, err error) {
-	m, err := d.Open(ctx, mail)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, m.Close()) }()
-	release, err := d.take(ctx) // its attachments are decoded
+	release, err := d.take(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
+	m, err := d.open(ctx, mail)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
 	return dispatch.View(mail, m.Message, m.Raw, d.version)
 }
 

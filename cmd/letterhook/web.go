@@ -46,7 +46,7 @@ func (s *server) signIn(gate *access.Gate) *signin.Provider {
 		return nil
 	}
 	c := signin.Config{
-		Name: o.Name, Issuer: o.Issuer, ClientID: o.ClientID, ClientSecret: o.ClientSecret, Scopes: o.Scopes, GroupsClaim: o.GroupsClaim,
+		Name: o.Name, Issuer: o.Issuer, ClientID: o.ClientID, ClientSecret: string(o.ClientSecret), Scopes: o.Scopes, GroupsClaim: o.GroupsClaim,
 		RedirectURL: strings.TrimSuffix(s.cfg.PublicURL, "/") + dashboard.CallbackPath, Secure: strings.HasPrefix(s.cfg.PublicURL, "https:"),
 		Store: s.store, Gate: gate, Log: s.log,
 	}

@@ -12,7 +12,7 @@ type OIDC struct {
 	Issuer       string      `yaml:"issuer"`        // URL of the provider; empty: people need a key
 	Name         string      `yaml:"name"`          // of the provider, on the button; left out: its host
 	ClientID     string      `yaml:"client_id"`     // that the provider knows this server by
-	ClientSecret string      `yaml:"client_secret"` // left out: a public client
+	ClientSecret Password    `yaml:"client_secret"` // left out: a public client
 	Scopes       []string    `yaml:"scopes"`        // that are asked for beside openid
 	GroupsClaim  string      `yaml:"groups_claim"`  // of the token, that holds the groups of somebody
 	Grants       []OIDCGrant `yaml:"grants"`        // what people get; the first one that fits counts
