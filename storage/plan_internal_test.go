@@ -2,6 +2,7 @@ package storage
 
 import (
 	"database/sql/driver"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ func TestStatementsUseTheirIndexes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	whose, _ := among(" AND m.account IN (", []string{"acc_1", "acc_2"})
 	statements := map[string]string{
 		"delete keys":       deleteKeys.text(8),
 		"delete keys of":    deleteKeysOf.text(8),
@@ -30,7 +32,8 @@ func TestStatementsUseTheirIndexes(t *testing.T) {
 		"find attempts":     pruneAttempts.find,
 		"find results":      pruneResults.find,
 		"find old keys":     pruneDedupe.find,
-		"find attachments":  selectOldAttachments,
+		"find attachments":  fmt.Sprintf(selectOldAttachments, ""),
+		"attachments of":    fmt.Sprintf(selectOldAttachments, whose),
 		"find claimed":      selectClaimed,
 		"due":               selectDue,
 		"find expired":      selectExpired,
