@@ -272,6 +272,35 @@ func TestCopyKeepsServersOut(t *testing.T) {
 	}
 }
 
+// TestCopyWaitsForNodesWithoutLease: a node that only takes mail has no lease, and what it took during the last pass would be lost.
+func TestCopyWaitsForNodesWithoutLease(t *testing.T) {
+	v := newLived(t, places["postgres and bucket"])
+	node := storage.Member{Name: "mx", Roles: []string{"smtp"}}
+	if err := errors.Join(v.store.LeaveNode(t.Context(), v.epoch), v.store.Enrol(t.Context(), &node)); err != nil {
+		t.Fatal(err)
+	}
+	target := emptyPlace(t, places["postgres and bucket"])
+	c := openCopy(t, v.Config, target)
+	if _, err := c.Pass(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Finish(t.Context(), false); !errors.Is(err, storage.ErrLocked) {
+		t.Errorf("beside a node that takes mail: %v, want %v", err, storage.ErrLocked)
+	}
+	v.accept(t, content(10))
+	if err := errors.Join(v.store.Depart(t.Context(), node.ID), v.store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r := finish(t, c)
+	if got := int64(len(v.raw) + 1); r.Messages != got { // the erased one too
+		t.Errorf("%d messages have come along, want %d", r.Messages, got)
+	}
+	s := open(t, target)
+	if members, err := s.Members(t.Context()); err != nil || len(members) > 0 {
+		t.Errorf("nodes of the source have come along: %v, %v", members, err)
+	}
+}
+
 // TestCopySharesBlobs changes the engine alone: segments and blobs stay where they are and belong to the copy in the end.
 func TestCopySharesBlobs(t *testing.T) {
 	for _, l := range []layout{{}, {bucket: true}, {bucket: true, packInBlobs: true}} {

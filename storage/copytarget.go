@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -211,8 +212,8 @@ type holdings struct {
 	conn   connection // has a lock in an open transaction
 }
 
-// hold keeps servers away from a store: by the lock of its folder, if it has one, and on PostgreSQL by a lock that whoever begins a
-// lease waits for, once no lease holds.
+// hold keeps servers away from a store: by the lock of its folder, if it has one, and on PostgreSQL by a lock that whoever begins to serve
+// waits for, once nobody serves.
 func (h *holdings) hold(e engine, dir string) (err error) {
 	defer func() {
 		if h.held = err == nil; err != nil {
@@ -246,13 +247,16 @@ func keepNodesOut(conn connection) error {
 			return err
 		}
 	}
-	nodes := int64(0)
+	// A node without the role dispatch has no lease, and takes mail all the same.
+	leases, members := int64(0), int64(0)
 	err := conn.query(func(row []driver.Value) error {
-		nodes, _ = row[0].(int64)
+		leases, _ = row[0].(int64)
+		members, _ = row[1].(int64)
 		return nil
-	}, "SELECT count(*) FROM node WHERE lease_until > ("+clock+")", nil)
-	if err == nil && nodes > 0 {
-		err = fmt.Errorf("%w: %d nodes have a lease", ErrLocked, nodes)
+	}, "SELECT (SELECT count(*) FROM node WHERE lease_until > ("+clock+")), (SELECT count(*) FROM member WHERE seen_at > ("+clock+") - "+
+		strconv.FormatInt(memberSilent.Milliseconds(), 10)+")", nil)
+	if err == nil && leases+members > 0 {
+		err = fmt.Errorf("%w: %d nodes serve, %d have a lease", ErrLocked, members, leases)
 	}
 	return err
 }
