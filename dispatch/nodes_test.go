@@ -218,8 +218,10 @@ func (s *senders) requests() (got, from []string) {
 // Lanes go to whichever node mail comes to first, and from there to the others until each has its share; mail that comes to a
 // node which does not own the lane is sent by the one that does.
 func TestLanesAreShared(t *testing.T) {
+	// So many that two nodes cannot have all of them: each may have a few more than its share.
+	const lanes = 60
 	var endpoints []storage.Endpoint
-	for _, name := range names("lane", 18) {
+	for _, name := range names("lane", lanes) {
 		endpoints = append(endpoints, storage.Endpoint{Name: name})
 	}
 	inFellowship(t, 3, endpoints, func(f *fellowship) {
@@ -230,13 +232,12 @@ func TestLanesAreShared(t *testing.T) {
 			f.network.hosts[e.Name+":80"].answer = s.answer
 		}
 		want := map[string][]string{}
-		for range 20 {
+		for range 8 {
 			for _, e := range endpoints {
 				want[e.Name] = append(want[e.Name], f.at(f.fellows[0], e.Name))
 			}
-			<-time.After(time.Second)
+			<-time.After(3 * time.Second)
 		}
-		<-time.After(time.Second)
 		last := map[string]int{}
 		for name, s := range all {
 			got, from := s.requests()
@@ -249,8 +250,10 @@ func TestLanesAreShared(t *testing.T) {
 			last[from[len(from)-1]]++
 		}
 		for _, node := range f.fellows {
-			if n := last[node.name]; n < 1 || n > 18/3+5 {
-				t.Errorf("in the end %s sends for %d lanes of 18", node.name, n)
+			n := last[node.name]
+			end := lease.Standing{Nodes: len(f.fellows), Lanes: lanes + 1, Mine: n} // with the house
+			if n < 1 || end.Surplus() > 0 {
+				t.Errorf("in the end %s sends for %d lanes of %d", node.name, n, lanes)
 			}
 		}
 	})
