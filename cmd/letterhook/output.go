@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,14 +12,37 @@ import (
 	"golang.org/x/term"
 )
 
-// printJSON writes v as one line of JSON.
+// printJSON writes v as one line of JSON. What a terminal may take for a command is escaped in it, for texts of strangers are among it.
 func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	var line bytes.Buffer
+	e := json.NewEncoder(&line)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
+	err := e.Encode(v)
+	if err == nil {
+		_, err = io.WriteString(w, escaped(line.String()))
+	}
+	if err != nil {
 		return fmt.Errorf("writing the result: %w", err)
 	}
 	return nil
+}
+
+// escaped escapes the control characters that JSON does not demand to be, those of ISO 6429 above ASCII among them, and those that turn the
+// direction of text.
+func escaped(text string) string {
+	special := func(r rune) bool { return r != '\n' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
+	if strings.IndexFunc(text, special) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if special(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 func isTerminal(w io.Writer) bool {
