@@ -49,6 +49,8 @@ const Life = 12 * time.Hour
 const (
 	cookieLife = 10 * time.Minute // in which somebody logs in at the provider
 	patience   = 10 * time.Second // with the provider
+	// failureHolds is how long a provider that was away is taken for that: whoever comes meanwhile does not queue up to ask it again.
+	failureHolds = 5 * time.Second
 )
 
 // DeniedError says why somebody does not get in. Its text is for him.
@@ -65,6 +67,8 @@ type Provider struct {
 	mu       sync.Mutex
 	oauth    *oauth2.Config // nil: the provider was not asked yet
 	verifier *oidc.IDTokenVerifier
+	failed   time.Time // when the provider was asked in vain
+	failure  error
 }
 
 // New makes a provider. It asks nobody before the first login.
@@ -85,10 +89,14 @@ func (p *Provider) discover(ctx context.Context) (*oauth2.Config, *oidc.IDTokenV
 	if p.oauth != nil {
 		return p.oauth, p.verifier, nil
 	}
+	if p.cfg.Now().Sub(p.failed) < failureHolds {
+		return nil, nil, p.failure
+	}
 	// The keys of the provider are fetched later, by other logins too.
 	found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.client), p.cfg.Issuer)
 	if err != nil {
-		return nil, nil, fmt.Errorf("asking %s: %w", p.cfg.Issuer, err)
+		p.failed, p.failure = p.cfg.Now(), fmt.Errorf("asking %s: %w", p.cfg.Issuer, err)
+		return nil, nil, p.failure
 	}
 	p.oauth = &oauth2.Config{
 		ClientID: p.cfg.ClientID, ClientSecret: p.cfg.ClientSecret, Endpoint: found.Endpoint(), RedirectURL: p.cfg.RedirectURL,
