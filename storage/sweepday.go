@@ -164,8 +164,10 @@ func emptyMessages(w *writer, d day, ends ends, swept *Swept) error {
 	if _, err := w.exec(fmt.Sprintf(countDayOut, partition)); err != nil {
 		return err
 	}
-	if _, err := w.exec("DELETE FROM parsing WHERE message >= ? AND message < ?", d.low, d.high); err != nil {
-		return err
+	for _, table := range []string{"parsing", "erasure"} {
+		if _, err := w.exec("DELETE FROM "+table+" WHERE message >= ? AND message < ?", d.low, d.high); err != nil {
+			return err
+		}
 	}
 	if _, err := w.exec("DELETE FROM stock WHERE day = ?", d.at.UnixMilli()); err != nil {
 		return err

@@ -25,10 +25,14 @@ func TestDaysGoWhole(t *testing.T) {
 			}
 		}
 	}
+	erased := ""
 	for range 3 {
-		accept(t, s, envelope("ep_1"), newBody(content(100)))
+		erased = accept(t, s, envelope("ep_1"), newBody(content(100)))[0]
 	}
 	deliverNow()
+	if _, err := s.Erase(t.Context(), storage.Erasure{Message: erased}); err != nil {
+		t.Fatal(err)
+	}
 	clock.at = first.Add(day)
 	accept(t, s, envelope("ep_1"), newBody(content(100)))
 	deliverNow()
@@ -45,6 +49,10 @@ func TestDaysGoWhole(t *testing.T) {
 	}
 	checkClean(t, s)
 	readRaw(t, s, owed)
+	left := 0
+	if err := database(t, config).QueryRow("SELECT count(*) FROM erasure").Scan(&left); err != nil || left != 0 {
+		t.Errorf("%d rows tell of erased messages that are gone, %v", left, err)
+	}
 	for table, want := range map[string]bool{"message": false, "summary": false, "attempt": true, "delivery_result": true} {
 		if got := hasPartition(t, config, table, first); got != want {
 			t.Errorf("%s has a partition for the first day: %v", table, got)
