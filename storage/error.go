@@ -32,6 +32,8 @@ var (
 	ErrErased = errors.New("the message was erased")
 	// ErrAlone says that raw messages lie in the data folder of one node, where no other can read them, so that it must be the only one.
 	ErrAlone = errors.New("raw messages lie in the data folder of a node, where others cannot read them")
+	// ErrOtherKey says that something is sealed with an instance key that was not given.
+	ErrOtherKey = errors.New("none of the instance keys given opens it")
 	// ErrSchema says that the database was written by a newer version of the program, or not yet brought to this one.
 	ErrSchema = errors.New("the database has another schema")
 )

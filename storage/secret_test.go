@@ -86,7 +86,7 @@ func TestSecretsAreSealed(t *testing.T) {
 	}
 	s = open(newer)
 	defer s.Close()
-	if _, err := s.Secrets(t.Context()); !errors.Is(err, errWrongInstanceKey) {
+	if _, err := s.Secrets(t.Context()); !errors.Is(err, ErrOtherKey) {
 		t.Errorf("without the instance key: %v", err)
 	}
 }

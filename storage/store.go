@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -257,21 +256,6 @@ func (s *Store) bringForward(w *writer) error {
 		return migratePostgres(w, steps, s.cfg.Beside)
 	}
 	return migrate(w, steps, s.cfg.Now(), s.cfg.Beside)
-}
-
-// checkKeys opens the key of the newest message, so that a wrong instance key is told at the start and not by every
-// mail that cannot be read.
-func (s *Store) checkKeys(w *writer) error {
-	err := w.query(func(row []driver.Value) error {
-		id, _ := row[0].(string)
-		stored, _ := row[1].([]byte)
-		_, err := unwrapKey(s.cfg.Keys, id, stored)
-		return err
-	}, "SELECT id, key FROM message WHERE length(key) > 0 ORDER BY id DESC LIMIT 1")
-	if err != nil {
-		return fmt.Errorf("open the newest message with the instance keys given: %w", err)
-	}
-	return nil
 }
 
 // begin notes what a run that writes has to: whose the blobs are, and since when it writes.

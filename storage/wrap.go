@@ -4,7 +4,6 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 )
 
@@ -16,9 +15,6 @@ const (
 	wrappedSize = wrapSalt + len(messageKey{}) + sealTag
 	wrapInfo    = "letterhook message key v1 "
 )
-
-// errWrongInstanceKey says that none of the instance keys opens a message key.
-var errWrongInstanceKey = errors.New("no instance key opens this message key")
 
 // wrapKey gives the form of a message key that is stored in the row of the message id. The first instance key wraps it.
 // Without an instance key it is the key itself.
@@ -58,7 +54,7 @@ func unwrapKey(instance [][]byte, id string, stored []byte) (key messageKey, err
 			return key, nil
 		}
 	}
-	return key, errWrongInstanceKey
+	return key, ErrOtherKey
 }
 
 // wrappingKey binds the id of the message too, so a wrapped key is of no use in another row.

@@ -31,10 +31,10 @@ func TestWrapKey(t *testing.T) {
 		{"all unwrap", wrap(older), "msg_1", [][]byte{newer, older}, nil},
 		{"no instance key", wrap(), "msg_1", nil, nil},
 		{"stored before there was one", wrap(), "msg_1", [][]byte{newer}, nil},
-		{"key gone", wrap(older), "msg_1", [][]byte{newer}, errWrongInstanceKey},
-		{"all keys gone", wrap(older), "msg_1", nil, errWrongInstanceKey},
-		{"row of another message", wrap(newer), "msg_2", [][]byte{newer}, errWrongInstanceKey},
-		{"damaged", flipped, "msg_1", [][]byte{newer}, errWrongInstanceKey},
+		{"key gone", wrap(older), "msg_1", [][]byte{newer}, ErrOtherKey},
+		{"all keys gone", wrap(older), "msg_1", nil, ErrOtherKey},
+		{"row of another message", wrap(newer), "msg_2", [][]byte{newer}, ErrOtherKey},
+		{"damaged", flipped, "msg_1", [][]byte{newer}, ErrOtherKey},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
