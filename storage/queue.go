@@ -16,9 +16,10 @@ const (
 	completionWait   = 10 * time.Millisecond
 	quietWait        = time.Second // for what nobody waits for
 	// crowd is how many mails in one batch tell that more come than can be taken at once, for crowdLasts: batches of a flood differ in size.
+	// A thousand a second, which are no flood, come in batches of up to seven.
 	// lull is how long after any batch of these the next mails are on their way, nowhere to be seen: their peers read the answer and
 	// send again.
-	crowd      = 4
+	crowd      = 8
 	crowdLasts = 20 * time.Millisecond
 	lull       = 3 * time.Millisecond
 )
