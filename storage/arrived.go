@@ -14,16 +14,7 @@ func (s *Store) Arrived(ctx context.Context, account string, since time.Time, af
 	q.where(true, "m.id >= ?", firstMessageID(since))
 	q.where(after != "", "m.id > ?", after)
 	q.where(account != "", "m.account = ?", account)
-	rows, err := s.read.QueryContext(ctx, q.text+" ORDER BY m.id LIMIT ?", append(q.args, limit)...)
-	if err != nil {
-		return nil, fmt.Errorf("list new messages: %w", err)
-	}
-	var mails []*Mail
-	err = each(rows, func() error {
-		m, err := scanMail(rows.Scan)
-		mails = append(mails, m)
-		return err
-	})
+	mails, err := listMails(s.read.QueryContext(ctx, q.text+" ORDER BY m.id LIMIT ?", append(q.args, limit)...))
 	if err != nil {
 		return nil, fmt.Errorf("list new messages: %w", err)
 	}

@@ -266,15 +266,7 @@ func (w *writer) truncateLog() (busy bool, err error) {
 
 // ErasedSince gives the messages that were erased since a time, for whoever may hold one in memory.
 func (s *Store) ErasedSince(ctx context.Context, since time.Time) (ids []string, err error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT message FROM erasure WHERE at >= ?", since.UnixMilli())
-	if err == nil {
-		err = each(rows, func() error {
-			var id string
-			err := rows.Scan(&id)
-			ids = append(ids, id)
-			return err
-		})
-	}
+	ids, err = onlyColumn[string](s.read.QueryContext(ctx, "SELECT message FROM erasure WHERE at >= ?", since.UnixMilli()))
 	if err != nil {
 		return nil, fmt.Errorf("find what was erased: %w", err)
 	}

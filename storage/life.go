@@ -161,7 +161,8 @@ func inOrder(lives []EndpointLife) []EndpointLife {
 	return slices.SortedFunc(slices.Values(lives), func(a, b EndpointLife) int { return cmp.Compare(a.Endpoint, b.Endpoint) })
 }
 
-// selectOwners keeps the lanes from changing hands until the transaction ends.
+// selectOwners gives who has the lanes. A lane of a node that is alive stays with it until the transaction ends, since [keepNode] has locked
+// the node's row. One that nobody has may be taken meanwhile: then the later Revision stands.
 var selectOwners = forms{
 	"SELECT name, owner FROM lane WHERE name IN (SELECT value FROM json_each(?))",
 	"SELECT name, owner FROM lane WHERE name = ANY (ARRAY(SELECT json_array_elements_text(?::json) ORDER BY 1)) ORDER BY name FOR KEY SHARE",

@@ -31,20 +31,24 @@ func (s *Store) Messages(ctx context.Context, f MessageFilter) ([]*Mail, error) 
 	q := selection{text: selectMail}
 	q.where(f.Account != "", "m.account = ?", f.Account)
 	q.where(f.Before != "", "m.id < ?", f.Before)
-	rows, err := s.read.QueryContext(ctx, q.text+" ORDER BY m.id DESC LIMIT ?", append(q.args, limitOr(f.Limit))...)
+	mails, err := listMails(s.read.QueryContext(ctx, q.text+" ORDER BY m.id DESC LIMIT ?", append(q.args, limitOr(f.Limit))...))
 	if err != nil {
 		return nil, fmt.Errorf("list messages: %w", err)
 	}
-	var mails []*Mail
+	return mails, nil
+}
+
+// listMails reads the rows of [selectMail], or passes the query's error on.
+func listMails(rows *sql.Rows, err error) (mails []*Mail, _ error) {
+	if err != nil {
+		return nil, err
+	}
 	err = each(rows, func() error {
 		m, err := scanMail(rows.Scan)
 		mails = append(mails, m)
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("list messages: %w", err)
-	}
-	return mails, nil
+	return mails, err
 }
 
 // DeliveryRow is a delivery as lists show it, finished or not.

@@ -74,6 +74,20 @@ func (r *reads) close() error {
 	return errors.Join(errs...)
 }
 
+// onlyColumn reads the only column of what a query gives, or passes the query's error on.
+func onlyColumn[T any](rows *sql.Rows, err error) (list []T, _ error) {
+	if err != nil {
+		return nil, err
+	}
+	err = each(rows, func() error {
+		var value T
+		err := rows.Scan(&value)
+		list = append(list, value)
+		return err
+	})
+	return list, err
+}
+
 // each calls scan for every row and closes the rows.
 func each(rows *sql.Rows, scan func() error) (err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()

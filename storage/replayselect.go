@@ -130,15 +130,7 @@ func (s *Store) ReplayEndpoints(ctx context.Context, spec *ReplaySpec) (ids []st
 	q.where(!spec.Until.IsZero(), "r.message < ?", firstMessageID(spec.Until))
 	q.where(spec.Message != "", "r.message = ?", spec.Message)
 	spec.narrow(&q)
-	rows, err := s.read.QueryContext(ctx, q.text+" ORDER BY r.endpoint", q.args...)
-	if err == nil {
-		err = each(rows, func() error {
-			var id string
-			err := rows.Scan(&id)
-			ids = append(ids, id)
-			return err
-		})
-	}
+	ids, err = onlyColumn[string](s.read.QueryContext(ctx, q.text+" ORDER BY r.endpoint", q.args...))
 	if err != nil {
 		return nil, fmt.Errorf("list endpoints to replay: %w", err)
 	}

@@ -294,22 +294,12 @@ func (s *Store) indexHasFewer(ctx context.Context, question question, before, ta
 }
 
 // listed walks the ids of messages in a column of a table.
-func (s *Store) listed(table, column, condition string) candidateList {
+func (s *Store) listed(table, of, condition string) candidateList {
 	return func(ctx context.Context, before string, limit int) (ids []string, err error) {
-		sel := selection{text: "SELECT DISTINCT " + column + " FROM " + table}
+		sel := selection{text: "SELECT DISTINCT " + of + " FROM " + table}
 		sel.where(condition != "", condition)
-		sel.where(before != "", column+" < ?", before)
-		rows, err := s.searching().QueryContext(ctx, sel.text+" ORDER BY "+column+" DESC LIMIT ?", append(sel.args, limit)...)
-		if err != nil {
-			return nil, err
-		}
-		err = each(rows, func() error {
-			var id string
-			err := rows.Scan(&id)
-			ids = append(ids, id)
-			return err
-		})
-		return ids, err
+		sel.where(before != "", of+" < ?", before)
+		return onlyColumn[string](s.searching().QueryContext(ctx, sel.text+" ORDER BY "+of+" DESC LIMIT ?", append(sel.args, limit)...))
 	}
 }
 

@@ -175,17 +175,7 @@ func (i *indexer) lookThrough(n int64, since string, ids map[string]bool) (unpar
 
 // relearnKnown indexes those of the messages once more whose headers are known by now.
 func (i *indexer) relearnKnown(ctx context.Context, ids []string) error {
-	rows, err := i.store.read.QueryContext(ctx, "SELECT message FROM summary WHERE summary IS NOT NULL AND message IN ("+placeholders(len(ids))+")", anyOf(ids)...)
-	if err != nil {
-		return err
-	}
-	var known []string
-	err = each(rows, func() error {
-		var id string
-		err := rows.Scan(&id)
-		known = append(known, id)
-		return err
-	})
+	known, err := onlyColumn[string](i.store.read.QueryContext(ctx, "SELECT message FROM summary WHERE summary IS NOT NULL AND message IN ("+placeholders(len(ids))+")", anyOf(ids)...))
 	if err != nil {
 		return err
 	}

@@ -319,17 +319,7 @@ func (s *Store) behind(ctx context.Context, after, before string, limit int) (id
 	q := selection{text: "SELECT id FROM message"}
 	q.where(true, "id > ?", after)
 	q.where(before != "", "id < ?", before)
-	rows, err := s.searching().QueryContext(ctx, q.text+" ORDER BY id DESC LIMIT ?", append(q.args, limit)...)
-	if err != nil {
-		return nil, err
-	}
-	err = each(rows, func() error {
-		var id string
-		err := rows.Scan(&id)
-		ids = append(ids, id)
-		return err
-	})
-	return ids, err
+	return onlyColumn[string](s.searching().QueryContext(ctx, q.text+" ORDER BY id DESC LIMIT ?", append(q.args, limit)...))
 }
 
 // dueMost bounds the messages of other nodes that are due to be indexed and looked at meanwhile.
@@ -343,15 +333,6 @@ func (s *Store) dueToIndex(ctx context.Context) (ids []string, err error) {
 	if s.cfg.Database == "" {
 		return ids, nil
 	}
-	rows, err := s.searching().QueryContext(ctx, "SELECT message FROM search_due ORDER BY message DESC LIMIT ?", dueMost)
-	if err != nil {
-		return nil, err
-	}
-	err = each(rows, func() error {
-		var id string
-		err := rows.Scan(&id)
-		ids = append(ids, id)
-		return err
-	})
-	return ids, err
+	due, err := onlyColumn[string](s.searching().QueryContext(ctx, "SELECT message FROM search_due ORDER BY message DESC LIMIT ?", dueMost))
+	return append(ids, due...), err
 }

@@ -62,10 +62,7 @@ func newAccountsChange(at *place) *cobra.Command {
 	var s settings
 	cmd := at.asking("set NAME", "Change the limits and the retention of an account that was made by the API", cobra.ExactArgs(1),
 		func(cmd *cobra.Command, c *apiclient.Client, args []string) error {
-			body, err := s.read(cmd.InOrStdin())
-			if err == nil && len(body) == 0 {
-				err = errNothingSet()
-			}
+			body, err := s.changes(cmd.InOrStdin())
 			if err != nil {
 				return err
 			}

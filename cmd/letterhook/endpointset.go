@@ -62,12 +62,9 @@ func putAccount(cmd *cobra.Command, c *apiclient.Client, body map[string]any, wo
 func newEndpointsChange(at *place) *cobra.Command {
 	var s settings
 	cmd := at.asking("set NAME", "Change an endpoint that was made by the API", cobra.ExactArgs(1), func(cmd *cobra.Command, c *apiclient.Client, args []string) error {
-		body, err := s.read(cmd.InOrStdin())
+		body, err := s.changes(cmd.InOrStdin())
 		if err != nil {
 			return err
-		}
-		if len(body) == 0 {
-			return errNothingSet()
 		}
 		id, err := farEndpoint(cmd.Context(), c, args[0])
 		if err != nil {

@@ -126,10 +126,7 @@ func newRoutesCreate(at *place) *cobra.Command {
 func newRoutesChange(at *place) *cobra.Command {
 	var s settings
 	cmd := at.asking("set ID", "Change a route that was made by the API", cobra.ExactArgs(1), func(cmd *cobra.Command, c *apiclient.Client, args []string) error {
-		body, err := s.read(cmd.InOrStdin())
-		if err == nil && len(body) == 0 {
-			err = errNothingSet()
-		}
+		body, err := s.changes(cmd.InOrStdin())
 		if err != nil {
 			return err
 		}

@@ -87,6 +87,15 @@ func put(into map[string]any, path []string, value any) error {
 	return put(inner, path[1:], value)
 }
 
+// changes gives the body of a request that changes something.
+func (s *settings) changes(stdin io.Reader) (map[string]any, error) {
+	body, err := s.read(stdin)
+	if err == nil && len(body) == 0 {
+		err = errNothingSet()
+	}
+	return body, err
+}
+
 // errNothingSet answers a change that changes nothing.
 func errNothingSet() error {
 	return &exitError{exitUsage, errors.New("nothing to change: say --set key=value or --file")}
