@@ -23,8 +23,9 @@ const (
 	// foreignEvery is the pause between two looks for writes of other processes.
 	foreignEvery = 250 * time.Millisecond
 
-	maxYield  = 20 * time.Millisecond
-	yieldStep = time.Millisecond
+	someYield  = 5 * time.Millisecond // see yieldTo
+	crowdYield = 100 * time.Millisecond
+	yieldStep  = time.Millisecond
 
 	// maxUploads is how many mails may have their attachments stored at once.
 	maxUploads = 16

@@ -268,9 +268,9 @@ func (d *Dispatcher) claimCPU(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// giveWay waits while they press, at most for maxYield.
-func giveWay(ctx context.Context, they func() (press bool)) error {
-	for began := time.Now(); they() && time.Since(began) < maxYield; {
+// giveWay waits while they press, but not for ever: what waits here has a promise to keep too.
+func giveWay(ctx context.Context, they func() storage.Press) error {
+	for began := time.Now(); time.Since(began) < yieldTo(they()); {
 		select {
 		case <-time.After(yieldStep):
 		case <-ctx.Done():
@@ -278,6 +278,19 @@ func giveWay(ctx context.Context, they func() (press bool)) error {
 		}
 	}
 	return nil
+}
+
+// yieldTo is how long to wait at most. A crowd is soon over, or goes on for so long that what waits would be late anyway: the later it is
+// begun, the sooner their peers are answered, and the fewer turns of the disk all of it takes.
+func yieldTo(press storage.Press) time.Duration {
+	switch press {
+	case storage.PressCrowd:
+		return crowdYield
+	case storage.PressSome:
+		return someYield
+	default:
+		return 0
+	}
 }
 
 // ErrProbeDied says that the process which parsed a mail apart did not survive it.

@@ -220,10 +220,23 @@ func writeText(h hash.Hash, s string) {
 	_, _ = io.WriteString(h, s) // a hash takes everything
 }
 
-// AcceptsPress says whether mails wait for the disk or are being written to it now, or so many were a moment ago that the
-// next ones are on their way. Whoever can wait gives way to them.
-func (s *Store) AcceptsPress() bool {
-	return s.queue.acceptsPress() || (s.packer != nil && s.packer.waiting() > 0)
+// Press is how much the mails that come in need the machine.
+type Press int
+
+// The degrees of [Press].
+const (
+	PressNone  Press = iota
+	PressSome        // mails wait for the disk, or are being written to it
+	PressCrowd       // more come than can be taken at once, or did a moment ago, so that the next ones are on their way
+)
+
+// AcceptsPress says how much the mails that come in press. Whoever can wait gives way to them.
+func (s *Store) AcceptsPress() Press {
+	press := s.queue.acceptsPress()
+	if press == PressNone && s.packer != nil && s.packer.waiting() > 0 {
+		return PressSome
+	}
+	return press
 }
 
 // AcceptsWaiting is the number of mails that wait for the disk or are being written to it now.

@@ -297,9 +297,16 @@ func (q *queue) acceptsWaiting() int {
 	return len(q.accepts) + q.taken
 }
 
-// acceptsPress says whether mails wait, or a crowd was here a moment ago.
-func (q *queue) acceptsPress() bool {
+// acceptsPress says whether mails wait or are on their way, and whether they are part of a crowd.
+func (q *queue) acceptsPress() Press {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.accepts)+q.taken > 0 || (time.Since(q.writtenAt) < lull && q.writtenAt.Sub(q.crowdAt) < crowdLasts)
+	crowd, quiet := q.writtenAt.Sub(q.crowdAt) < crowdLasts, time.Since(q.writtenAt)
+	switch {
+	case crowd && (quiet < lull || (len(q.accepts)+q.taken > 0 && quiet < crowdLasts)):
+		return PressCrowd
+	case len(q.accepts)+q.taken > 0:
+		return PressSome
+	}
+	return PressNone
 }

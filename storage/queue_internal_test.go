@@ -8,17 +8,17 @@ import (
 
 // TestACrowdPressesOn: between two batches of a flood no mail is to be seen, and more are on their way all the same.
 func TestACrowdPressesOn(t *testing.T) {
-	for size, want := range map[int]bool{1: false, crowd - 1: false, crowd: true, 3 * crowd: true} {
+	for size, want := range map[int]Press{1: PressNone, crowd - 1: PressNone, crowd: PressCrowd, 3 * crowd: PressCrowd} {
 		synctest.Test(t, func(t *testing.T) {
 			q := newQueue()
 			for range size {
 				q.putAccept(&acceptance{})
 			}
-			if !q.acceptsPress() {
+			if q.acceptsPress() != PressSome {
 				t.Errorf("%d that wait do not press", size)
 			}
 			q.take()
-			if !q.acceptsPress() {
+			if q.acceptsPress() != PressSome {
 				t.Errorf("%d that are being written do not press", size)
 			}
 			q.written()
@@ -31,8 +31,16 @@ func TestACrowdPressesOn(t *testing.T) {
 				t.Errorf("after a batch of %d and one without mails: %v, want %v", size, got, want)
 			}
 			<-time.After(lull)
-			if q.acceptsPress() {
+			if q.acceptsPress() != PressNone {
 				t.Errorf("a batch of %d presses for longer than the lull", size)
+			}
+			q.putAccept(&acceptance{})
+			if got := q.acceptsPress(); got != max(want, PressSome) {
+				t.Errorf("a mail soon after a batch of %d: %v, want %v", size, got, max(want, PressSome))
+			}
+			<-time.After(crowdLasts)
+			if got := q.acceptsPress(); got != PressSome {
+				t.Errorf("a mail that waits long after a batch of %d: %v", size, got)
 			}
 		})
 	}
@@ -52,17 +60,17 @@ func TestACrowdIsRemembered(t *testing.T) {
 		batch(crowd)
 		for began := time.Now(); time.Since(began) < crowdLasts; <-time.After(lull / 2) {
 			batch(1)
-			if !q.acceptsPress() {
+			if q.acceptsPress() != PressCrowd {
 				t.Fatalf("one mail %v after a crowd does not press on", time.Since(began))
 			}
 		}
 		batch(1)
-		if q.acceptsPress() {
+		if q.acceptsPress() != PressNone {
 			t.Errorf("a crowd presses on for longer than %v", crowdLasts)
 		}
 		batch(crowd)
 		<-time.After(lull)
-		if q.acceptsPress() {
+		if q.acceptsPress() != PressNone {
 			t.Errorf("a crowd presses for longer than the lull when nobody comes")
 		}
 	})

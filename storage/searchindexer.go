@@ -214,7 +214,7 @@ func (i *indexer) pass(ctx context.Context) (left bool, err error) {
 func (i *indexer) giveWay(ctx context.Context) error {
 	timer := time.NewTimer(yieldStep)
 	defer timer.Stop()
-	for began := time.Now(); i.store.AcceptsPress() && time.Since(began) < yieldWait; {
+	for began := time.Now(); i.store.AcceptsPress() != PressNone && time.Since(began) < yieldWait; {
 		select {
 		case <-timer.C:
 			timer.Reset(yieldStep)

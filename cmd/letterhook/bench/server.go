@@ -100,13 +100,31 @@ func addrOr(given string) (string, error) {
 	return FreeAddr()
 }
 
-// FreeAddr finds a free loopback port. Nothing holds it: another process may be faster.
-func FreeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// FreeAddr finds a free port of 127.0.0.1, see [FreePort].
+func FreeAddr() (string, error) { return FreePort("127.0.0.1") }
+
+// FreePort finds a free port of a loopback address, and gives both. For a minute the system gives it to nobody who takes any
+// port, and to no connection: one to it was just closed at its end, and is waited for (TIME-WAIT, RFC 9293, 3.6). Who asks for this very
+// port gets it.
+func FreePort(host string) (addr string, err error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return "", fmt.Errorf("finding a free port: %w", err)
 	}
-	defer l.Close()
+	defer func() { err = errors.Join(err, l.Close()) }()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		return "", fmt.Errorf("keeping a free port: %w", err)
+	}
+	defer client.Close()
+	conn, err := l.Accept()
+	if err != nil {
+		return "", fmt.Errorf("keeping a free port: %w", err)
+	}
+	if err := conn.Close(); err != nil { // before the client, or the client's port would be kept
+		return "", fmt.Errorf("keeping a free port: %w", err)
+	}
+	_, _ = client.Read(make([]byte, 1)) // the end of file
 	return l.Addr().String(), nil
 }
 

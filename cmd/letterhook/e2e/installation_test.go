@@ -103,19 +103,17 @@ func startInstallation(ctx context.Context, t *testing.T, i *installation) (*ben
 }
 
 // freePort is a free port of a loopback address, with the address and alone. Listeners that run at the same time have an
-// address each: a port that was free a moment ago may be another's now.
+// address each.
 func freePort(t *testing.T, host string) (addr, port string) {
 	t.Helper()
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	addr, err := bench.FreePort(host)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	_, port, err = net.SplitHostPort(l.Addr().String())
-	if err != nil {
+	if _, port, err = net.SplitHostPort(addr); err != nil {
 		t.Fatal(err)
 	}
-	return l.Addr().String(), port
+	return addr, port
 }
 
 // addressOf is where a socket listens.
