@@ -69,7 +69,7 @@ func (c *backlogged) renew() (stop func()) {
 					return
 				default:
 				}
-				if n := accepted.Add(1); n*groupSize > c.r.healthy.Load()-delivered {
+				if n := accepted.Add(1); n*backlogGroup > c.r.healthy.Load()-delivered {
 					accepted.Add(-1)
 					select {
 					case <-pause.C:

@@ -18,20 +18,21 @@ import (
 	"github.com/letterhook/letterhook/storage"
 )
 
-// crowd is a house with many endpoints in groups of a hundred, so that a mail to a group (g0, g1 ...) is owed to all of them. Each has
+// crowd is a house with many endpoints in groups of one size, so that a mail to a group (g0, g1 ...) is owed to all of them. Each has
 // a name of its own, too (e0, e1 ...).
 type crowd struct {
 	*house
 	registry *prometheus.Registry
 	groups   int
+	size     int // of a group
 }
 
 const groupSize = 100
 
 // gather makes a crowd, in a database of PostgreSQL where that is not empty; url gives the URL of an endpoint by its number.
-func gather(t testing.TB, database string, endpoints int, url func(i int) string) *crowd {
+func gather(t testing.TB, database string, endpoints, size int, url func(i int) string) *crowd {
 	t.Helper()
-	c := &crowd{house: build(t, storage.Endpoint{Name: "none", URL: "http://127.0.0.1:1/"}), registry: prometheus.NewRegistry()}
+	c := &crowd{house: build(t, storage.Endpoint{Name: "none", URL: "http://127.0.0.1:1/"}), registry: prometheus.NewRegistry(), size: size}
 	c.close()
 	var err error
 	if database != "" { // the folder is that of the store that was made there first
@@ -45,7 +46,7 @@ func gather(t testing.TB, database string, endpoints int, url func(i int) string
 	d := storage.Declaration{Accounts: []string{"acme"}, Domains: []storage.DeclaredDomain{{Name: "in.example", Account: "acme"}}}
 	var own []storage.DeclaredRoute
 	for i := range endpoints {
-		if i%groupSize == 0 {
+		if i%size == 0 {
 			d.Routes = append(d.Routes, storage.DeclaredRoute{Domain: "in.example", Match: fmt.Sprintf("g%d", c.groups)})
 			c.groups++
 		}
@@ -71,7 +72,7 @@ func (c *crowd) owe(pending int) {
 	var next atomic.Int64
 	for range 16 {
 		senders.Go(func() {
-			for n := next.Add(1); int(n) <= pending/groupSize; n = next.Add(1) {
+			for n := next.Add(1); int(n) <= pending/c.size; n = next.Add(1) {
 				c.accept(mail(fmt.Sprintf("m%d", n)), fmt.Sprintf("g%d", int(n)%c.groups))
 			}
 		})
@@ -110,7 +111,7 @@ func claimCost(t *testing.T, pending, deliveries int) map[string]float64 {
 		}
 	}))
 	defer srv.Close()
-	c := gather(t, "", groupSize, func(int) string { return srv.URL })
+	c := gather(t, "", groupSize, groupSize, func(int) string { return srv.URL })
 	defer c.close()
 	c.owe(pending)
 	before := c.tally(t)
@@ -180,7 +181,7 @@ func BenchmarkHanging(b *testing.B) {
 		b.Cleanup(srv.Close)
 		servers = append(servers, srv)
 	}
-	c := gather(b, "", endpoints, func(i int) string {
+	c := gather(b, "", endpoints, groupSize, func(i int) string {
 		path := "/well"
 		if i%(endpoints/hanging) == 0 {
 			path = "/hung"
