@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"net/http"
@@ -53,7 +54,7 @@ func (c *backlogged) live(b *testing.B) int64 {
 	return c.number(b, "SELECT pg_total_relation_size('delivery_live')")
 }
 
-// renew accepts a mail to a group whenever a group's worth was delivered, until stop is called.
+// renew accepts a mail whenever one was delivered, until stop is called.
 func (c *backlogged) renew() (stop func()) {
 	var accepted, made atomic.Int64
 	delivered := c.r.healthy.Load()
@@ -69,7 +70,7 @@ func (c *backlogged) renew() (stop func()) {
 					return
 				default:
 				}
-				if n := accepted.Add(1); n*backlogGroup > c.r.healthy.Load()-delivered {
+				if n := accepted.Add(1); n > c.r.healthy.Load()-delivered {
 					accepted.Add(-1)
 					select {
 					case <-pause.C:
@@ -88,6 +89,31 @@ func (c *backlogged) renew() (stop func()) {
 	}
 }
 
+// keepHouse packs the queue where that is due, as a server does, until stop is called.
+func (c *backlogged) keepHouse(b *testing.B) (stop func()) {
+	ctx, cancel := context.WithCancel(b.Context())
+	var chore sync.WaitGroup
+	chore.Go(func() {
+		every := time.NewTicker(time.Minute)
+		defer every.Stop()
+		for {
+			select {
+			case <-every.C:
+			case <-ctx.Done():
+				return
+			}
+			begun := time.Now()
+			if shrunk, err := c.store.Shrink(ctx); shrunk || err != nil {
+				b.Logf("the queue was packed: %v, in %s; error %v", shrunk, time.Since(begun).Round(time.Millisecond), err)
+			}
+		}
+	})
+	return func() {
+		cancel()
+		chore.Wait()
+	}
+}
+
 // BenchmarkChurn keeps the number of pending deliveries as it is, on PostgreSQL, as fast as they are made, and watches what the tables take;
 // then the same while somebody holds an old snapshot open, and after that.
 func BenchmarkChurn(b *testing.B) {
@@ -97,11 +123,12 @@ func BenchmarkChurn(b *testing.B) {
 		b.Cleanup(srv.Close)
 		r.servers = append(r.servers, srv)
 	}
-	c := newBacklogged(b, r, *churnPending)
+	c := newBacklogged(b, r, *churnPending, 1)
 	_, end := c.begin(b)
 	defer end()
 	stop := c.renew()
 	defer stop()
+	defer c.keepHouse(b)()
 	for b.Loop() {
 		mean := func(phase string, span time.Duration, enough func(churned) bool) (rate float64, last churned) {
 			steps, begun := 0.0, time.Now()

@@ -193,7 +193,7 @@ func (s *Store) doom(ctx context.Context, now time.Time, keys []driver.Value) (d
 	}
 	err = s.do(ctx, func(w *writer) error {
 		for _, key := range keys {
-			n, err := w.exec("INSERT INTO pack (key, created_at, live, doomed_at) VALUES (?,?,0,?) ON CONFLICT (key) DO NOTHING",
+			n, err := w.exec("INSERT INTO pack (key, created_at, live, emptied, doomed_at) VALUES (?,?,0,1,?) ON CONFLICT (key) DO NOTHING",
 				key, now.UnixMilli(), now.UnixMilli())
 			if err != nil {
 				return err

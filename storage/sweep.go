@@ -269,7 +269,7 @@ func removeMessages(w *writer, list []driver.Value) (removed int, err error) {
 		return 0, err
 	}
 	for key, n := range left {
-		if _, err := w.exec("UPDATE pack SET live = live - ? WHERE key = ?", n, key); err != nil {
+		if _, err := w.exec("UPDATE pack SET live = live - ?, emptied = CASE WHEN live = ? THEN 1 ELSE 0 END WHERE key = ?", n, n, key); err != nil {
 			return 0, err
 		}
 	}

@@ -32,7 +32,7 @@ const (
 	dayHasYoungAttempt = "SELECT count(*) FROM (SELECT 1 FROM attempt WHERE message >= ? AND message < ? AND at >= ? LIMIT 1) AS young"
 	dayHasYoungResult  = "SELECT count(*) FROM (SELECT 1 FROM delivery_result WHERE message >= ? AND message < ? AND finished_at >= ? LIMIT 1) AS young"
 	dayHasMessage      = "SELECT count(*) FROM (SELECT 1 FROM message WHERE id >= ? AND id < ? LIMIT 1) AS rest"
-	countDayOut        = "UPDATE pack SET live = pack.live - gone.n FROM (SELECT pack, count(*) AS n FROM %s GROUP BY pack) AS gone WHERE pack.key = gone.pack"
+	countDayOut        = "UPDATE pack SET live = pack.live - gone.n, emptied = CASE WHEN pack.live = gone.n THEN 1 ELSE 0 END FROM (SELECT pack, count(*) AS n FROM %s GROUP BY pack) AS gone WHERE pack.key = gone.pack"
 )
 
 // tendDays makes the partitions that will be needed, empties those whose retention has ended, and drops those that are empty.

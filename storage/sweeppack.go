@@ -28,6 +28,9 @@ func (s *Store) sweepPacks(ctx context.Context, now time.Time, swept *Swept) err
 			return err
 		}
 		swept.Orphans = n
+		if err := s.noteEmptied(ctx); err != nil {
+			return err
+		}
 		s.orphansSwept = now
 	}
 	n, err := s.deleteDoomed(ctx)
@@ -36,7 +39,15 @@ func (s *Store) sweepPacks(ctx context.Context, now time.Time, swept *Swept) err
 		return err
 	}
 	return s.do(ctx, func(w *writer) error {
-		_, err := w.exec("DELETE FROM pack WHERE gone = 1 AND live = 0 AND doomed_at < ?", now.Add(-doomedAge).UnixMilli())
+		_, err := w.exec("DELETE FROM pack WHERE emptied = 1 AND gone = 1 AND live = 0 AND doomed_at < ?", now.Add(-doomedAge).UnixMilli())
+		return err
+	})
+}
+
+// noteEmptied marks what was emptied by a node of a version that does not mark it.
+func (s *Store) noteEmptied(ctx context.Context) error {
+	return s.do(ctx, func(w *writer) error {
+		_, err := w.exec("UPDATE pack SET emptied = 1 WHERE emptied = 0 AND live = 0")
 		return err
 	})
 }
@@ -44,7 +55,7 @@ func (s *Store) sweepPacks(ctx context.Context, now time.Time, swept *Swept) err
 // doomEmpty dooms the packs whose messages are all gone, but for the segment that still grows.
 func (s *Store) doomEmpty(ctx context.Context, now time.Time) error {
 	return s.do(ctx, func(w *writer) error {
-		_, err := w.exec("UPDATE pack SET doomed_at = ? WHERE live = 0 AND gone = 0 AND doomed_at IS NULL AND key <> ?",
+		_, err := w.exec("UPDATE pack SET doomed_at = ? WHERE emptied = 1 AND live = 0 AND gone = 0 AND doomed_at IS NULL AND key <> ?",
 			now.UnixMilli(), s.segments.growing())
 		return err
 	})
@@ -53,7 +64,7 @@ func (s *Store) doomEmpty(ctx context.Context, now time.Time) error {
 // deleteDoomed deletes the bytes of every doomed pack, also those that an earlier sweep did not come to.
 func (s *Store) deleteDoomed(ctx context.Context) (deleted int, err error) {
 	for {
-		rows, err := s.read.QueryContext(ctx, "SELECT key FROM pack WHERE live = 0 AND gone = 0 AND doomed_at IS NOT NULL LIMIT ?", sweepRows)
+		rows, err := s.read.QueryContext(ctx, "SELECT key FROM pack WHERE emptied = 1 AND live = 0 AND gone = 0 AND doomed_at IS NOT NULL LIMIT ?", sweepRows)
 		if err != nil {
 			return deleted, err
 		}

@@ -71,7 +71,7 @@ var (
 
 const (
 	upsertPack = `INSERT INTO pack (key, created_at, live) VALUES (?,?,?)
-		ON CONFLICT (key) DO UPDATE SET live = pack.live + excluded.live WHERE pack.doomed_at IS NULL`
+		ON CONFLICT (key) DO UPDATE SET live = pack.live + excluded.live, emptied = 0 WHERE pack.doomed_at IS NULL`
 	selectKey  = "SELECT message FROM dedupe WHERE key = ?"
 	beginParse = "INSERT INTO parsing (message, count) SELECT id, 1 FROM message WHERE id = ? ON CONFLICT (message) DO UPDATE SET count = parsing.count + 1 RETURNING count"
 	// The last count goes with its row.

@@ -41,6 +41,27 @@ func (s *server) housekeep(ctx context.Context) error {
 	})
 }
 
+const (
+	// shrinkEvery is how often it is looked whether the queue takes far more room than it needs.
+	shrinkEvery = time.Minute
+	// shrinkRest is the wait after it could not be packed: mail waits for a moment each time.
+	shrinkRest = 10 * time.Minute
+)
+
+// shrink packs the queue where that is due.
+func (s *server) shrink(ctx context.Context) error {
+	var rest time.Time
+	return s.keepHouse(ctx, shrinkEvery, func() {
+		if time.Now().Before(rest) {
+			return
+		}
+		if _, err := s.store.Shrink(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("the table of deliveries takes more room than it needs and was not packed; it is tried again in ten minutes", "error", err)
+			rest = time.Now().Add(shrinkRest)
+		}
+	})
+}
+
 // keepHouse does a chore in rounds until ctx ends, in those in which no other node keeps house.
 func (s *server) keepHouse(ctx context.Context, every time.Duration, chore func()) error {
 	ticker := time.NewTicker(every)

@@ -323,6 +323,7 @@ func (s *server) Run(ctx context.Context) error {
 		start(&taking, stopping, func(ctx context.Context) error { return s.smtp.Serve(ctx, l, as) })
 	}
 	start(&taking, stopping, s.housekeep)
+	start(&taking, stopping, s.shrink)
 	start(&taking, stopping, s.store.Meter)
 	start(&taking, stopping, s.watchCertificates)
 	start(&taking, stopping, s.watchConfiguration)

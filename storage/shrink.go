@@ -1,0 +1,79 @@
+package storage
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+)
+
+const (
+	// deliveryOctets is what a row of delivery takes in a table that was just packed, with its entries in the indexes, in octets.
+	deliveryOctets = 430
+	// leastShrunk is the size in octets up to which the table is left as it is.
+	leastShrunk = 64 << 20
+	// mostShrunk is how many rows there may be: all mail waits while they are written anew, for a second with some 300,000.
+	mostShrunk = 1_000_000
+)
+
+// Shrink writes the table of deliveries anew, on PostgreSQL, where it takes three times what its rows need, as it does after somebody
+// has held an old snapshot open: autovacuum cannot remove what that may still see, and gives back only what happens to lie at the end.
+// While a snapshot is still held, what it may see would be written too, so the table is left for later. Behind a pooler of transactions it
+// is always left: there is no bound for how long to wait for it. shrunk says that it was written.
+func (s *Store) Shrink(ctx context.Context) (shrunk bool, err error) {
+	if e, ok := s.engine.(*postgresEngine); !ok || e.pooled {
+		return false, nil
+	}
+	w, err := newWriter(s.engine)
+	if err != nil {
+		return false, fmt.Errorf("shrink the queue: %w", err)
+	}
+	defer func() { _ = w.close() }()
+	if shrunk, err = s.shrink(ctx, w); err != nil {
+		return false, fmt.Errorf("shrink the queue: %w", err)
+	}
+	return shrunk, nil
+}
+
+func (s *Store) shrink(ctx context.Context, w *writer) (shrunk bool, err error) {
+	before, err := measureQueue(w)
+	if err != nil || !before.isLoose() || ctx.Err() != nil {
+		return false, err
+	}
+	// The count of dead rows may be that of an ANALYZE, which does not see those that a snapshot keeps; VACUUM does. Neither waits for it
+	// in the way of the mail.
+	if _, err := w.exec("VACUUM delivery"); err != nil {
+		return false, err
+	}
+	after, err := measureQueue(w)
+	if err != nil || !after.isLoose() || after.dead*deliveryOctets > after.size/2 || ctx.Err() != nil {
+		return false, err
+	}
+	// Who holds the table for longer is not waited for: behind a request for all of it everybody else waits.
+	if _, err := w.exec("SET lock_timeout = '1s'"); err != nil {
+		return false, err
+	}
+	if _, err := w.exec("VACUUM (FULL, ANALYZE) delivery"); err != nil {
+		return false, err
+	}
+	s.cfg.Log.Info("the table of deliveries was packed", "octets_before", before.size, "rows", before.live)
+	return true, nil
+}
+
+// queueSize is what the table of deliveries takes.
+type queueSize struct {
+	size       int64 // octets, with its indexes
+	live, dead int64 // rows
+}
+
+func measureQueue(w *writer) (q queueSize, err error) {
+	err = w.query(func(row []driver.Value) error {
+		q = queueSize{row[0].(int64), row[1].(int64), row[2].(int64)}
+		return nil
+	}, "SELECT pg_total_relation_size(relid), n_live_tup, n_dead_tup FROM pg_stat_user_tables WHERE relid = 'delivery'::regclass")
+	return q, err
+}
+
+// isLoose says whether the table should be written anew.
+func (q queueSize) isLoose() bool {
+	return q.size >= leastShrunk && q.live <= mostShrunk && q.size > 3*q.live*deliveryOctets
+}
