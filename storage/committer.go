@@ -23,7 +23,8 @@ type committer struct {
 	indexer  *indexer      // nil beside a server
 	stopped  chan struct{} // closed when run has returned
 	values   values        // reused
-	counts   int64         // the writer of the stock, see stocked
+	counts   int64         // the first of the writers of the stock, see newStockWriter
+	turn     int64         // which of them is next
 	meter    *meter
 
 	// What ForeignChange saw last, and on which connection; 0: not asked yet.
@@ -105,8 +106,11 @@ func (c *committer) commit(b *batch) {
 
 // attempt runs the transaction of a batch. What PostgreSQL asks to run again, or to make a partition for, is.
 func (c *committer) attempt(tx *transaction, b *batch) (err error) {
+	if c.writer.postgres() {
+		c.turn = (c.turn + 1) % stockWriters
+	}
 	for range 3 {
-		*tx = transaction{writer: c.writer, now: c.now(), values: &c.values, counts: c.counts}
+		*tx = transaction{writer: c.writer, now: c.now(), values: &c.values, counts: c.counts + c.turn}
 		err = c.writer.transact(func() error { return c.writeRows(tx, b) })
 		switch {
 		case isConflict(err):

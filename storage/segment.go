@@ -17,10 +17,12 @@ const (
 	ownBlobPrefix = "raw/"  // an object in Blobs with one message
 )
 
-// A segment takes no more when it is this large or this old.
+// A segment takes no more when it is this large, this old, or, where the database keeps old versions of rows, has had this many batches: each
+// changes the row that counts its messages, and walks past all versions of it that a snapshot keeps.
 const (
-	segmentSize = 64 << 20
-	segmentAge  = 10 * time.Minute
+	segmentSize    = 64 << 20
+	segmentAge     = 10 * time.Minute
+	segmentBatches = 2000
 )
 
 // segmentFile is what a segment needs of a file.
@@ -45,6 +47,8 @@ type segments struct {
 	grows   atomic.Pointer[string] // key, for whoever is not the committer
 	size    int64
 	opened  time.Time
+	batches int
+	most    int // batches of a segment; 0: no bound
 	buf     []byte
 }
 
@@ -117,6 +121,7 @@ func (s *segments) append(as []*acceptance) (*packSync, error) {
 	}
 	s.step("pack-written")
 	s.size += int64(len(s.buf))
+	s.batches++
 	if cap(s.buf) > 2*maxPacked {
 		s.buf = nil // a rare large batch must not stay in memory
 	}
@@ -146,7 +151,7 @@ func (s *segments) sync() {
 // roll makes sure that there is a file that may be written.
 func (s *segments) roll() error {
 	now := s.now()
-	if s.file != nil && (s.syncing.wait() != nil || s.size >= segmentSize || now.Sub(s.opened) >= segmentAge) {
+	if s.file != nil && (s.syncing.wait() != nil || s.size >= segmentSize || now.Sub(s.opened) >= segmentAge || (s.most > 0 && s.batches >= s.most)) {
 		s.abandon() // whoever was to hear of the error has
 	}
 	if s.file != nil {
@@ -157,7 +162,7 @@ func (s *segments) roll() error {
 	if err != nil {
 		return err
 	}
-	s.file, s.key, s.size, s.opened = f, segmentPrefix+name, 0, now
+	s.file, s.key, s.size, s.opened, s.batches = f, segmentPrefix+name, 0, now, 0
 	key := s.key
 	s.grows.Store(&key)
 	return nil

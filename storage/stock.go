@@ -64,8 +64,12 @@ func (w *writer) countOut(list []stocked) error {
 	return err
 }
 
-// newStockWriter is the writer of a store that accepts mail. Two that happen to have the same one wait for each other, no more.
-func newStockWriter() int64 { return 1 + rand.Int64N(1<<10) }
+// stockWriters is how many writers a store that accepts mail takes turns with. A row that every batch changed would have as many versions as
+// there were batches, for as long as a snapshot keeps them, and each change walks past all of them.
+const stockWriters = 32
+
+// newStockWriter is the first of the writers of a store that accepts mail. Two that happen to have the same one wait for each other, no more.
+func newStockWriter() int64 { return 1 + stockWriters*rand.Int64N(stockWriters) }
 
 // Stocks gives what each account has now, those that have nothing left out, in the order of their ids. With an account it is of that
 // alone. It counts the deliveries that wait, and is not for every request of many people.

@@ -174,6 +174,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.segments = newSegments(filepath.Join(s.cfg.Dir, "segments"), s.cfg.Now, s.cfg.Step, &s.buffers)
+	if _, ok := s.engine.(*postgresEngine); ok {
+		s.segments.most = segmentBatches
+	}
 	s.reader.path = s.segments.path
 	if !s.cfg.Beside {
 		if err := makeFolder(s.segments.dir, s.cfg.syncFolder); err != nil {

@@ -13,10 +13,15 @@ const dedupeWindow = 24 * time.Hour
 // errDoomed says that the sweeper took a pack away before its rows were written.
 var errDoomed = errors.New("the pack was swept as an orphan")
 
+// The statements of PostgreSQL that delete name their keys as arrays, which leaves it no other way than the index. In a join it would walk
+// the whole of a table that was nearly empty when it made the plan, and keep to that while a snapshot fills it with dead rows.
 var (
-	deleteKeys   = &rowStatement{head: "DELETE FROM dedupe WHERE key IN (", row: "?", tail: ")", types: "bytea"}
+	deleteKeys = &rowStatement{
+		head: "DELETE FROM dedupe WHERE key IN (", row: "?", tail: ")", types: "bytea", postgres: "DELETE FROM dedupe WHERE key = ANY (ARRAY(%s))",
+	}
 	deleteKeysOf = &rowStatement{
 		head: "DELETE FROM dedupe WHERE key IN (SELECT dedupe FROM message WHERE id IN (", row: "?", tail: "))", types: "text",
+		postgres: "DELETE FROM dedupe WHERE key = ANY (ARRAY(SELECT dedupe FROM message WHERE id = ANY (ARRAY(%s))))",
 	}
 	insertKeys = &rowStatement{
 		head: "INSERT INTO dedupe (key, message, created_at) VALUES ", row: "(?,?,?)",
@@ -44,7 +49,7 @@ var (
 		tail: `) AS v CROSS JOIN delivery AS d
 			WHERE d.message = v.column1 AND d.id = v.column2 AND d.attempts = v.column3`, types: "text text bigint text text bigint bigint",
 		postgres: `WITH gone AS (DELETE FROM delivery AS d USING (%s) AS v
-				WHERE d.message = v.column1 AND d.id = v.column2 AND d.attempts = v.column3
+				WHERE d.message = v.column1 AND d.id = v.column2 AND d.attempts = v.column3 AND d.message = ANY ($1::text[])
 				RETURNING d.message, d.id, d.endpoint, d.part, v.column4 AS state, v.column5 AS reason, v.column6 AS attempts, d.replay,
 					d.created_at, v.column7 AS finished_at, d.job, d.recipients)
 			INSERT INTO delivery_result (message, id, endpoint, part, state, reason, attempts, replay, created_at, finished_at, job, recipients)
@@ -66,7 +71,9 @@ var (
 				THEN coalesce(excluded.summary, summary.summary) ELSE summary.summary END,
 			attachments = greatest(summary.attachments, excluded.attachments)`,
 	}
-	deleteParsings = &rowStatement{head: "DELETE FROM parsing WHERE message IN (", row: "?", tail: ")", types: "text"}
+	deleteParsings = &rowStatement{
+		head: "DELETE FROM parsing WHERE message IN (", row: "?", tail: ")", types: "text", postgres: "DELETE FROM parsing WHERE message = ANY (ARRAY(%s))",
+	}
 )
 
 const (

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"testing"
 
+	"github.com/letterhook/letterhook/storage"
 	"github.com/letterhook/letterhook/storage/throwaway"
 )
 
@@ -76,5 +77,57 @@ func TestAGrowingPackStaysInPlace(t *testing.T) {
 	}
 	if pages := octets / 8192; pages > 4 {
 		t.Errorf("the indexes of packs take %d pages after 400 batches of one segment", pages)
+	}
+}
+
+// TestOldSnapshotCostsNoReads: what a mail costs does not grow while a snapshot keeps every row that was deleted since. The plans are made while
+// the tables are nearly empty, when walking all of them would be cheapest.
+func TestOldSnapshotCostsNoReads(t *testing.T) {
+	config := newConfig(t, layout{})
+	config.Database = throwaway.Database(t)
+	s := open(t, config)
+	mail := func() {
+		ids := accept(t, s, envelope("ep_1"), newBody(content(10)))
+		s.Acknowledged(ids)
+		found, err := s.Deliveries(t.Context(), storage.DeliveryFilter{Message: ids[0], Limit: 1})
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%d deliveries, error %v", len(found), err)
+		}
+		if err := complete(s, attempt(storage.Delivery{ID: found[0].ID, Message: ids[0], Endpoint: "ep_1"})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 20 { // from the sixth time on a plan stays
+		mail()
+	}
+	db := database(t, config)
+	for _, table := range []string{"delivery", "dedupe", "parsing"} {
+		if _, err := db.Exec("VACUUM ANALYZE " + table); err != nil { // as autovacuum does when nothing waits
+			t.Fatal(err)
+		}
+	}
+	old, err := db.BeginTx(t.Context(), &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = old.Rollback() }()
+	if _, err := old.Exec("SELECT count(*) FROM delivery"); err != nil {
+		t.Fatal(err)
+	}
+	const mails = 500
+	for range mails {
+		mail()
+	}
+	if err := s.Close(); err != nil { // which has the database count what its connections did
+		t.Fatal(err)
+	}
+	var read int64
+	err = db.QueryRow("SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname IN ('delivery', 'dedupe', 'parsing')").Scan(&read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%.1f entries of indexes read for a mail", float64(read)/mails)
+	if read > 30*mails {
+		t.Errorf("%d entries of indexes were read for %d mails", read, mails)
 	}
 }
