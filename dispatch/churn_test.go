@@ -128,7 +128,8 @@ func BenchmarkChurn(b *testing.B) {
 	defer end()
 	stop := c.renew()
 	defer stop()
-	defer c.keepHouse(b)()
+	rest := c.keepHouse(b)
+	defer rest()
 	for b.Loop() {
 		mean := func(phase string, span time.Duration, enough func(churned) bool) (rate float64, last churned) {
 			steps, begun := 0.0, time.Now()

@@ -23,7 +23,7 @@ func TestFreePort(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
+		t.Cleanup(func() { l.Close() })
 		if found[l.Addr().String()] {
 			t.Errorf("%s was given to somebody else", l.Addr())
 		}
