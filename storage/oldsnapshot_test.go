@@ -127,7 +127,7 @@ func TestOldSnapshotCostsNoReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%.1f entries of indexes read for a mail", float64(read)/mails)
-	if read > 30*mails {
+	if read > 6*mails { // 3 are enough; plans that walk the tables read 10 by then, and more with every mail
 		t.Errorf("%d entries of indexes were read for %d mails", read, mails)
 	}
 }
