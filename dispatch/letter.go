@@ -280,8 +280,8 @@ func giveWay(ctx context.Context, they func() storage.Press) error {
 	return nil
 }
 
-// yieldTo is how long to wait at most. A crowd is soon over, or goes on for so long that what waits would be late anyway: the later it is
-// begun, the sooner their peers are answered, and the fewer turns of the disk all of it takes.
+// yieldTo is how long to wait at most. A crowd is soon over, or goes on for so long that what waits here would be late anyway; and the later
+// that is begun, the sooner the peers of the crowd are answered.
 func yieldTo(press storage.Press) time.Duration {
 	switch press {
 	case storage.PressCrowd:

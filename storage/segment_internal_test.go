@@ -135,8 +135,17 @@ func TestSegmentsRoll(t *testing.T) {
 		t.Error("a segment of ten minutes was continued")
 	}
 	s.segments.size = segmentSize
-	if third := pack(); third == second {
+	third := pack()
+	if third == second {
 		t.Error("a segment of 64 MiB was continued")
+	}
+	s.segments.batches = segmentBatches
+	if pack() != third {
+		t.Error("SQLite, which keeps no old versions of rows, had a segment of many batches ended")
+	}
+	s.segments.most, s.segments.batches = segmentBatches, segmentBatches-1
+	if pack() != third || pack() == third {
+		t.Error("a segment did not end with its last batch")
 	}
 }
 

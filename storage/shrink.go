@@ -48,7 +48,8 @@ func (s *Store) shrink(ctx context.Context, w *writer) (shrunk bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	if after.live, err = w.queryInt("SELECT count(*) FROM delivery"); err != nil || !after.isLoose() || after.dead*deliveryOctets > after.size/2 || ctx.Err() != nil {
+	after.live, err = w.queryInt("SELECT count(*) FROM delivery")
+	if held := after.dead*deliveryOctets > after.size/2; err != nil || held || !after.isLoose() || ctx.Err() != nil {
 		return false, err
 	}
 	// Who holds the table for longer is not waited for: behind a request for all of it everybody else waits.

@@ -15,6 +15,12 @@ const doomedAge = 7 * 24 * time.Hour
 // sweepPacks removes objects with raw bytes that no message needs. Before any bytes go, their key is committed as doomed;
 // the transaction of an accept refuses a doomed pack, so of the two only one can happen.
 func (s *Store) sweepPacks(ctx context.Context, now time.Time, swept *Swept) error {
+	daily := now.Sub(s.orphansSwept) >= orphanAge
+	if daily {
+		if err := s.noteEmptied(ctx); err != nil {
+			return err
+		}
+	}
 	if err := s.doomEmpty(ctx, now); err != nil {
 		return err
 	}
@@ -22,15 +28,12 @@ func (s *Store) sweepPacks(ctx context.Context, now time.Time, swept *Swept) err
 	if err != nil {
 		return err
 	}
-	if now.Sub(s.orphansSwept) >= orphanAge {
+	if daily {
 		n, err := s.doomOrphans(ctx, now, spans)
 		if err != nil {
 			return err
 		}
 		swept.Orphans = n
-		if err := s.noteEmptied(ctx); err != nil {
-			return err
-		}
 		s.orphansSwept = now
 	}
 	n, err := s.deleteDoomed(ctx)
@@ -44,8 +47,11 @@ func (s *Store) sweepPacks(ctx context.Context, now time.Time, swept *Swept) err
 	})
 }
 
-// noteEmptied marks what was emptied by a node of a version that does not mark it.
+// noteEmptied marks what was emptied by a node of a version that does not mark it. It looks at every pack.
 func (s *Store) noteEmptied(ctx context.Context) error {
+	if _, ok := s.engine.(*postgresEngine); !ok {
+		return nil // there is no other node
+	}
 	return s.do(ctx, func(w *writer) error {
 		_, err := w.exec("UPDATE pack SET emptied = 1 WHERE emptied = 0 AND live = 0")
 		return err

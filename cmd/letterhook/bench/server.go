@@ -103,7 +103,7 @@ func addrOr(given string) (string, error) {
 // FreeAddr finds a free port of 127.0.0.1, see [FreePort].
 func FreeAddr() (string, error) { return FreePort("127.0.0.1") }
 
-// FreePort finds a free port of a loopback address, and gives both. For a minute the system gives it to nobody who takes any
+// FreePort finds a free port of a loopback address, and gives host:port. For a minute the system gives it to nobody who takes any
 // port, and to no connection: one to it was just closed at its end, and is waited for (TIME-WAIT, RFC 9293, 3.6). Who asks for this very
 // port gets it.
 func FreePort(host string) (addr string, err error) {
