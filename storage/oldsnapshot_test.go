@@ -81,7 +81,8 @@ func TestAGrowingPackStaysInPlace(t *testing.T) {
 	s := open(t, config)
 	accept(t, s, envelope("ep_1"), newBody(content(10)))
 	db := database(t, config)
-	defer holdSnapshot(t, db)()
+	release := holdSnapshot(t, db)
+	defer release()
 	const batches = 400
 	for range batches {
 		accept(t, s, envelope("ep_1"), newBody(content(10)))
@@ -131,7 +132,8 @@ func TestOldSnapshotCostsNoReads(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	defer holdSnapshot(t, db)()
+	release := holdSnapshot(t, db)
+	defer release()
 	const mails = 500
 	for range mails {
 		mail()
