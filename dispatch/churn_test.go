@@ -25,10 +25,14 @@ var (
 // churnQueues are what lives in the size of a queue: the rows of what is unfinished, and what nodes agree upon.
 const churnQueues = "delivery,parsing,dedupe,lane,node,change"
 
+// churnSenders hand in what was delivered: so many that their waiting for the commit does not slow the churn.
+const churnSenders = 256
+
 // churned is what one step saw.
 type churned struct {
 	rate       float64 // deliveries a second
 	size, dead int64   // of the table delivery with its indexes, in octets; rows that wait for a vacuum
+	pending    int64   // deliveries that are not finished
 	all        int64   // octets of all queues
 }
 
@@ -40,6 +44,7 @@ func (c *backlogged) look(b *testing.B) churned {
 	s := churned{rate: float64(c.r.healthy.Load()-before) / time.Since(begun).Seconds()}
 	s.size = c.number(b, "SELECT pg_total_relation_size('delivery')")
 	s.dead = c.number(b, "SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'delivery'")
+	s.pending = c.number(b, "SELECT count(*) FROM delivery")
 	s.all = c.number(b, "SELECT sum(pg_total_relation_size(q::regclass))::bigint FROM unnest(string_to_array('"+churnQueues+"', ',')) AS q")
 	return s
 }
@@ -60,7 +65,7 @@ func (c *backlogged) renew() (stop func()) {
 	delivered := c.r.healthy.Load()
 	ended := make(chan struct{})
 	var senders sync.WaitGroup
-	for range 8 {
+	for range churnSenders {
 		senders.Go(func() {
 			pause := time.NewTicker(5 * time.Millisecond)
 			defer pause.Stop()
@@ -136,8 +141,8 @@ func BenchmarkChurn(b *testing.B) {
 			for time.Since(begun) < span {
 				last = c.look(b)
 				steps, rate = steps+1, rate+last.rate
-				b.Logf("%-14s %4.0f s: %6.0f/s, delivery %4d MB, %7d rows dead, all queues %4d MB; load %s",
-					phase, time.Since(begun).Seconds(), last.rate, last.size>>20, last.dead, last.all>>20, load())
+				b.Logf("%-14s %4.0f s: %6.0f/s, %6d pending, delivery %4d MB, %7d rows dead, all queues %4d MB; load %s",
+					phase, time.Since(begun).Seconds(), last.rate, last.pending, last.size>>20, last.dead, last.all>>20, load())
 				if enough(last) {
 					break
 				}
