@@ -333,3 +333,40 @@ func TestNewcomersStarveNobody(t *testing.T) {
 		t.Errorf("the backlog had %d of 40 turns", served)
 	}
 }
+
+// What is committed after mail that is due later was read has its turn although the lane never drains.
+func TestAStragglerIsReadInALaneThatGoesOn(t *testing.T) {
+	b := newBoard(1, 1, anybody(8)) // no room to hand anything over
+	row := func(id string, due int) storage.Delivery {
+		return storage.Delivery{ID: id, Message: id, Endpoint: "a", DueAt: epoch.Add(time.Duration(due) * time.Microsecond)}
+	}
+	come := func(d storage.Delivery, now time.Time) {
+		b.handOver([]storage.Accepted{{Mail: &storage.Mail{ID: d.ID}, Raw: []byte("x"), Deliveries: []storage.Delivery{d}}}, now)
+	}
+	now, n := epoch.Add(time.Second), 0
+	for read := range 100 {
+		now = now.Add(50 * time.Millisecond)
+		come(row(fmt.Sprintf("later%d", n), 2+n), now)
+		if read == 1 {
+			come(row("straggler", 1), now)
+		}
+		r := b.nextRead(now)
+		if r == nil {
+			t.Fatalf("read %d is not made", read)
+		}
+		if read > 1 && r.scans {
+			return
+		}
+		page := make([]storage.Delivery, 0, r.limit)
+		for range r.limit {
+			page = append(page, row(fmt.Sprintf("later%d", n), 2+n))
+			n++
+		}
+		b.readDone(r, page, nil, nil, now)
+		for j := b.next(now); j != nil; j = b.next(now) {
+			b.posted(j, &Result{Outcome: OutcomeDelivered}, now)
+			b.recorded(j, time.Time{}, now)
+		}
+	}
+	t.Error("the lane is not read from the beginning")
+}

@@ -28,6 +28,9 @@ func (b *board) handOver(accepted []storage.Accepted, now time.Time) (kept, drop
 				kept++
 			} else {
 				l.more, l.doubtful = true, true
+				if !d.DueAt.After(l.cursor.DueAt) {
+					l.lookAt(now.Add(stragglerWait))
+				}
 				dropped++
 			}
 			b.review(l, now)

@@ -12,6 +12,8 @@ const (
 	// lookAhead is how far into the future a read looks for the next due time; longer than the pause between sweeps, so
 	// that a lane is always told in time.
 	lookAhead = sweepEvery + 5*time.Second
+	// stragglerWait is how long a delivery waits at most, in a lane that goes on, that was committed after others that are due later were read.
+	stragglerWait = time.Second
 	// newFor is how long ago what just came in can have come, until it is read.
 	newFor = 10 * time.Second
 	// maxDeferred is how many deliveries of a lane may be put off for trouble of our own before its backlog waits.

@@ -43,7 +43,9 @@ func (l *leases) transact(ctx context.Context, do func(*writer) error) error {
 	case sever := <-cut:
 		sever()
 	}
-	if err := <-done; err != nil {
+	err := <-done
+	_ = l.w.close() // it was cut, perhaps after its last answer, and does not know it
+	if err != nil {
 		return fmt.Errorf("the database does not answer: %w", err)
 	}
 	return nil
