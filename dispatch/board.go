@@ -277,7 +277,7 @@ func (b *board) posted(j *job, r *Result, now time.Time) (spared bool) {
 		l.pace.restart()
 	}
 	if (l.pace.suspect && !wasSuspect) || l.life.rests(now) || !l.open() {
-		b.shed(l)
+		b.shed(l, now)
 	}
 	b.review(l, now)
 	b.signal()
@@ -367,14 +367,14 @@ func (b *board) unmade(j *job, ofMail bool, now time.Time) {
 }
 
 // shed forgets the mails of a lane that does not get rid of them; those that were handed over are read again in time.
-func (b *board) shed(l *lane) {
+func (b *board) shed(l *lane, now time.Time) {
 	for _, j := range l.stored.all() {
 		b.letGoLocked(j)
 	}
 	for _, j := range l.fresh.all() {
 		delete(l.held, j.delivery.ID)
 		b.letGoLocked(j)
-		l.more, l.doubtful = true, true
+		l.straggles(now)
 	}
 	l.fresh.clear()
 	l.freshBytes = 0

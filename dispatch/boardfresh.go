@@ -28,8 +28,8 @@ func (b *board) handOver(accepted []storage.Accepted, now time.Time) (kept, drop
 				kept++
 			} else {
 				l.more, l.doubtful = true, true
-				if !d.DueAt.After(l.cursor.DueAt) {
-					l.lookAt(now.Add(stragglerWait))
+				if l.reading || !d.DueAt.Truncate(time.Millisecond).After(l.cursor.DueAt) { // a store keeps milliseconds
+					l.straggles(now)
 				}
 				dropped++
 			}

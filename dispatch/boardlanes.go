@@ -121,7 +121,7 @@ func (b *board) own(epoch int64, endpoints []string, lives map[string]storage.En
 			l.leaving = false // it was let go of because it had nothing to do
 		}
 		l.idleSince = time.Time{}
-		l.more, l.doubtful = true, true
+		l.straggles(now)
 		b.review(l, now)
 	}
 	b.signal()
@@ -169,7 +169,7 @@ func (b *board) isLeaving() bool {
 
 func (b *board) giveAway(l *lane, now time.Time) {
 	l.leaving, l.given = true, true
-	b.shed(l)
+	b.shed(l, now)
 	b.review(l, now)
 }
 

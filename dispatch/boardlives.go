@@ -141,7 +141,7 @@ func (b *board) settle(l *life, now time.Time) {
 		return
 	}
 	if !lane.open() || lane.terms.ordered {
-		b.shed(lane)
+		b.shed(lane, now)
 	}
 	b.review(lane, now)
 }

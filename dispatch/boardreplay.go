@@ -10,7 +10,7 @@ func (b *board) stored(endpoint string, now time.Time) {
 	if l == nil {
 		return
 	}
-	l.more, l.doubtful = true, true
+	l.straggles(now)
 	b.review(l, now)
 	b.signal()
 }

@@ -12,7 +12,8 @@ const (
 	// lookAhead is how far into the future a read looks for the next due time; longer than the pause between sweeps, so
 	// that a lane is always told in time.
 	lookAhead = sweepEvery + 5*time.Second
-	// stragglerWait is how long a delivery waits at most, in a lane that goes on, that was committed after others that are due later were read.
+	// stragglerWait is how long a lane goes on before it is read from the beginning for the sake of a row that came to stand before its cursor:
+	// its mail was committed after others that are due later had been read.
 	stragglerWait = time.Second
 	// newFor is how long ago what just came in can have come, until it is read.
 	newFor = 10 * time.Second
@@ -179,7 +180,7 @@ func (l *lane) postpone(j *job, ofMail bool, now time.Time) {
 	}
 	if step == 0 && l.rests() {
 		delete(l.held, j.delivery.ID)
-		l.more, l.doubtful = true, true
+		l.straggles(now)
 		return
 	}
 	l.putOff[step].push(deferral{j, now.Add(troublePauses[step])})
@@ -224,6 +225,15 @@ func (l *lane) scanTime() time.Time {
 		return earliest
 	}
 	return l.scanAt
+}
+
+// straggles says that there are due rows in the store that memory does not know, perhaps before the cursor. A lane that drains looks there at
+// once; one that goes on must not wait for that.
+func (l *lane) straggles(now time.Time) {
+	l.more, l.doubtful = true, true
+	if l.reading || l.cursor != (storage.Cursor{}) {
+		l.lookAt(now.Add(stragglerWait))
+	}
 }
 
 // lookAt makes the lane read from the beginning at a time, or before.

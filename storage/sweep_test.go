@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -232,4 +233,44 @@ func TestSweepShortensALongLog(t *testing.T) {
 			t.Errorf("%s has %d rows, error %v; want the 500 young ones", table, n, err)
 		}
 	}
+}
+
+// A resend leaves bytes that hold no message. They go, as do those of a pack that was emptied and not marked so.
+func TestSweepTakesPacksWithoutMessages(t *testing.T) {
+	forEachLayout(t, func(t *testing.T, config storage.Config) {
+		clock := newClock()
+		config.Now = clock.now
+		s := open(t, config)
+		same := newBody(content(2 << 20))
+		first, again := accept(t, s, envelope("ep_1"), same), accept(t, s, envelope("ep_1"), same)
+		if !slices.Equal(first, again) {
+			t.Fatalf("%s was not taken for a resend of %s", again, first)
+		}
+		db := database(t, config)
+		count := func(where string) (n int) {
+			if err := db.QueryRow("SELECT count(*) FROM pack WHERE " + where).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		if n := count("live = 0"); config.PackInBlobs && n != 1 {
+			t.Fatalf("%d packs hold a resend, want 1", n)
+		}
+		if n := count("live = 0 AND emptied = 0"); n > 0 {
+			t.Errorf("%d packs that hold a resend are not marked as empty", n)
+		}
+		if _, err := db.Exec("UPDATE pack SET emptied = 0 WHERE live = 0"); err != nil { // as an older node leaves it
+			t.Fatal(err)
+		}
+		for _, d := range due(t, s, "ep_1") {
+			if err := complete(s, attempt(d)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		clock.at = clock.at.Add(2 * day)
+		sweep(t, s, storage.Retention{Messages: day, Attempts: day})
+		if n := count("live = 0 AND gone = 0"); n > 1 || (n > 0 && config.PackInBlobs) { // a segment that grows stays
+			t.Errorf("%d packs without a message are left", n)
+		}
+	})
 }

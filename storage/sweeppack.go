@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -17,8 +18,8 @@ const doomedAge = 7 * 24 * time.Hour
 func (s *Store) sweepPacks(ctx context.Context, now time.Time, swept *Swept) error {
 	daily := now.Sub(s.orphansSwept) >= orphanAge
 	if daily {
-		if err := s.noteEmptied(ctx); err != nil {
-			return err
+		if err := s.noteEmptied(ctx); err != nil { // the others need not wait for these
+			s.cfg.Log.Warn("empty packs that are not marked could not be looked for; it is tried again with the next round", "error", err)
 		}
 	}
 	if err := s.doomEmpty(ctx, now); err != nil {
@@ -47,15 +48,39 @@ func (s *Store) sweepPacks(ctx context.Context, now time.Time, swept *Swept) err
 	})
 }
 
-// noteEmptied marks what was emptied by a node of a version that does not mark it. It looks at every pack.
+// noteEmptied marks what was emptied by a node of a version that does not mark it. It looks at every pack, page by page beside the mail.
 func (s *Store) noteEmptied(ctx context.Context) error {
-	if _, ok := s.engine.(*postgresEngine); !ok {
-		return nil // there is no other node
+	const page = 10_000
+	for after, more := "", true; more; {
+		rows, err := s.read.QueryContext(ctx, "SELECT key, CASE WHEN emptied = 0 AND live = 0 THEN 1 ELSE 0 END FROM pack WHERE key > ? ORDER BY key LIMIT ?", after, page)
+		if err != nil {
+			return err
+		}
+		var unmarked []driver.Value
+		n := 0
+		err = each(rows, func() error {
+			var is int
+			err := rows.Scan(&after, &is)
+			if n++; is == 1 {
+				unmarked = append(unmarked, after)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		more = n == page
+		for keys := range slices.Chunk(unmarked, sweepRows) {
+			err := s.do(ctx, func(w *writer) error {
+				_, err := w.exec("UPDATE pack SET emptied = 1 WHERE emptied = 0 AND live = 0 AND key IN ("+placeholders(len(keys))+")", keys...)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
 	}
-	return s.do(ctx, func(w *writer) error {
-		_, err := w.exec("UPDATE pack SET emptied = 1 WHERE emptied = 0 AND live = 0")
-		return err
-	})
+	return nil
 }
 
 // doomEmpty dooms the packs whose messages are all gone, but for the segment that still grows.

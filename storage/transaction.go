@@ -21,7 +21,7 @@ var (
 	}
 	deleteKeysOf = &rowStatement{
 		head: "DELETE FROM dedupe WHERE key IN (SELECT dedupe FROM message WHERE id IN (", row: "?", tail: "))", types: "text",
-		postgres: "DELETE FROM dedupe WHERE key = ANY (ARRAY(SELECT dedupe FROM message WHERE id = ANY (ARRAY(%s))))",
+		postgres: "DELETE FROM dedupe WHERE key = ANY (ARRAY(SELECT dedupe FROM message WHERE id IN (%s)))",
 	}
 	insertKeys = &rowStatement{
 		head: "INSERT INTO dedupe (key, message, created_at) VALUES ", row: "(?,?,?)",
@@ -77,8 +77,10 @@ var (
 )
 
 const (
-	upsertPack = `INSERT INTO pack (key, created_at, live) VALUES (?,?,?)
-		ON CONFLICT (key) DO UPDATE SET live = pack.live + excluded.live, emptied = 0 WHERE pack.doomed_at IS NULL`
+	// A pack that holds resends alone is empty from the beginning.
+	upsertPack = `INSERT INTO pack (key, created_at, live, emptied) VALUES (?,?,?,?)
+		ON CONFLICT (key) DO UPDATE SET live = pack.live + excluded.live,
+			emptied = CASE WHEN pack.live + excluded.live = 0 THEN 1 ELSE 0 END WHERE pack.doomed_at IS NULL`
 	selectKey  = "SELECT message FROM dedupe WHERE key = ?"
 	beginParse = "INSERT INTO parsing (message, count) SELECT id, 1 FROM message WHERE id = ? ON CONFLICT (message) DO UPDATE SET count = parsing.count + 1 RETURNING count"
 	// The last count goes with its row.
@@ -249,7 +251,7 @@ func (t *transaction) packs(as []*acceptance) error {
 				return fmt.Errorf("%s: %w", key, errDoomed)
 			}
 			return nil
-		}, upsertPack, key, t.now.UnixMilli(), n)
+		}, upsertPack, key, t.now.UnixMilli(), n, max(1-n, 0))
 		if err != nil {
 			return err
 		}
