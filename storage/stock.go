@@ -64,12 +64,17 @@ func (w *writer) countOut(list []stocked) error {
 	return err
 }
 
-// stockWriters is how many writers a store that accepts mail takes turns with. A row that every batch changed would have as many versions as
-// there were batches, for as long as a snapshot keeps them, and each change walks past all of them.
-const stockWriters = 32
+const (
+	// stockWriters is how many writers a store that accepts mail takes turns with. A row that every batch changed would have as many versions
+	// as there were batches, for as long as a snapshot keeps them, and each change walks past all of them. More of them help little, and
+	// every reader sums the rows of a day until it is folded, see foldDays.
+	stockWriters = 16
+	// stockPlaces is how many stores can write without one that has the writers of another.
+	stockPlaces = 64
+)
 
 // newStockWriter is the first of the writers of a store that accepts mail. Two that happen to have the same one wait for each other, no more.
-func newStockWriter() int64 { return 1 + stockWriters*rand.Int64N(stockWriters) }
+func newStockWriter() int64 { return 1 + stockWriters*rand.Int64N(stockPlaces) }
 
 // Stocks gives what each account has now, those that have nothing left out, in the order of their ids. With an account it is of that
 // alone. It counts the deliveries that wait, and is not for every request of many people.
@@ -131,7 +136,8 @@ const (
 )
 
 // CountStock counts the messages of days afresh that were never counted, are over since, or were counted long ago, and corrects what
-// is known of them. It is exact whatever is written meanwhile. Stopped anywhere, it goes on with the next call.
+// is known of them. What is known of a day that is over it puts in one row for each account. It is exact whatever is written meanwhile.
+// Stopped anywhere, it goes on with the next call.
 func (s *Store) CountStock(ctx context.Context) error {
 	for id := ""; ; {
 		var first sql.NullString
@@ -148,6 +154,9 @@ func (s *Store) CountStock(ctx context.Context) error {
 		}
 		id = firstMessageID(at.AddDate(0, 0, 1))
 	}
+	if err := s.foldDays(ctx); err != nil {
+		return fmt.Errorf("fold what is stored of days that are over: %w", err)
+	}
 	// What is gone needs no rows, once nobody adds to them.
 	before := s.cfg.Now().Add(-2 * oneDay).UnixMilli()
 	return s.do(ctx, func(w *writer) error {
@@ -158,6 +167,54 @@ func (s *Store) CountStock(ctx context.Context) error {
 		}
 		return err
 	})
+}
+
+// foldAtOnce bounds the days of accounts that one transaction folds: no other rare write shall wait long for it.
+const foldAtOnce = 500
+
+// foldDays puts what several writers counted of a day that is over into the one row that countOut changes from then on. The sums stay
+// what they are, so it matters to nobody who counts or removes meanwhile. What a server whose clock is wrong still adds, or one of the
+// version before, the next call folds.
+func (s *Store) foldDays(ctx context.Context) error {
+	over := s.cfg.Now().Add(-oneDay - dayIsOver).UnixMilli()
+	// In the order in which mail takes the rows, see appendStock.
+	rows, err := s.read.QueryContext(ctx, "SELECT DISTINCT account, day FROM stock WHERE day <= ? AND writer <> 0 ORDER BY account, day", over)
+	if err != nil {
+		return err
+	}
+	var loose []stocked
+	err = each(rows, func() error {
+		var k stocked
+		err := rows.Scan(&k.account, &k.day)
+		loose = append(loose, k)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(loose, foldAtOnce) {
+		if err := s.do(ctx, func(w *writer) error { return foldStock(w, some) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// foldStock takes what all writers counted of some days of accounts to writer 0. It sums what it deletes, not what it read before: mail that is
+// counted at the same moment is in the row that is deleted, or makes a new one.
+func foldStock(w *writer, days []stocked) error {
+	var sums []stocked
+	for _, k := range days {
+		err := w.query(func(row []driver.Value) error {
+			sums = append(sums, stocked{k.account, k.day, row[0].(int64), row[1].(int64)})
+			return nil
+		}, "DELETE FROM stock WHERE account = ? AND day = ? AND writer <> 0 RETURNING messages, octets", k.account, k.day)
+		if err != nil {
+			return err
+		}
+	}
+	_, err := w.execRows(upsertStock, appendStock(nil, sums, 0))
+	return err
 }
 
 // countDay counts a day if it is due.

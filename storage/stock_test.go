@@ -3,6 +3,8 @@ package storage_test
 import (
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -168,4 +170,147 @@ func TestStockIsCountedAfresh(t *testing.T) {
 		}
 		stockIsExact(t, config)
 	})
+}
+
+// stockRows gives what each writer counts of an account's day: rows are account/writer messages octets.
+func stockRows(t *testing.T, config storage.Config, at time.Time) (list []string) {
+	t.Helper()
+	db := database(t, config)
+	defer db.Close()
+	rows, err := db.Query(fmt.Sprintf("SELECT account, writer, messages, octets FROM stock WHERE day = %d ORDER BY account, writer", at.UnixMilli()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var account string
+		var writer, messages, octets int64
+		if err := rows.Scan(&account, &writer, &messages, &octets); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, fmt.Sprintf("%s/%d %d %d", account, writer, messages, octets))
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// TestStockIsFolded: what many writers counted of a day is one row of each account when the day is over, and means the same. What is removed
+// later is subtracted there.
+func TestStockIsFolded(t *testing.T) {
+	forEachLayout(t, func(t *testing.T, config storage.Config) {
+		clock := newClock()
+		config.Now = clock.now
+		first := clock.at.Truncate(day)
+		var ids []string
+		var s *storage.Store
+		for range 5 { // one of 64 first writers each time, so that all five alike is one run in 16 million
+			s = open(t, config)
+			other := envelope()
+			other.Recipients[0].Account = "acc_2"
+			ids = append(ids, accept(t, s, envelope(), newBody(content(100)))...)
+			accept(t, s, other, newBody(content(7)))
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s = open(t, config)
+		erase := func(id string) {
+			t.Helper()
+			if _, err := s.Erase(t.Context(), storage.Erasure{Message: id}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		erase(ids[0])
+		count := func(want ...string) {
+			t.Helper()
+			if err := s.CountStock(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := stockRows(t, config, first); !slices.Equal(got, want) {
+				t.Errorf("rows %q, want %q", got, want)
+			}
+			stockIsExact(t, config)
+		}
+		loose := stockRows(t, config, first)
+		if len(loose) < 4 {
+			t.Fatalf("rows %q, want some of several writers", loose)
+		}
+		clock.at = first.Add(day + time.Hour - time.Second)
+		accept(t, s, envelope(), newBody(content(5)))
+		count(loose...) // servers may still write to the day
+		before, err := s.Stocks(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		clock.at = clock.at.Add(time.Second)
+		count("acc_1/0 5 400", "acc_2/0 5 35")
+		if after, err := s.Stocks(t.Context(), ""); err != nil || !slices.Equal(after, before) {
+			t.Errorf("%+v %v, want %+v as before", after, err, before)
+		}
+		if young := stockRows(t, config, first.Add(day)); len(young) != 1 || strings.HasPrefix(young[0], "acc_1/0 ") {
+			t.Errorf("rows %q of the day that is not over, want one of the writer", young)
+		}
+		erase(ids[1])
+		count("acc_1/0 5 300", "acc_2/0 5 35")
+		clock.at = clock.at.Add(2 * time.Hour)
+		last := envelope()
+		last.ReceivedAt = clock.at
+		accept(t, s, last, newBody(content(3)))
+		clock.at = clock.at.Add(25 * time.Hour)
+		sweep(t, s, storage.Retention{Messages: 26 * time.Hour}) // row by row on both engines
+		if list, err := s.Stocks(t.Context(), ""); err != nil || fmt.Sprint(list) != "[{acc_1 1 3 0}]" {
+			t.Errorf("%+v %v, want the last mail alone", list, err)
+		}
+		clock.at = clock.at.Add(day)
+		count() // nothing is left
+	})
+}
+
+// TestStockIsFoldedBesideALateServer: a server whose clock is late goes on counting on a day that another one folds. Nothing is lost and
+// nothing counted twice, and what it adds is folded too.
+func TestStockIsFoldedBesideALateServer(t *testing.T) {
+	clock, late := newClock(), newClock()
+	config := newConfig(t, layout{postgres: true})
+	beside := newConfig(t, layout{})
+	beside.Database, beside.Blobs, beside.Now = config.Database, config.Blobs, late.now
+	config.Now = clock.now
+	first := clock.at.Truncate(day)
+	clock.at = first.Add(day + 2*time.Hour)
+	s, slow := open(t, config), open(t, beside)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		both := envelope()
+		other := both.Recipients[0]
+		other.Account, other.Path.LocalPart = "acc_2", "other"
+		both.Recipients = append(both.Recipients, other)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				accept(t, slow, both, newBody(content(7)))
+			}
+		}
+	}()
+	folded := 0
+	for folded < 10 {
+		if err := s.CountStock(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if rows := stockRows(t, config, first); len(rows) > 0 && strings.HasPrefix(rows[0], "acc_1/0 ") {
+			folded++
+		}
+	}
+	close(stop)
+	<-stopped
+	if err := s.CountStock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if rows := stockRows(t, config, first); len(rows) != 2 {
+		t.Errorf("rows %q, want one of each account", rows)
+	}
+	stockIsExact(t, config)
 }
