@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/letterhook/letterhook/storage"
 )
 
 // The flags of BenchmarkChurn.
@@ -94,23 +96,23 @@ func (c *backlogged) renew() (stop func()) {
 	}
 }
 
-// keepHouse packs the queue where that is due, as a server does, until stop is called.
+// keepHouse packs the queue where that is due, with the pauses that a server makes, until stop is called.
 func (c *backlogged) keepHouse(b *testing.B) (stop func()) {
 	ctx, cancel := context.WithCancel(b.Context())
 	var chore sync.WaitGroup
 	chore.Go(func() {
-		every := time.NewTicker(time.Minute)
-		defer every.Stop()
-		for {
+		for pause := storage.ShrinkNotDue.Pause(); ; {
 			select {
-			case <-every.C:
+			case <-time.After(pause):
 			case <-ctx.Done():
 				return
 			}
 			begun := time.Now()
-			if shrunk, err := c.store.Shrink(ctx); shrunk || err != nil {
-				b.Logf("the queue was packed: %v, in %s; error %v", shrunk, time.Since(begun).Round(time.Millisecond), err)
+			outcome, err := c.store.Shrink(ctx)
+			if outcome != storage.ShrinkNotDue && ctx.Err() == nil {
+				b.Logf("a look at the queue took %s, outcome %d; error %v", time.Since(begun).Round(time.Millisecond), outcome, err)
 			}
+			pause = outcome.Pause()
 		}
 	})
 	return func() {

@@ -52,29 +52,29 @@ func TestShrink(t *testing.T) {
 		}
 		return n
 	}
-	shrink := func(want bool) {
+	shrink := func(want storage.ShrinkOutcome) {
 		t.Helper()
 		run("VACUUM ANALYZE delivery") // as autovacuum does, and tells of at once
 		if got, err := s.Shrink(t.Context()); err != nil || got != want {
-			t.Errorf("shrunk %v, want %v; error %v; %d octets", got, want, err, size())
+			t.Errorf("outcome %d, want %d; error %v; %d octets", got, want, err, size())
 		}
 	}
 	run(`INSERT INTO delivery (message, id, endpoint, due_at, attempts, replay, created_at) SELECT 'msg_' || lpad(n::text, 26, '0'), 'dlv_' || lpad(n::text, 26, '0'),
 		'ep_' || lpad((n % 1000)::text, 26, '0'), n, 0, 0, n FROM generate_series(1, 250000) AS n`)
-	shrink(false)
+	shrink(storage.ShrinkNotDue)
 	full := size()
 	release := holdSnapshot(t, db)
 	run("DELETE FROM delivery WHERE due_at % 100 <> 0")
-	shrink(false)
+	shrink(storage.ShrinkLeft)
 	release()
 	release = leaveOpen(t, db, "SELECT count(*) FROM delivery") // sees no dead row, and nobody gets the whole table
-	shrink(false)
+	shrink(storage.ShrinkLeft)
 	release()
-	shrink(true)
+	shrink(storage.ShrinkDone)
 	if got := size(); got > full/20 {
 		t.Errorf("%d octets are left of %d", got, full)
 	}
-	shrink(false)
+	shrink(storage.ShrinkNotDue)
 	var left int
 	if err := db.QueryRow("SELECT count(*) FROM delivery").Scan(&left); err != nil || left != 2500 {
 		t.Errorf("%d deliveries are left, error %v", left, err)

@@ -18,6 +18,7 @@ type postgresConnection struct {
 	// waiting are statements that go with the next one.
 	waiting []waiting
 	checks  bool // one of them has a check
+	patient bool // a statement may take as long as one of a reader
 }
 
 // waiting is a statement that was not sent yet.
@@ -37,7 +38,7 @@ func (c *postgresConnection) begin() error {
 }
 
 func (c *postgresConnection) close() error {
-	ctx, cancel := bounded()
+	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout+unansweredTimeout)
 	defer cancel()
 	if c.conn.IsClosed() {
 		return nil
@@ -46,8 +47,12 @@ func (c *postgresConnection) close() error {
 }
 
 // bounded is for one statement. The server has a limit of its own; this one is for a server that does not answer.
-func bounded() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), writeTimeout+unansweredTimeout)
+func (c *postgresConnection) bounded() (context.Context, context.CancelFunc) {
+	limit := writeTimeout
+	if c.patient {
+		limit = readTimeout
+	}
+	return context.WithTimeout(context.Background(), limit+unansweredTimeout)
 }
 
 func (c *postgresConnection) exec(text string, args []driver.Value) (int64, error) {
@@ -89,7 +94,7 @@ func (c *postgresConnection) flush() error {
 
 // send runs what waits, and then more, on one way to the server. What follows a statement that fails is not run.
 func (c *postgresConnection) send(more ...waiting) (err error) {
-	ctx, cancel := bounded()
+	ctx, cancel := c.bounded()
 	defer cancel()
 	all := slices.Concat(c.waiting, more)
 	c.waiting, c.checks = c.waiting[:0], false
@@ -126,7 +131,7 @@ func (c *postgresConnection) query(each func(row []driver.Value) error, text str
 	if err := c.flush(); err != nil {
 		return err
 	}
-	ctx, cancel := bounded()
+	ctx, cancel := c.bounded()
 	defer cancel()
 	rows, err := c.conn.Query(ctx, c.engine.text(text), c.arguments(args)...)
 	if err != nil {

@@ -134,6 +134,17 @@ func (w *writer) queryText(text string, args ...driver.Value) (found string, err
 // script runs several statements that take no arguments.
 func (w *writer) script(text string) error { return w.conn.script(text) }
 
+// patient lets what follows on this connection to PostgreSQL take long, up to what a reader may.
+func (w *writer) patient() error {
+	if c, ok := w.conn.(*postgresConnection); ok {
+		c.patient = true
+	}
+	if _, err := w.exec("SET statement_timeout = 0"); err != nil {
+		return fmt.Errorf("let statements take long: %w", err)
+	}
+	return nil
+}
+
 // form chooses the engine's own form of a statement.
 func (w *writer) form(f forms) string { return w.engine.form(f) }
 

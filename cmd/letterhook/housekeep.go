@@ -41,34 +41,6 @@ func (s *server) housekeep(ctx context.Context) error {
 	})
 }
 
-const (
-	// shrinkEvery is how often it is looked whether the queue takes far more room than it needs.
-	shrinkEvery = time.Minute
-	// shrinkAgain is the rest after it was packed. Where a whole queue comes and goes within minutes, it takes more than twice what its
-	// rows need all the time, and mail waits for a moment each time.
-	shrinkAgain = 4 * time.Minute
-	// shrinkRest is the rest after it could not be packed, which made mail wait in vain.
-	shrinkRest = 10 * time.Minute
-)
-
-// shrink packs the queue where that is due.
-func (s *server) shrink(ctx context.Context) error {
-	var rest time.Time
-	return s.keepHouse(ctx, shrinkEvery, func() {
-		if time.Now().Before(rest) {
-			return
-		}
-		shrunk, err := s.store.Shrink(ctx)
-		if shrunk {
-			rest = time.Now().Add(shrinkAgain)
-		}
-		if err != nil && ctx.Err() == nil {
-			s.log.Warn("the table of deliveries takes more room than it needs and was not packed; it is tried again in ten minutes", "error", err)
-			rest = time.Now().Add(shrinkRest)
-		}
-	})
-}
-
 // keepHouse does a chore in rounds until ctx ends, in those in which no other node keeps house.
 func (s *server) keepHouse(ctx context.Context, every time.Duration, chore func()) error {
 	ticker := time.NewTicker(every)
