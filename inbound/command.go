@@ -11,11 +11,11 @@ type command struct {
 	arg  string // without the space before and behind it
 }
 
-// parseCommand takes a line without its line end apart. A verb has four letters, STARTTLS excepted.
+// parseCommand takes a line without its line end apart. A verb has four letters, STARTTLS and those of HTTP excepted.
 func parseCommand(line string) command {
 	line = strings.TrimRight(line, " \t") // section 4.1.1: tolerate white space at the end
 	verb, arg, _ := strings.Cut(line, " ")
-	if len(verb) != 4 && len(verb) != len("STARTTLS") {
+	if len(verb) < len("GET") || len(verb) > len("STARTTLS") {
 		return command{}
 	}
 	for i := range len(verb) {

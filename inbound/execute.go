@@ -61,6 +61,8 @@ func (c *conn) perform(cmd command) *refusal {
 		return c.auth(cmd.arg)
 	case "EXPN", "HELP", "ETRN", "SEND", "SOML", "SAML", "TURN":
 		return refuseNotImplemented
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PRI":
+		return refuseHTTP // a web page may make a browser send it; in its body may be SMTP
 	default:
 		return refuseUnknownCommand
 	}

@@ -99,6 +99,7 @@ func (r *refusal) atMost(limit int64) *refusal {
 // registry of RFC 5248. docs/smtp.md lists them for people.
 var (
 	refuseUnknownCommand = refuse(500, 5, 5, 1, "Command not recognised", reasonSyntax, budgetErrors)
+	refuseHTTP           = refuse(421, 4, 7, 0, "This is SMTP, not HTTP", reasonSyntax, budgetNone)
 	refuseNotImplemented = refuse(502, 5, 5, 1, "Command not implemented", reasonUnsupported, budgetErrors)
 	refuseBareLine       = refuse(500, 5, 5, 2, "A command ends with CR LF", reasonSyntax, budgetErrors)
 	refuseControl        = refuse(500, 5, 5, 2, "Control character in command", reasonSyntax, budgetErrors)
