@@ -34,7 +34,7 @@ type EventData struct {
 	AccountID string `json:"account_id"`
 	// EndpointID is the endpoint that this event was made for, "ep_" and a ULID.
 	EndpointID string `json:"endpoint_id"`
-	// ReceivedAt is when the last octet of the mail was read.
+	// ReceivedAt is when the last octet of the mail was read; null where no session brought the mail in.
 	ReceivedAt Time `json:"received_at"`
 	// Size is the number of octets of the mail as received.
 	Size int64 `json:"size"`

@@ -18,9 +18,10 @@ func newParseCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "parse FILE|-",
 		Short: "Print the data object that a stored mail would become",
-		Long: `Print the data object of the event that a stored mail would become. There was no session, so envelope is null, and
-of a null reverse-path only a Return-Path field can tell; nothing is stored, so there are no links. A file whose lines end in
-LF alone has the defect bare-lf: over SMTP they would end in CR LF.
+		Long: `Print the data object of the event that a stored mail would become. There was no session, so envelope and
+received_at are null, which they never are in an event, and of a null reverse-path only a Return-Path field can tell; nothing is
+stored, so there are no links. What is printed fits $defs/EventData of the schema that "letterhook schema email.received.v1" prints.
+A file whose lines end in LF alone has the defect bare-lf: over SMTP they would end in CR LF.
 
 What was read wrongly can be looked into with --structure, --explain and --reply, which print for people and not for programs.
 The first holds nothing that the mail says: it can be put into a bug report.`,

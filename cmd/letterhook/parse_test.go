@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/letterhook/letterhook/docs/schema/schematest"
 )
 
 // TestParseTwice: the same mail gives the same octets of JSON, whatever else happens. CORPUS names a corpus other than the copy.
@@ -29,6 +31,27 @@ func TestParseTwice(t *testing.T) {
 		t.Fatalf("%d files, at least %d must be there; error %v", mails, least, err)
 	}
 	t.Logf("%d files, each twice", mails)
+}
+
+// TestParseFitsTheSchema: what the command prints of any mail is what the published schema promises of an event's data.
+func TestParseFitsTheSchema(t *testing.T) {
+	mails := 0
+	for root, least := range map[string]int{"../../parser/testdata/corpus": 1000, "e2e/testdata/corpus": 80} {
+		before := mails
+		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || !entry.Type().IsRegular() {
+				return err
+			}
+			mails++
+			if err := schematest.CheckData(parseToJSON(t, path)); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+			return nil
+		})
+		if err != nil || mails-before < least {
+			t.Fatalf("%s: %d files, at least %d must be there; error %v", root, mails-before, least, err)
+		}
+	}
 }
 
 func parseToJSON(t *testing.T, path string) []byte {

@@ -28,7 +28,7 @@ var events = map[string]reflect.Type{
 const module = "github.com/letterhook/letterhook/"
 
 // set are the times that are never null.
-var set = map[string]bool{"timestamp": true, "received_at": true}
+var set = map[string]bool{"timestamp": true}
 
 // node is a schema. encoding/json keeps the order of its members, and that of properties is the order of the fields.
 type node struct {

@@ -29,21 +29,38 @@ func Check(body []byte) error {
 	if s == nil {
 		return fmt.Errorf("there is no schema for %q, version %d: add it to docs/schema/generate", frame.Type, frame.Version)
 	}
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	return validate(s, body)
+}
+
+// CheckData says where the data of a mail, without an event around it, is not what the schema of email.received promises of it.
+func CheckData(data []byte) error {
+	all, err := compiled()
 	if err != nil {
-		return fmt.Errorf("not an event: %w", err)
+		return err
+	}
+	return validate(all[mailData], data)
+}
+
+func validate(s *jsonschema.Schema, text []byte) error {
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return fmt.Errorf("not JSON: %w", err)
 	}
 	if err := s.Validate(value); err != nil {
-		return fmt.Errorf("an event is not what its schema promises: %w", err)
+		return fmt.Errorf("not what the schema promises: %w", err)
 	}
 	return nil
 }
 
-// compiled are the schemas, by name.
+// mailData is where the schema of a mail's data stands.
+const mailData = "email.received.v1#/$defs/EventData"
+
+// compiled are the schemas by name, and that of [mailData].
 var compiled = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()
+	const urn = "urn:letterhook:schema:"
 	all := map[string]*jsonschema.Schema{}
 	for _, name := range schema.Names() {
 		text, err := schema.Read(name)
@@ -54,11 +71,13 @@ var compiled = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
 		if err != nil {
 			return nil, fmt.Errorf("schema %s: %w", name, err)
 		}
-		id := "urn:letterhook:schema:" + name
-		if err := c.AddResource(id, value); err != nil {
+		if err := c.AddResource(urn+name, value); err != nil {
 			return nil, fmt.Errorf("schema %s: %w", name, err)
 		}
-		if all[name], err = c.Compile(id); err != nil {
+	}
+	for _, name := range append(schema.Names(), mailData) {
+		var err error
+		if all[name], err = c.Compile(urn + name); err != nil {
 			return nil, fmt.Errorf("schema %s: %w", name, err)
 		}
 	}
