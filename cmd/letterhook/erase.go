@@ -42,7 +42,7 @@ Exit code 0: it is gone. 1: it is not, or not all; run it again.`,
 				return err
 			}
 			if !yes {
-				return &exitError{exitFailed, errors.New("there is no way back; say --yes")}
+				return &exitError{exitUsage, errors.New("there is no way back; say --yes")}
 			}
 			if server, err := at.server(); err != nil || server != nil {
 				return at.client(cmd.Context(), cmd.ErrOrStderr(), func(c *apiclient.Client) error {
