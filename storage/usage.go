@@ -8,7 +8,7 @@ import (
 
 // Usage is what happened to the mail of an account on one day.
 type Usage struct {
-	Account   string // id; empty: counted together, where there were too many accounts to count each
+	Account   string // id; empty: counted together, where there was too much to count each, or of replays with a URL of their own
 	Day       time.Time
 	Messages  int64 // accepted
 	Octets    int64 // of them
@@ -17,17 +17,19 @@ type Usage struct {
 	Filtered  int64 // deliveries
 }
 
-const selectUsage = `SELECT account, at / 86400000, name, CAST(sum(n) AS BIGINT) FROM tally
-	WHERE span = ? AND at >= ? AND at < ? AND name IN ('accepted', 'octets', 'delivered', 'dead', 'filtered')`
+// Deliveries are counted by their endpoint alone. Its account is known for ever: an endpoint that is removed keeps its row.
+const selectUsage = `SELECT COALESCE(e.account, t.account), t.at / 86400000, t.name, CAST(sum(t.n) AS BIGINT)
+	FROM tally AS t LEFT JOIN endpoint AS e ON e.id = t.endpoint
+	WHERE t.span = ? AND t.at >= ? AND t.at < ? AND t.name IN ('accepted', 'octets', 'delivered', 'dead', 'filtered')`
 
 // Usage sums what was counted from a day on up to another one, both in UTC, by day and account. With an account, by its id, it is of
 // that alone. What is older than 92 days is not known any more.
 func (s *Store) Usage(ctx context.Context, account string, from, until time.Time) ([]Usage, error) {
 	text, args := selectUsage, []any{TallyHour.Milliseconds(), from.UnixMilli(), until.UnixMilli()}
 	if account != "" {
-		text, args = text+" AND account = ?", append(args, account)
+		text, args = text+" AND COALESCE(e.account, t.account) = ?", append(args, account)
 	}
-	rows, err := s.read.QueryContext(ctx, text+" GROUP BY account, at / 86400000, name ORDER BY 2, 1", args...)
+	rows, err := s.read.QueryContext(ctx, text+" GROUP BY 1, 2, 3 ORDER BY 2, 1", args...)
 	if err != nil {
 		return nil, fmt.Errorf("read usage: %w", err)
 	}

@@ -10,7 +10,7 @@ import (
 
 // Usage is what happened to the mail of an account on one day.
 type Usage struct {
-	Account   string `json:"account_id,omitempty" doc:"Left out: of accounts that were counted together, because there were too many."`
+	Account   string `json:"account_id,omitempty" doc:"Left out: counted together, because there was too much to count each, or of replays with a URL of their own."`
 	Day       string `json:"day" format:"date" doc:"In UTC."`
 	Messages  int64  `json:"messages" doc:"Accepted."`
 	Octets    int64  `json:"octets" doc:"Of them."`

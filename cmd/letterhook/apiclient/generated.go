@@ -1995,7 +1995,7 @@ type Unscanned struct {
 
 // Usage defines model for Usage.
 type Usage struct {
-	// AccountID Left out: of accounts that were counted together, because there were too many.
+	// AccountID Left out: counted together, because there was too much to count each, or of replays with a URL of their own.
 	AccountID string `json:"account_id,omitempty,omitzero"`
 
 	// Day In UTC.
