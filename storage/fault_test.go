@@ -35,6 +35,10 @@ func TestAcceptFailsWholeAndRecovers(t *testing.T) {
 					t.Error("no trouble after a mail that was not stored")
 				}
 				remove()
+				s.ProbeTrouble(t.Context())
+				if err := s.AcceptTrouble(); (err == nil) != config.PackInBlobs {
+					t.Errorf("trouble after a probe: %v", err)
+				}
 				ids := accept(t, s, envelope("ep_1"), newBody(text))
 				if err := s.AcceptTrouble(); err != nil {
 					t.Errorf("trouble after a mail that was stored: %v", err)

@@ -77,6 +77,7 @@ func (s *Store) readOwner(ctx context.Context) (_ string, err error) {
 
 // ownAtStart refuses blobs of another store, and a bucket that the server says there is none of. When they cannot be asked
 // now the store opens all the same, for mail must be taken while a bucket is away: nothing but the sweep of orphans needs the answer, and that asks again.
+// Where packs lie in them the store is in trouble until they were reached once.
 func (s *Store) ownAtStart(ctx context.Context) error {
 	if s.cfg.Blobs == nil {
 		return nil
@@ -86,6 +87,9 @@ func (s *Store) ownAtStart(ctx context.Context) error {
 	err := s.own(ctx)
 	if err != nil && !errors.Is(err, ErrForeign) && codeOf(err) != noSuchBucket {
 		s.cfg.Log.Warn("the blobs cannot be reached; the store opens without them", "error", err)
+		if s.cfg.PackInBlobs {
+			s.trouble.probed(0, unusable(err), s.cfg.Now())
+		}
 		return nil
 	}
 	return err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -161,6 +162,69 @@ func TestStoreOnBucketInTrouble(t *testing.T) {
 	owed, err := s.Fetch(t.Context(), "ep_1", Cursor{}, time.Now().Add(time.Hour), 100)
 	if err != nil || len(owed) != 5 {
 		t.Errorf("%d deliveries for 5 accepted messages, %v", len(owed), err)
+	}
+}
+
+// TestTroubleStandsUntilItIsOver: credentials of the bucket that are wrong from the start, or fall back to reading, are trouble for as long
+// as they are so, without a mail that has to try.
+func TestTroubleStandsUntilItIsOver(t *testing.T) {
+	var refused atomic.Pointer[string] // methods
+	refuse := func(methods string) { refused.Store(&methods) }
+	server := faultyS3(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.Contains(*refused.Load(), r.Method) {
+			return false
+		}
+		io.Copy(io.Discard, r.Body)
+		http.Error(w, `<Error><Code>AccessDenied</Code></Error>`, http.StatusForbidden)
+		return true
+	})
+	now := time.Now()
+	refuse("GET PUT")
+	s, err := Open(t.Context(), Config{
+		Dir: t.TempDir(), Blobs: server.open(t, nil), PackInBlobs: true, Now: func() time.Time { return now },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	stands := func(when, reason string) {
+		t.Helper()
+		now = now.Add(time.Hour)
+		s.ProbeTrouble(t.Context())
+		err := s.AcceptTrouble()
+		if reason == "" && err != nil || reason != "" && (err == nil || !strings.HasPrefix(err.Error(), reason)) {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	if err := s.AcceptTrouble(); err == nil {
+		t.Error("a store that has not reached its bucket has no trouble")
+	}
+	stands("an hour after the start", "the blobs cannot be used: ")
+	refuse("PUT")
+	stands("it can be read", "the blobs cannot be used: ")
+	refuse("")
+	stands("it can be used", "")
+	for o, err := range s.cfg.Blobs.List(t.Context(), "") {
+		if err != nil || o.Key != ownerKey {
+			t.Errorf("left behind: %s, %v", o.Key, err)
+		}
+	}
+
+	refuse("PUT")
+	stands("nobody has tried", "")
+	if _, err := acceptRaw(t.Context(), s, noise(100, 1)); err == nil {
+		t.Fatal("accepted")
+	}
+	if err := s.AcceptTrouble(); err == nil || !strings.HasPrefix(err.Error(), "the last mail could not be stored: ") {
+		t.Errorf("after a mail: %v", err)
+	}
+	stands("an hour later", "the blobs cannot be used: ")
+	refuse("")
+	if _, err := acceptRaw(t.Context(), s, noise(100, 2)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.AcceptTrouble(); err != nil {
+		t.Errorf("after a mail that was stored: %v", err)
 	}
 }
 

@@ -85,10 +85,7 @@ func (s *server) ready() error {
 	case s.smtp.Levers().Defer.On:
 		return errors.New("all mail is deferred by a lever")
 	}
-	if err := s.store.AcceptTrouble(); err != nil {
-		return fmt.Errorf("the last mail could not be stored: %w", err)
-	}
-	return nil
+	return s.store.AcceptTrouble()
 }
 
 // depart tells the other nodes that this one ends.

@@ -325,6 +325,7 @@ func (s *server) Run(ctx context.Context) error {
 	start(&taking, stopping, s.housekeep)
 	start(&taking, stopping, s.shrink)
 	start(&taking, stopping, s.store.Meter)
+	start(&taking, stopping, s.store.WatchTrouble)
 	start(&taking, stopping, s.watchCertificates)
 	start(&taking, stopping, s.watchConfiguration)
 	start(&taking, stopping, s.watchProofs)

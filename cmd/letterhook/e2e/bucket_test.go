@@ -29,6 +29,7 @@ type bucket struct {
 	addr    string
 	dir     string // what is stored lies in dir/letterhook/KEY
 	program string
+	secret  string
 	log     *os.File
 	cmd     *exec.Cmd
 	done    chan struct{}
@@ -41,7 +42,7 @@ func startBucket(ctx context.Context, t *testing.T) *bucket {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bucket{addr: addr, dir: t.TempDir(), program: versitygw(t), log: logFile(t)}
+	b := &bucket{addr: addr, dir: t.TempDir(), program: versitygw(t), secret: accessSecret, log: logFile(t)}
 	b.start(ctx, t)
 	t.Cleanup(func() { b.kill(t) })
 	_, err = b.client().CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(bucketName)})
@@ -79,7 +80,7 @@ func (b *bucket) client() *s3.Client {
 func (b *bucket) start(ctx context.Context, t *testing.T) {
 	t.Helper()
 	b.cmd = exec.Command(b.program, "--port", b.addr, "posix", b.dir)
-	b.cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+accessKey, "ROOT_SECRET_KEY="+accessSecret)
+	b.cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+accessKey, "ROOT_SECRET_KEY="+b.secret)
 	b.cmd.Stdout, b.cmd.Stderr = b.log, b.log
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := b.cmd.Start(); err != nil {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +68,56 @@ func TestS3Down(t *testing.T) {
 	}
 	stopAndCheck(t, server, o)
 	in.exactly(t, "before@one.example", "after@one.example", "after-large@one.example")
+}
+
+// TestS3WrongSecret: a server whose secret the bucket does not know takes no mail, and says so before there is any; when the bucket knows it
+// the server is ready by itself, and so it is after an outage in which a mail came.
+func TestS3WrongSecret(t *testing.T) {
+	t.Parallel()
+	ctx := within(t, 2*time.Minute)
+	b := startBucket(ctx, t)
+	const secret = "another-secret"
+	server, in, o := startInstallation(ctx, t, &installation{storage: strings.ReplaceAll(b.storageSection(b.addr), accessSecret, secret)})
+	if state := readiness(ctx, t, server); !strings.HasPrefix(state, `503 {"ready":false,"reasons":["the blobs cannot be used: `) ||
+		!strings.Contains(state, "SignatureDoesNotMatch") {
+		t.Errorf("with a wrong secret: %s", state)
+	}
+	ready := func() bool { return strings.HasPrefix(readiness(ctx, t, server), `200 {"ready":true,`) }
+	b.kill(t)
+	b.secret = secret
+	b.start(ctx, t)
+	eventually(ctx, t, "the server is ready with the right secret", ready)
+
+	b.kill(t)
+	deferred(ctx, t, server, []byte(greeting), "down@one.example")
+	if ready() {
+		t.Error("it is ready while its bucket is away")
+	}
+	b.start(ctx, t)
+	eventually(ctx, t, "the server is ready with its bucket", ready)
+	accepted(ctx, t, server, []byte(greeting), "after@one.example")
+	in.awaitFor(ctx, t, "after@one.example")
+	stopAndCheck(t, server, o)
+	in.exactly(t, "after@one.example")
+}
+
+// readiness is the status and the body of /readyz.
+func readiness(ctx context.Context, t *testing.T, server *bench.Server) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+server.HTTP+"/readyz", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%d %s", res.StatusCode, text)
 }
 
 // TestS3Slow delays every piece between server and bucket; then stops them in the middle of a message and lets them go
