@@ -46,7 +46,7 @@ configuration, or into the file that PGPASSFILE names.
 While the server of the source runs, a pass brings over what there is. Stop the server, run the same command again, and it brings over
 the rest, compares every row and object, reads every message back and sets the target free; until then no server opens that. A
 command that was killed goes on where it was when it is run again. With --wait it does all of that by itself as soon as the server has
-been stopped. Senders try again meanwhile, as they do when a server is restarted.
+been stopped, and says when to stop it: when the first pass is done. Senders try again meanwhile, as they do when a server is restarted.
 
 The target must be empty, and no server may use it. The instance key and the link key come along where the target has a data folder.
 
@@ -92,10 +92,13 @@ func (o *copyOptions) run(ctx context.Context, out, messages io.Writer) error {
 	if err != nil {
 		return err
 	}
-	report, err := o.passes(ctx, moving, func(r *storage.CopyReport) error {
+	report, err := o.passes(ctx, moving, func(r *storage.CopyReport, awaited int) error {
 		bar.clear()
-		if o.asJSON {
+		switch {
+		case o.asJSON:
 			return printJSON(out, r)
+		case awaited > 0:
+			return printPass(out, r, awaited)
 		}
 		return nil
 	})
@@ -111,8 +114,10 @@ func (o *copyOptions) run(ctx context.Context, out, messages io.Writer) error {
 	return nil
 }
 
-// passes makes the passes that the flags ask for, and gives the last one's report. Each is told to done.
-func (o *copyOptions) passes(ctx context.Context, c *storage.Copy, done func(*storage.CopyReport) error) (*storage.CopyReport, error) {
+// passes makes the passes that the flags ask for, and gives the last one's report. Each is told to done, with its number where the server of
+// the source is awaited after it, else 0.
+func (o *copyOptions) passes(ctx context.Context, c *storage.Copy, done func(r *storage.CopyReport, awaited int) error) (*storage.CopyReport, error) {
+	awaited := 0
 	for {
 		err := c.Rest()
 		if err == nil {
@@ -120,14 +125,17 @@ func (o *copyOptions) passes(ctx context.Context, c *storage.Copy, done func(*st
 			if err != nil {
 				return nil, err
 			}
-			return r, done(r)
+			return r, done(r, 0)
 		}
 		if !errors.Is(err, storage.ErrLocked) || o.final {
 			return nil, err
 		}
+		if o.wait {
+			awaited++
+		}
 		r, err := c.Pass(ctx, o.wait)
 		if err == nil {
-			err = done(r)
+			err = done(r, awaited)
 		}
 		if err != nil || !o.wait {
 			return r, err
@@ -158,12 +166,34 @@ func (o *copyOptions) await(ctx context.Context, c *storage.Copy) error {
 	}
 }
 
-// printCopy says what the last pass did and what is to be done next.
-func printCopy(out io.Writer, r *storage.CopyReport, notes []string) {
-	rows, written := int64(0), int64(0)
+// printPass says that a pass is done, and what the command waits for now.
+func printPass(out io.Writer, r *storage.CopyReport, n int) error {
+	for _, f := range r.Faults {
+		fmt.Fprintln(out, f)
+	}
+	name := "First pass"
+	if n > 1 {
+		name = fmt.Sprintf("Pass %d", n)
+	}
+	rows, _, messages := countRows(r)
+	_, err := fmt.Fprintf(out, "%s done: %d rows, %d messages. Stop the server of the source now; waiting for it.\n", name, rows, messages)
+	return err
+}
+
+// countRows counts what the source has, and how much of it was written now.
+func countRows(r *storage.CopyReport) (rows, written, messages int64) {
 	for _, t := range r.Tables {
 		rows, written = rows+t.Rows, written+t.Written
+		if t.Table == "message" {
+			messages = t.Rows
+		}
 	}
+	return rows, written, messages
+}
+
+// printCopy says what the last pass did and what is to be done next.
+func printCopy(out io.Writer, r *storage.CopyReport, notes []string) {
+	rows, written, _ := countRows(r)
 	fmt.Fprintf(out, "%d objects with %s, %d of them copied now; %d rows, %d of them written now; %s.\n",
 		r.Objects, amount(r.Octets), r.Copied, rows, written, r.Took.Round(time.Millisecond))
 	for _, f := range r.Faults {

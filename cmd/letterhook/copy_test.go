@@ -1,10 +1,15 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
+	"io"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
 	"github.com/letterhook/letterhook/storage"
@@ -102,6 +107,54 @@ func TestKeysComeAlong(t *testing.T) {
 	nowhere.config.DataDir = ""
 	if notes, err := nowhere.takeKeys(from); err != nil || len(notes) != 1 {
 		t.Errorf("without a folder: %q, %v", notes, err)
+	}
+}
+
+// TestCopySaysWhenToStopTheServer: a copy that waits says so where no terminal is, and goes on when the server has been stopped.
+func TestCopySaysWhenToStopTheServer(t *testing.T) {
+	s := serveFile(t, strings.ReplaceAll(served, "URL", "http://127.0.0.1:1/"))
+	for range 3 {
+		send(t, s.smtpListeners[0].Addr().String(), sendOptions{from: "a@sender.example", to: []string{"ann@in.example.com"}})
+	}
+	root, _ := newRoot()
+	root.SetArgs([]string{"copy", "--from", s.path, "--to", "sqlite:" + filepath.Join(t.TempDir(), "new"), "--wait"})
+	out, in := io.Pipe()
+	root.SetOut(in)
+	root.SetErr(io.Discard)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // a copy that says nothing would wait for ever
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		err := root.ExecuteContext(ctx)
+		in.Close()
+		ended <- err
+	}()
+	lines := bufio.NewReader(out)
+	first, err := lines.ReadString('\n')
+	if want := regexp.MustCompile(`^First pass done: [1-9]\d* rows, 3 messages\. Stop the server of the source now; waiting for it\.\n$`); err != nil || !want.MatchString(first) {
+		t.Errorf("while the server runs it says %q, %v", first, err)
+	}
+	s.stop()
+	rest, err := io.ReadAll(lines)
+	if err != nil || !strings.Contains(string(rest), "\nDone: 3 messages and 3 pending deliveries") {
+		t.Errorf("after the stop it says %q, %v", rest, err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestPassesOfACopy: what is found in a pass is printed before its line, and only the first is called so.
+func TestPassesOfACopy(t *testing.T) {
+	fault := storage.Fault{Kind: storage.FaultBytes, Subject: "msg_1", Detail: "gone"}
+	var out bytes.Buffer
+	if err := printPass(&out, &storage.CopyReport{
+		Tables: []storage.TableCopy{{Table: "message", Rows: 2, Written: 1}, {Table: "delivery", Rows: 5}}, Faults: []storage.Fault{fault},
+	}, 2); err != nil {
+		t.Fatal(err)
+	}
+	if want := fault.String() + "\nPass 2 done: 7 rows, 2 messages. Stop the server of the source now; waiting for it.\n"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
 	}
 }
 
