@@ -155,16 +155,18 @@ func (s *Store) Depart(ctx context.Context, id string) error {
 	return nil
 }
 
-// selectMembers has the processes, and leases of which nothing else is known: their programs are of a version that says nothing.
-const selectMembers = `SELECT m.id, m.name, m.version, m.roles, m.started_at, m.seen_at, m.epoch, m.reasons, m.warnings,
-		COALESCE(n.lease_until, 0), (SELECT count(*) FROM lane WHERE owner = m.epoch AND owner > 0),
-		(SELECT count(*) FROM lane WHERE owner = m.epoch AND owner > 0 AND name = 'house')
-	FROM member AS m LEFT JOIN node AS n ON n.epoch = m.epoch
+// selectMembers has the processes, and leases of which nothing else is known: their programs are of a version that says nothing. Whose a
+// lease is its place tells at once; its epoch is in the row of the process only when that has next said something.
+const selectMembers = `SELECT m.id, m.name, m.version, m.roles, m.started_at, m.seen_at, COALESCE(n.epoch, m.epoch), m.reasons, m.warnings,
+		COALESCE(n.lease_until, 0), (SELECT count(*) FROM lane WHERE owner = n.epoch),
+		(SELECT count(*) FROM lane WHERE owner = n.epoch AND name = 'house')
+	FROM member AS m LEFT JOIN node AS n ON n.epoch = COALESCE(
+		(SELECT max(own.epoch) FROM node AS own WHERE own.place = m.place AND own.place > '' AND own.started_at >= m.started_at), m.epoch)
 	UNION ALL
 	SELECT '', n.name, '', 'dispatch', n.started_at, n.lease_until - ?, n.epoch, '[]', '[]',
 		n.lease_until, (SELECT count(*) FROM lane WHERE owner = n.epoch),
 		(SELECT count(*) FROM lane WHERE owner = n.epoch AND name = 'house')
-	FROM node AS n WHERE NOT EXISTS (SELECT 1 FROM member WHERE member.epoch = n.epoch)
+	FROM node AS n WHERE NOT EXISTS (SELECT 1 FROM member AS m WHERE m.epoch = n.epoch OR m.place = n.place AND n.place > '')
 	ORDER BY 2, 5, 1`
 
 // Members gives the processes that serve on a database that nodes share, by name. One that died stays for a minute.

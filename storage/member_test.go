@@ -110,7 +110,7 @@ func TestRestartSparesWhatCommits(t *testing.T) {
 // lease; and who departs is not.
 func TestMembers(t *testing.T) {
 	ctx, database := t.Context(), throwaway.Database(t)
-	sender, taker := open(t, nodeOn(t, database, true)), open(t, nodeOn(t, database, true))
+	sender, taker, former := open(t, nodeOn(t, database, true)), open(t, nodeOn(t, database, true)), open(t, nodeOn(t, database, true))
 	one := &storage.Member{Name: "a", Version: "v1", Roles: []string{"smtp", "dispatch"}}
 	two := &storage.Member{Name: "b", Version: "v2", Roles: []string{"admin"}, Reasons: []string{"starting"}}
 	for m, s := range map[*storage.Member]*storage.Store{one: sender, two: taker} {
@@ -125,7 +125,7 @@ func TestMembers(t *testing.T) {
 	if _, err := sender.TurnLanes(ctx, standing.Epoch, lease.Wishes{Wake: []string{"ep_1", "house"}}); err != nil {
 		t.Fatal(err)
 	}
-	old, err := taker.RenewNode(ctx, 0, "c")
+	old, err := former.RenewNode(ctx, 0, "c")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,6 +156,41 @@ func TestMembers(t *testing.T) {
 	}
 	if got, err = taker.Members(ctx); err != nil || len(got) != 3 || got[0].ID != "" { // its lease has not ended
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestMemberIsShownOnce: from when it is entered, when it has its first lease, and when it has another one, before it has said so.
+func TestMemberIsShownOnce(t *testing.T) {
+	ctx, s := t.Context(), open(t, nodeOn(t, throwaway.Database(t), true))
+	m := &storage.Member{Name: "a"}
+	once := func(when string, epoch int64, lanes int) {
+		t.Helper()
+		got, err := s.Members(ctx)
+		if err != nil || len(got) != 1 {
+			t.Fatalf("%s: %+v, %v", when, got, err)
+		}
+		if got[0].ID != m.ID || got[0].Epoch != epoch || got[0].Lanes != lanes || (got[0].LeaseLeft > 0) != (epoch > 0) {
+			t.Errorf("%s: %+v", when, got[0])
+		}
+	}
+	if err := s.Enrol(ctx, m); err != nil {
+		t.Fatal(err)
+	}
+	once("it has no lease", 0, 0)
+	for _, which := range []string{"its first lease", "another lease"} {
+		standing, err := s.RenewNode(ctx, 0, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.TurnLanes(ctx, standing.Epoch, lease.Wishes{Wake: []string{which}}); err != nil {
+			t.Fatal(err)
+		}
+		once(which, standing.Epoch, 1)
+		m.Epoch = standing.Epoch
+		if err := s.Say(ctx, m); err != nil {
+			t.Fatal(err)
+		}
+		once(which+", and it says so", standing.Epoch, 1)
 	}
 }
 
