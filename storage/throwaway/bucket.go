@@ -109,7 +109,8 @@ func startS3() (s *s3, err error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // the signal comes when the thread that started the server ends
+		runtime.LockOSThread()         // the signal comes when the thread that started the server ends
+		defer runtime.UnlockOSThread() // else the thread ends with this, and takes along whatever else was started by it
 		err := cmd.Start()
 		started <- err
 		if err == nil {

@@ -235,7 +235,8 @@ func (p *Postgres) Start() error {
 	started := make(chan error, 1)
 	p.server, p.ended = cmd, make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // the signal comes when the thread that started the server ends
+		runtime.LockOSThread()         // the signal comes when the thread that started the server ends
+		defer runtime.UnlockOSThread() // else the thread ends with this, and takes along whatever else was started by it
 		err := cmd.Start()
 		started <- err
 		_ = output.Close()
