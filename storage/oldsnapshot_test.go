@@ -1,7 +1,6 @@
 package storage_test
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"strings"
@@ -14,24 +13,7 @@ import (
 // holdSnapshot keeps a snapshot open, as a long report on something else does, until release is called.
 func holdSnapshot(t *testing.T, db *sql.DB) (release func()) {
 	t.Helper()
-	return leaveOpen(t, db, "SELECT 1")
-}
-
-// leaveOpen leaves a transaction open after a statement, until release is called.
-func leaveOpen(t *testing.T, db *sql.DB, statement string) (release func()) {
-	t.Helper()
-	tx, err := db.BeginTx(context.Background(), &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.Exec(statement); err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := tx.Rollback(); err != nil {
-			t.Error(err)
-		}
-	}
+	return throwaway.LeaveOpen(t, db, "SELECT 1")
 }
 
 // TestShrink has an old snapshot open while deliveries come and go: the table is left as it is then, and packed once the snapshot is gone.
@@ -67,7 +49,7 @@ func TestShrink(t *testing.T) {
 	run("DELETE FROM delivery WHERE due_at % 100 <> 0")
 	shrink(storage.ShrinkLeft)
 	release()
-	release = leaveOpen(t, db, "SELECT count(*) FROM delivery") // sees no dead row, and nobody gets the whole table
+	release = throwaway.LeaveOpen(t, db, "SELECT count(*) FROM delivery") // sees no dead row, and nobody gets the whole table
 	shrink(storage.ShrinkLeft)
 	release()
 	shrink(storage.ShrinkDone)

@@ -50,23 +50,6 @@ func newLooseQueue(t *testing.T) *looseQueue {
 	return q
 }
 
-// leave leaves a transaction open after a statement.
-func (q *looseQueue) leave(t *testing.T, statement string) (release func()) {
-	t.Helper()
-	tx, err := q.db.Begin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.Exec(statement); err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := tx.Rollback(); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 // keepFromVacuum has every VACUUM of the table wait, and nobody else.
 const keepFromVacuum = "LOCK TABLE delivery IN SHARE UPDATE EXCLUSIVE MODE"
 
@@ -118,7 +101,7 @@ func TestShrinkLeavesWhatIsTooLarge(t *testing.T) {
 	shrink(few, ShrinkTooLarge)
 	shrink(small, ShrinkTooLarge)
 
-	release := q.leave(t, "SELECT count(*) FROM delivery")
+	release := throwaway.LeaveOpen(t, q.db, "SELECT count(*) FROM delivery")
 	w, err := newWriter(q.engine)
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +126,7 @@ func TestShrinkGivesUpItsTurn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = w.close() }()
-	release := q.leave(t, "SELECT count(*) FROM delivery")
+	release := throwaway.LeaveOpen(t, q.db, "SELECT count(*) FROM delivery")
 	defer release()
 	got := q.amid(t, func() (ShrinkOutcome, error) { return q.packQueue(w, queueSize{}, longestShrink) }, func() {
 		if _, err := q.Accept(t.Context(), textEnvelope(), newText("waits behind it")); err != nil {
@@ -160,10 +143,10 @@ func TestShrinkAmidOthers(t *testing.T) {
 	q := newLooseQueue(t)
 	shrink := func() (ShrinkOutcome, error) { return q.Shrink(t.Context()) }
 
-	release := q.leave(t, keepFromVacuum)
+	release := throwaway.LeaveOpen(t, q.db, keepFromVacuum)
 	var late func()
 	got := q.amid(t, shrink, func() {
-		late = q.leave(t, "SELECT count(*) FROM delivery")
+		late = throwaway.LeaveOpen(t, q.db, "SELECT count(*) FROM delivery")
 		release()
 	})
 	late()
@@ -171,7 +154,7 @@ func TestShrinkAmidOthers(t *testing.T) {
 		t.Errorf("with somebody who came later and stays: %+v", got)
 	}
 
-	release = q.leave(t, keepFromVacuum)
+	release = throwaway.LeaveOpen(t, q.db, keepFromVacuum)
 	signal := func(how string) func() {
 		return func() {
 			if _, err := q.db.Exec("SELECT " + how + "(pid) FROM pg_locks WHERE relation = 'delivery'::regclass AND NOT granted"); err != nil {

@@ -79,8 +79,7 @@ var (
 const (
 	// A pack that holds resends alone is empty from the beginning.
 	upsertPack = `INSERT INTO pack (key, created_at, live, emptied) VALUES (?,?,?,?)
-		ON CONFLICT (key) DO UPDATE SET live = pack.live + excluded.live,
-			emptied = CASE WHEN pack.live + excluded.live = 0 THEN 1 ELSE 0 END WHERE pack.doomed_at IS NULL`
+		ON CONFLICT (key) DO UPDATE SET live = pack.live + excluded.live, emptied = CASE WHEN pack.live + excluded.live = 0 THEN 1 ELSE 0 END WHERE pack.doomed_at IS NULL`
 	selectKey  = "SELECT message FROM dedupe WHERE key = ?"
 	beginParse = "INSERT INTO parsing (message, count) SELECT id, 1 FROM message WHERE id = ? ON CONFLICT (message) DO UPDATE SET count = parsing.count + 1 RETURNING count"
 	// The last count goes with its row.
