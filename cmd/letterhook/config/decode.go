@@ -150,6 +150,8 @@ func (d *decoder) scalar(node ast.Node, v reflect.Value, at position, key string
 	text, err := d.expand(text)
 	if err == nil {
 		err = setScalar(v, text)
+	} else {
+		d.faults.lost[key] = true
 	}
 	if err != nil {
 		d.faults.addf(at, key, "%v", err)

@@ -51,6 +51,7 @@ type position struct {
 type faults struct {
 	file string
 	list Faults
+	lost map[string]bool // keys whose value names a variable that is not set
 }
 
 func (f *faults) addf(at position, key, format string, args ...any) {

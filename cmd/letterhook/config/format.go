@@ -56,6 +56,9 @@ func completeFormat(e *Endpoint) {
 
 // format checks what belongs to the format of an endpoint.
 func (v *validator) format(key string, e Endpoint) {
+	if v.lost(key + ".format") {
+		return // what belongs to it nobody knows
+	}
 	name := e.Format
 	if name == "" {
 		name = dispatch.FormatNative

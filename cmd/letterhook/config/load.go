@@ -61,7 +61,7 @@ func ofStorage(key string) bool {
 
 // parse reads a configuration. Only faults of keys that matter are told.
 func parse(path string, text []byte, environ []string, matters func(key string) bool) (*Config, error) {
-	f := &faults{file: path}
+	f := &faults{file: path, lost: map[string]bool{}}
 	c := Default()
 	env := variables(environ)
 	d := &decoder{

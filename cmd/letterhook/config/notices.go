@@ -49,7 +49,7 @@ func (v *validator) notices() {
 	if _, _, err := net.SplitHostPort(m.Smarthost); err != nil {
 		v.faultf("notices.mail.smarthost", "%q is not host:port", m.Smarthost)
 	}
-	if (m.Username == "") != (m.Password == "" && m.PasswordFile == "") {
+	if (m.Username == "") != (m.Password == "" && m.PasswordFile == "") && !v.lost("notices.mail.password") {
 		v.faultf("notices.mail.username", "username and password belong together")
 	}
 	if m.Username != "" && m.TLS == notice.Clear {

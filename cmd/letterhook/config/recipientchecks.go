@@ -81,7 +81,7 @@ func (v *validator) recipientChecks() {
 // recipientCheck checks a reference to one of recipient_checks.
 func (v *validator) recipientCheck(key, name string) {
 	declared := slices.ContainsFunc(v.RecipientChecks, func(c RecipientCheck) bool { return c.Name == name })
-	if name != "" && name != storage.CheckNone && !declared {
+	if name != "" && name != storage.CheckNone && !declared && !v.lostAny(checkNames) {
 		v.faultf(key+".recipient_check", "there is no recipient check %q", name)
 	}
 }

@@ -54,7 +54,7 @@ func (v *validator) token(key string, d Domain, r Route) {
 		v.faultf(key, "needs a match like reply+*, for the token is what stands behind the +")
 	case r.Refuse != "":
 		v.faultf(key, "makes no sense with refuse")
-	case len(v.ReplyKeysOf(&d)) == 0:
+	case len(v.ReplyKeysOf(&d)) == 0 && !v.lostAny(replyKeys):
 		v.faultf(key, "needs reply_keys, of the domain or of account %q", d.Account)
 	}
 }

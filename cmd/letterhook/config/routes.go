@@ -32,9 +32,11 @@ func (v *validator) accounts() {
 
 // account checks that a reference names a declared account.
 func (v *validator) account(key, name string) {
-	if name == "" {
+	switch {
+	case v.lostAny(accountNames):
+	case name == "":
 		v.faultf(key, "is required where several accounts are declared")
-	} else if !slices.ContainsFunc(v.Accounts, func(a Account) bool { return a.Name == name }) {
+	case !slices.ContainsFunc(v.Accounts, func(a Account) bool { return a.Name == name }):
 		v.faultf(key, "there is no account %q", name)
 	}
 }
@@ -63,7 +65,7 @@ func (v *validator) endpoints() {
 		}
 		if e.Burst != 0 {
 			v.between(key+".burst", int64(e.Burst), 1, 100_000)
-			if e.Rate.Count <= 0 {
+			if e.Rate.Count <= 0 && !v.lost(key+".rate") {
 				v.faultf(key+".burst", "says nothing without a rate")
 			}
 		}
@@ -186,7 +188,7 @@ func (v *validator) route(key string, d Domain, r Route) {
 		switch {
 		case slices.Index(r.Endpoints, name) < i:
 			v.faultf(at, "%q is named twice", name)
-		case !declared:
+		case !declared && !v.lostAny(endpointNames):
 			v.faultf(at, "account %q has no endpoint %q", d.Account, name)
 		}
 	}

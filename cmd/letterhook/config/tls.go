@@ -76,9 +76,7 @@ func (a *ACME) Roots() (*x509.CertPool, error) {
 func (v *validator) tls() {
 	v.word("tls.min_version", v.TLS.MinVersion, "1.2", "1.3")
 	for i, c := range v.TLS.Certificates {
-		if _, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); err != nil {
-			v.faultf(fmt.Sprintf("tls.certificates[%d]", i), "%v", err)
-		}
+		v.certificate(fmt.Sprintf("tls.certificates[%d]", i), c)
 	}
 	if len(v.TLS.ACME.Names) > 0 {
 		v.acme()
@@ -88,6 +86,31 @@ func (v *validator) tls() {
 		v.Warnings = append(v.Warnings, fmt.Sprintf(
 			"tls: no certificate is for the hostname %s: senders that verify it, as MTA-STS has them do, will not deliver", v.Hostname))
 	}
+}
+
+// certificate checks both files of a pair, and then whether they belong together.
+func (v *validator) certificate(key string, c Certificate) {
+	cert, private := v.file(key+".cert_file", c.CertFile), v.file(key+".key_file", c.KeyFile)
+	if cert == nil || private == nil {
+		return
+	}
+	if _, err := tls.X509KeyPair(cert, private); err != nil {
+		v.faultf(key, "%v", err)
+	}
+}
+
+// file reads one that must be there; nil: there is a fault.
+func (v *validator) file(key, path string) []byte {
+	if path == "" {
+		v.faultf(key, "is required")
+		return nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		v.faultf(key, "%v", err)
+		return nil
+	}
+	return text
 }
 
 func (v *validator) acme() {

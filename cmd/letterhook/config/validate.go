@@ -55,8 +55,11 @@ type validator struct {
 	addresses map[string]bool // that a listener has taken
 }
 
-// faultf reports key where it was set. Of a key that could not be read that fault is enough.
+// faultf reports key where it was set. Of a key that could not be read, or of what stands within it, that fault is enough.
 func (v *validator) faultf(key, format string, args ...any) {
+	if v.lost(key) || v.lostWithin(key) {
+		return
+	}
 	for k := key; ; {
 		if v.unread[k] {
 			return
@@ -131,7 +134,7 @@ func (v *validator) http() {
 			v.faultf(key+".tls", "needs a certificate in tls.certificates, or tls.acme")
 		}
 	}
-	if v.HTTP.Public.Address != v.HTTP.Private.Address {
+	if v.HTTP.Public.Address != v.HTTP.Private.Address || v.HTTP.Public.Address == "" {
 		return
 	}
 	if v.HTTP.Public.TLS != v.HTTP.Private.TLS {
@@ -179,7 +182,7 @@ func (v *validator) s3() {
 	if s3.Bucket == "" {
 		v.faultf("storage.s3.bucket", `is required when blobs is "s3"`)
 	}
-	if s3.Region == "" && s3.Endpoint == "" {
+	if s3.Region == "" && s3.Endpoint == "" && !v.lost("storage.s3.endpoint") {
 		v.faultf("storage.s3.region", "is required with AWS")
 	}
 	for key, value := range map[string]string{"endpoint": s3.Endpoint, "link_endpoint": s3.LinkEndpoint} {
@@ -191,7 +194,7 @@ func (v *validator) s3() {
 		}
 	}
 	v.word("storage.s3.encryption", s3.Encryption, "", "AES256", "aws:kms")
-	if s3.KMSKeyID != "" && s3.Encryption != "aws:kms" {
+	if s3.KMSKeyID != "" && s3.Encryption != "aws:kms" && !v.lost("storage.s3.encryption") {
 		v.faultf("storage.s3.kms_key_id", `needs encryption: "aws:kms"`)
 	}
 	if err := storage.CheckStorageClass(s3.StorageClass); err != nil {
