@@ -23,7 +23,8 @@ type Message struct {
 	Account    string    `json:"account_id"`
 	ReceivedAt time.Time `json:"received_at"`
 	Size       int64     `json:"size" doc:"In octets."`
-	MailFrom   string    `json:"mail_from" doc:"The reverse-path; empty: the null one."`
+	Erased     bool      `json:"erased,omitempty" doc:"It was erased: nothing is left but id, account, time, size and state; sender, recipients and content are gone."`
+	MailFrom   string    `json:"mail_from" doc:"The reverse-path; empty: the null one, or erased."`
 	Recipients []string  `json:"recipients" nullable:"false" doc:"The forward-paths of the account."`
 	From       string    `json:"from,omitempty" doc:"First address of the From field; left out until it was parsed."`
 	Subject    string    `json:"subject,omitempty"`
@@ -150,7 +151,7 @@ func (s *service) listMessages(ctx context.Context, p access.Principal, in *mess
 
 func showMessage(m *storage.Listed) Message {
 	v := Message{
-		ID: m.ID, Account: m.Account, ReceivedAt: m.ReceivedAt.UTC(), Size: m.Size, MailFrom: m.Envelope.ReversePath.String(), Recipients: []string{}, State: m.State,
+		ID: m.ID, Account: m.Account, ReceivedAt: m.ReceivedAt.UTC(), Size: m.Size, Erased: m.Erased, MailFrom: m.Envelope.ReversePath.String(), Recipients: []string{}, State: m.State,
 	}
 	for i := range m.Envelope.Recipients {
 		v.Recipients = append(v.Recipients, m.Envelope.Recipients[i].Path.String())

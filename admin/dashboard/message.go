@@ -58,6 +58,10 @@ func (d *dashboard) message(w http.ResponseWriter, r *http.Request, v *access.Pr
 	if err := d.deliveriesOf(ctx, p); err != nil {
 		return err
 	}
+	if mail.Erased {
+		p.erased()
+		return d.show(w, r, v, http.StatusOK, "message", page{Title: p.Subject, Here: "/messages", Body: p})
+	}
 	c, err := d.Desk.Open(ctx, mail)
 	if err != nil && !errors.Is(err, reading.ErrBusy) && ctx.Err() == nil {
 		// The list of what happened is worth showing without the mail.
@@ -75,6 +79,13 @@ func (d *dashboard) message(w http.ResponseWriter, r *http.Request, v *access.Pr
 	}
 	p.name()
 	return d.show(w, r, v, http.StatusOK, "message", page{Title: p.Subject, Here: "/messages", Body: p})
+}
+
+// erased says of what was erased nothing but that: what is not known any more must not look like a mail without it.
+func (p *messagePage) erased() {
+	p.From, p.Subject, p.MayReplay, p.Show = erasedWord, erasedWord, false, "trouble"
+	p.Sender = sender{Colour: "grey", Sentence: "It was erased, and who sent it with it."}
+	p.View = trouble{Title: "It was erased", Text: "Nobody can open it any more. What stands here until retention ends is when it came, how large it was and what became of its deliveries."}
 }
 
 // name fills in what the mail is called by.

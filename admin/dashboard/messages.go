@@ -63,8 +63,14 @@ func (d *dashboard) messages(w http.ResponseWriter, r *http.Request, v *access.P
 	return d.show(w, r, v, http.StatusOK, "messages", page{Title: "Messages", Here: "/messages", Body: p})
 }
 
+// erasedWord stands where something was before a message was erased: <> would be the null reverse-path.
+const erasedWord = "(erased)"
+
 // rowOf is what the list shows of a message. What the header says is known once it was parsed.
 func rowOf(l *storage.Listed) messageRow {
+	if l.Erased {
+		return messageRow{Listed: *l, From: erasedWord, To: erasedWord}
+	}
 	row := messageRow{Listed: *l, From: reverse(&l.Envelope)}
 	if n := len(l.Envelope.Recipients); n > 0 {
 		row.To, row.More = l.Envelope.Recipients[0].Path.String(), n-1

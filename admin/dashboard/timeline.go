@@ -33,6 +33,9 @@ func (s *step) HasMore() bool { return len(s.Facts)+len(s.Blocks) > 0 }
 
 // arrival is how a mail came in.
 func arrival(mail *storage.Mail, held bool, endpoint func(string) string) []step {
+	if mail.Erased {
+		return []step{{ID: "accepted", Colour: "green", Title: "Accepted and durable: 250", At: mail.ReceivedAt, Text: mail.ID + ", " + size(mail.Size) + ", erased since"}}
+	}
 	env := &mail.Envelope
 	from := env.RemoteAddress()
 	if from == "" {

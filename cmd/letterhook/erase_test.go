@@ -35,13 +35,16 @@ func TestEraseBesideTheServer(t *testing.T) {
 		t.Errorf("it says %s", out)
 	}
 	list := run(false, "messages", "list")
-	if strings.Contains(list, "victim") || strings.Count(list, "(erased)") != 2 || !strings.Contains(list, "other@sender.example") {
+	if strings.Contains(list, "victim") || strings.Count(list, "(erased)") != 4 || strings.Contains(list, "<>") || !strings.Contains(list, "other@sender.example") {
 		t.Errorf("the list is\n%s", list)
 	}
 	if out := run(false, "deliveries", "list", "--state", "dead"); strings.Count(out, "erased") != 2 {
 		t.Errorf("the dead are\n%s", out)
 	}
 	run(true, "messages", "show", "--raw", first)
+	if out := run(false, "messages", "show", first); strings.Contains(out, "<>") || strings.Contains(out, "socket") || strings.Count(out, "(erased)") != 3 {
+		t.Errorf("it is shown as\n%s", out)
+	}
 	if out := run(false, "fsck"); !strings.Contains(out, "no faults") {
 		t.Errorf("it finds\n%s", out)
 	}

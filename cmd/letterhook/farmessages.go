@@ -38,8 +38,34 @@ func listFarMessages(ctx context.Context, w, messages io.Writer, c *apiclient.Cl
 		fmt.Fprintln(messages, "Not all messages were looked at; go on with --before "+list[len(list)-1].ID)
 	}
 	return printList(w, list, asJSON, "ID|RECEIVED|SIZE|FROM|TO|STATE|SUBJECT", func(m *apiclient.Message) []any {
-		return []any{m.ID, moment(m.ReceivedAt), m.Size, "<" + m.MailFrom + ">", firstOf(m.Recipients), m.State, m.Subject}
+		return []any{m.ID, moment(m.ReceivedAt), m.Size, reverseOf(m.MailFrom, m.Erased), firstOf(m.Recipients), m.State, subjectOf(m.Subject, m.Erased)}
 	})
+}
+
+// erasedWord stands where something was before a message was erased: <> would be the null reverse-path.
+const erasedWord = "(erased)"
+
+// reverseOf is a reverse-path as people read it.
+func reverseOf(path string, erased bool) string {
+	if erased {
+		return erasedWord
+	}
+	return "<" + path + ">"
+}
+
+// cameFrom is who connected.
+func cameFrom(ip string, erased bool) string {
+	if erased {
+		return erasedWord
+	}
+	return orWord(ip, "a unix socket")
+}
+
+func subjectOf(subject string, erased bool) string {
+	if erased {
+		return erasedWord
+	}
+	return subject
 }
 
 // firstOf names one and counts the others.
@@ -66,13 +92,13 @@ func showFarMessage(ctx context.Context, w io.Writer, c *apiclient.Client, id st
 		return err
 	}
 	fields := []field{
-		{"message", m.ID}, {"received", moment(m.ReceivedAt) + " from " + orWord(m.RemoteIP, "a unix socket")},
-		{"size", fmt.Sprintf("%d octets, sha256 %s", m.Size, m.Sha256)}, {"from", "<" + m.MailFrom + ">"},
+		{"message", m.ID}, {"received", moment(m.ReceivedAt) + " from " + cameFrom(m.RemoteIP, m.Erased)},
+		{"size", fmt.Sprintf("%d octets, sha256 %s", m.Size, m.Sha256)}, {"from", reverseOf(m.MailFrom, m.Erased)},
 	}
 	for _, to := range m.Recipients {
 		fields = append(fields, field{"to", to})
 	}
-	printFieldsOf(w, append(fields, field{"subject", m.Subject}, field{"state", m.State})...)
+	printFieldsOf(w, append(fields, field{"subject", subjectOf(m.Subject, m.Erased)}, field{"state", m.State})...)
 	fmt.Fprintln(w)
 	if err := printFarDeliveries(w, m.Deliveries, known, false); err != nil {
 		return err

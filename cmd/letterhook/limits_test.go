@@ -223,6 +223,15 @@ func TestEraseByAPI(t *testing.T) {
 	if a := f.ask(t, zenith, "GET", raw, nil); a.status/100 == 2 {
 		t.Errorf("after: %d", a.status)
 	}
+	if m := f.do(t, zenith, "GET", "/messages/"+message, nil); m["erased"] != true {
+		t.Errorf("it is told as %v", m)
+	}
+	for path, count := range map[string]int{"/messages": 3, "/messages/" + message: 3} { // sender, recipient and subject; title, heading and sender
+		status, text := f.page(t, operator, "GET", path, nil)
+		if status != 200 || strings.Count(text, "(erased)") < count || strings.Contains(text, "&lt;&gt;") || strings.Contains(text, "cannot be read") || strings.Contains(text, "A local client") {
+			t.Errorf("the page %s: %d %s", path, status, text)
+		}
+	}
 	f.receive(t)
 	got := f.do(t, operator, "POST", "/erasures", map[string]any{"address": "ZenSender@sender.example"})
 	if got["messages"] != 1.0 {

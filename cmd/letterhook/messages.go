@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -92,7 +91,7 @@ func lineOf(m *storage.Mail) messageLine {
 func (l *messageLine) subject() string {
 	switch {
 	case l.Erased:
-		return "(erased)"
+		return erasedWord
 	case l.Summary != nil:
 		return l.Summary.Subject
 	case slices.ContainsFunc(l.Envelope.Recipients, func(r inbound.Recipient) bool { return len(r.Endpoints) > 0 }):
@@ -115,8 +114,8 @@ func printMessages(w io.Writer, mails []*storage.Mail, asJSON bool) error {
 			}
 			continue
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t<%s>\t%s\t%s\n", l.ID, moment(l.ReceivedAt), l.Size,
-			printable(l.Envelope.ReversePath.String(), false), firstRecipient(&l.Envelope), printable(l.subject(), false))
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\n", l.ID, moment(l.ReceivedAt), l.Size,
+			printable(reverseOf(l.Envelope.ReversePath.String(), l.Erased), false), firstRecipient(&l.Envelope), printable(l.subject(), false))
 	}
 	return table.Flush()
 }
@@ -208,8 +207,8 @@ func showMessage(ctx context.Context, store *storage.Store, id string, w io.Writ
 			Attempts   []attemptLine  `json:"attempts"`
 		}{l, deliveryLines(deliveries, known), attemptLines(attempts)})
 	}
-	fmt.Fprintf(w, "message    %s\nreceived   %s from %s\nsize       %d octets, sha256 %s\nfrom       <%s>\n", l.ID, moment(l.ReceivedAt),
-		cmp.Or(l.Envelope.RemoteAddress(), "a unix socket"), l.Size, l.SHA256, printable(l.Envelope.ReversePath.String(), false))
+	fmt.Fprintf(w, "message    %s\nreceived   %s from %s\nsize       %d octets, sha256 %s\nfrom       %s\n", l.ID, moment(l.ReceivedAt),
+		cameFrom(l.Envelope.RemoteAddress(), l.Erased), l.Size, l.SHA256, printable(reverseOf(l.Envelope.ReversePath.String(), l.Erased), false))
 	for _, r := range l.Envelope.Recipients {
 		fmt.Fprintf(w, "to         %s\n", printable(r.Path.String(), false))
 	}

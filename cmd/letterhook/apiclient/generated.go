@@ -834,12 +834,15 @@ type MTASTSMode string
 type Message struct {
 	AccountID string `json:"account_id"`
 
+	// Erased It was erased: nothing is left but id, account, time, size and state; sender, recipients and content are gone.
+	Erased bool `json:"erased,omitempty,omitzero"`
+
 	// From First address of the From field; left out until it was parsed.
 	From string `json:"from,omitempty,omitzero"`
 	ID   string `json:"id"`
 	Kind string `json:"kind,omitempty,omitzero"`
 
-	// MailFrom The reverse-path; empty: the null one.
+	// MailFrom The reverse-path; empty: the null one, or erased.
 	MailFrom   string    `json:"mail_from"`
 	MessageID  string    `json:"message_id,omitempty,omitzero"`
 	ReceivedAt time.Time `json:"received_at"`
@@ -888,6 +891,9 @@ type MessageDetail struct {
 	Authentication AuthResults `json:"authentication,omitempty,omitzero"`
 	Deliveries     []Delivery  `json:"deliveries"`
 
+	// Erased It was erased: nothing is left but id, account, time, size and state; sender, recipients and content are gone.
+	Erased bool `json:"erased,omitempty,omitzero"`
+
 	// From First address of the From field; left out until it was parsed.
 	From     string `json:"from,omitempty,omitzero"`
 	Helo     string `json:"helo"`
@@ -895,7 +901,7 @@ type MessageDetail struct {
 	Kind     string `json:"kind,omitempty,omitzero"`
 	Listener string `json:"listener"`
 
-	// MailFrom The reverse-path; empty: the null one.
+	// MailFrom The reverse-path; empty: the null one, or erased.
 	MailFrom   string    `json:"mail_from"`
 	MessageID  string    `json:"message_id,omitempty,omitzero"`
 	ReceivedAt time.Time `json:"received_at"`
