@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/letterhook/letterhook/storage"
@@ -60,7 +61,7 @@ func (d *Dispatcher) attempt(running, ctx context.Context, j *job) {
 	now := time.Now()
 	res.Refused = d.refuses(ep, &res)
 	spared := d.board.posted(j, &res, now) && !ep.Shadow // whose attempts are few
-	c := completion(j, &res)
+	c := completion(j, ep, &res)
 	c.Summary, c.Parsed = content.summary, content.counted
 	switch {
 	case res.Outcome == OutcomeDelivered:
@@ -161,11 +162,15 @@ func (d *Dispatcher) wasTooLarge(ctx context.Context, delivery *storage.Delivery
 	return d.cfg.Store.Answered(ctx, delivery, http.StatusRequestEntityTooLarge)
 }
 
-func completion(j *job, res *Result) storage.Completion {
-	return storage.Completion{Attempt: storage.Attempt{
+func completion(j *job, ep *storage.Endpoint, res *Result) storage.Completion {
+	c := storage.Completion{Attempt: storage.Attempt{
 		Delivery: j.delivery.ID, Message: j.delivery.Message, Endpoint: j.delivery.Endpoint, N: j.delivery.Attempts + 1,
 		At: res.At, Duration: res.Duration, Outcome: res.Outcome, Status: res.Status, Detail: res.Detail,
 	}}
+	if strings.HasPrefix(ep.ID, replayPrefix) {
+		c.Account = ep.Account
+	}
+	return c
 }
 
 // minTroubles is how often a delivery must have been kept from its attempt before it is given up.
@@ -201,7 +206,7 @@ func (d *Dispatcher) unmade(ctx context.Context, j *job, ep *storage.Endpoint, c
 	}
 	res := Result{At: now, Outcome: OutcomeUnreadable, Err: cause}
 	res.Detail.Error = "the mail could not be made ready"
-	c := completion(j, &res)
+	c := completion(j, ep, &res)
 	c.State, c.Reason = storage.StateDead, fmt.Sprintf("the mail could not be made ready within %s", maxAge)
 	d.board.posted(j, &res, now)
 	asShadow(ep, &c)

@@ -85,7 +85,7 @@ func (d *Dispatcher) filtered(j *job, ep *storage.Endpoint, e *filteredError) {
 	d.board.unspent(j)
 	d.board.posted(j, &res, now)
 	d.metrics.filtered.Inc()
-	c := completion(j, &res)
+	c := completion(j, ep, &res)
 	c.Unattempted, c.State, c.Reason = true, storage.StateFiltered, e.reason
 	c.Summary, c.Parsed = e.content.summary, e.content.counted
 	d.log.LogAttrs(context.Background(), slog.LevelInfo, "filtered", slog.String("message", j.delivery.Message),

@@ -129,8 +129,8 @@ func (g *Gate) ask(ctx context.Context, ep *storage.Endpoint, held *storage.Held
 		return breaker.Unknown, g.withdraw(held, "the mail could not be made ready", "trouble", res.Err)
 	}
 	g.d.step("asked")
-	c := completion(j, &res)
-	c.Summary, c.Parsed = content.summary, content.counted
+	c := completion(j, ep, &res)
+	c.Summary, c.Parsed, c.Octets = content.summary, content.counted, held.Mail.Size
 	c.State, c.Reason = judgeHeld(&res, post.Smallest)
 	g.d.board.answered(ep.ID, &res, c.State == storage.StateRefused, time.Now())
 	g.d.report(j, ep, &res, &c)

@@ -250,10 +250,11 @@ func (c *clerk) written(b *batch, now time.Time) {
 // outcomeDelivered is the outcome of an attempt that succeeded.
 const outcomeDelivered = "delivered"
 
-// attempted counts an attempt, or that none was made. Which account an endpoint is of is known where it is read.
+// attempted counts an attempt, or that none was made. Which account an endpoint is of is known where it is read; a replay in the place
+// of one comes with its account.
 func (c *clerk) attempted(minute int64, done *completing) {
 	a := &done.Attempt
-	count := func(name string) { c.spread.add(tallyKey{minute, "", a.Endpoint, name}, 1) }
+	count := func(name string) { c.spread.add(tallyKey{minute, done.Account, a.Endpoint, name}, 1) }
 	switch {
 	case done.RetryAt.IsZero() && done.State == StateDead:
 		count(TallyDead)
@@ -271,5 +272,6 @@ func (c *clerk) attempted(minute int64, done *completing) {
 	count(tookName(a.Duration))
 	if done.settles && done.State == StateDelivered { // what was held is accepted now
 		count(TallyAccepted)
+		c.spread.add(tallyKey{minute, done.Account, a.Endpoint, TallyOctets}, done.Octets)
 	}
 }

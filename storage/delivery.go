@@ -101,6 +101,10 @@ type Completion struct {
 	Epoch int64
 	// Parsed says that the message was parsed or given up on, so its parse count starts again at zero.
 	Parsed bool
+	// Octets is the size of a message that its endpoint decided about: they are counted when it has accepted it.
+	Octets int64
+	// Account is whose the attempt counts as, by id, where no endpoint tells: of a replay with a URL of its own.
+	Account string
 }
 
 // Accepted is a message that was just made durable, handed over in memory.

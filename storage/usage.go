@@ -8,7 +8,7 @@ import (
 
 // Usage is what happened to the mail of an account on one day.
 type Usage struct {
-	Account   string // id; empty: counted together, where there was too much to count each, or of replays with a URL of their own
+	Account   string // id; empty: counted together, where there was too much to count each
 	Day       time.Time
 	Messages  int64 // accepted
 	Octets    int64 // of them
@@ -17,7 +17,8 @@ type Usage struct {
 	Filtered  int64 // deliveries
 }
 
-// Deliveries are counted by their endpoint alone. Its account is known for ever: an endpoint that is removed keeps its row.
+// Deliveries are counted by their endpoint alone, and so is mail that it decided about. Its account is known for ever: an endpoint that is
+// removed keeps its row. A replay with a URL of its own stands in the place of one and has none, so it is counted with its account.
 const selectUsage = `SELECT COALESCE(e.account, t.account), t.at / 86400000, t.name, CAST(sum(t.n) AS BIGINT)
 	FROM tally AS t LEFT JOIN endpoint AS e ON e.id = t.endpoint
 	WHERE t.span = ? AND t.at >= ? AND t.at < ? AND t.name IN ('accepted', 'octets', 'delivered', 'dead', 'filtered')`

@@ -10,11 +10,11 @@ import (
 
 // Usage is what happened to the mail of an account on one day.
 type Usage struct {
-	Account   string `json:"account_id,omitempty" doc:"Left out: counted together, because there was too much to count each, or of replays with a URL of their own."`
+	Account   string `json:"account_id,omitempty" doc:"Left out: counted together, because there was too much to count each."`
 	Day       string `json:"day" format:"date" doc:"In UTC."`
 	Messages  int64  `json:"messages" doc:"Accepted."`
 	Octets    int64  `json:"octets" doc:"Of them."`
-	Delivered int64  `json:"delivered" doc:"Attempts that succeeded."`
+	Delivered int64  `json:"delivered" doc:"Attempts that succeeded, those of replays too."`
 	Dead      int64  `json:"dead" doc:"Deliveries that were given up."`
 	Filtered  int64  `json:"filtered" doc:"Deliveries."`
 }

@@ -2001,7 +2001,7 @@ type Unscanned struct {
 
 // Usage defines model for Usage.
 type Usage struct {
-	// AccountID Left out: counted together, because there was too much to count each, or of replays with a URL of their own.
+	// AccountID Left out: counted together, because there was too much to count each.
 	AccountID string `json:"account_id,omitempty,omitzero"`
 
 	// Day In UTC.
@@ -2010,7 +2010,7 @@ type Usage struct {
 	// Dead Deliveries that were given up.
 	Dead int64 `json:"dead"`
 
-	// Delivered Attempts that succeeded.
+	// Delivered Attempts that succeeded, those of replays too.
 	Delivered int64 `json:"delivered"`
 
 	// Filtered Deliveries.
