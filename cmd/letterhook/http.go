@@ -20,8 +20,8 @@ func (s *server) handlers() map[net.Listener]http.Handler {
 	for i, n := range s.cfg.HTTP.TrustedProxies {
 		proxies[i] = n.Prefix
 	}
-	private := admin.Private(s.registry, s.ready, s.identity.Warnings, s.smtp)
-	if s.public == s.private { // strangers reach it: no levers
+	private := s.listNodes(admin.Private(s.registry, s.ready, s.identity.Warnings, s.smtp))
+	if s.public == s.private { // strangers reach it: no levers, no nodes
 		private = admin.Private(s.registry, s.ready, s.identity.Warnings, nil)
 		both := http.NewServeMux()
 		both.Handle("/", public)

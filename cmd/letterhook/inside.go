@@ -112,7 +112,7 @@ func (s *server) insideConfig(log *slog.Logger) api.Config {
 		Pull: func(guard.Change) (guard.State, error) {
 			return guard.State{}, &guard.BadChangeError{Reason: "the levers are those of a running server"}
 		},
-		Nodes: func(context.Context) ([]api.Node, error) { return nil, nil },
+		Nodes: s.nodesBeside,
 	}
 }
 

@@ -129,9 +129,3 @@ func (p *place) printing(use, short, asJSON string, args cobra.PositionalArgs,
 	cmd.Flags().BoolVar(&wanted, "json", false, asJSON)
 	return cmd
 }
-
-// near says whether the command is about the data on this machine.
-func (p *place) near() bool {
-	c, err := p.server()
-	return c == nil && err == nil
-}

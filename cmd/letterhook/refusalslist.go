@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -166,28 +165,4 @@ func printStocks(cmd *cobra.Command, c *apiclient.Client, account string, asJSON
 	return printList(cmd.OutOrStdout(), list.Items, asJSON, "ACCOUNT|MESSAGES|OCTETS|WAITING|LIMIT REACHED", func(s *apiclient.Stock) []any {
 		return []any{s.AccountID, s.Messages, s.Octets, s.Backlog, orWord(string(s.Reached), "-")}
 	})
-}
-
-func newNodesCommand() *cobra.Command {
-	var at place
-	var asJSON bool
-	cmd := at.asking("nodes", "Show the processes that serve, and whether they take mail", cobra.NoArgs, func(cmd *cobra.Command, c *apiclient.Client, _ []string) error {
-		if at.near() {
-			return &exitError{exitUsage, errors.New("a running server has to be asked: use a context, or letterhook health beside it")}
-		}
-		list, err := c.ListNodes(cmd.Context())
-		if err != nil {
-			return err
-		}
-		return printList(cmd.OutOrStdout(), list.Items, asJSON, "NODE|VERSION|STARTED|TAKES MAIL|LOOK AT", func(n *apiclient.Node) []any {
-			takes := "yes"
-			if !n.Ready {
-				takes = "no"
-			}
-			return []any{n.Name, n.Version, moment(n.StartedAt), takes, firstOf(append(slices.Clone(n.Reasons), n.Warnings...))}
-		})
-	})
-	at.anywhere(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per node")
-	return cmd
 }

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestNodesBesideTheServer: the command lists the server that runs on the same data, by the command and by the API beside it, and is none
+// of those that serve itself.
+func TestNodesBesideTheServer(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, text string) {
+		url, _ := endpointOf(t, testSecret, func() int { return 200 })
+		s := serveFile(t, strings.ReplaceAll(text, "URL", url))
+		told, err := os.ReadFile(s.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// What the system chose, as a configuration names it.
+		known := strings.Replace(string(told), `private: {address: "localhost:0"}`, `private: {address: "`+s.private.Addr().String()+`"}`, 1)
+		path := filepath.Join(t.TempDir(), "letterhook.yaml")
+		if err := os.WriteFile(path, []byte(known), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if out := says(t, []string{"nodes", "-c", path}, s.nodeName(), version(), "yes"); strings.Count(out, "\n") != 2 {
+				t.Errorf("the list is\n%s", out)
+			}
+		}
+		if n := firstJSON(t, must(t, "nodes", "--json", "-c", path)); n["name"] != s.nodeName() || n["ready"] != true {
+			t.Errorf("%v", n)
+		}
+		says(t, []string{"api", "get", "/nodes", "-c", path}, `"name":"`+s.nodeName()+`"`)
+		if strings.Contains(s.log.String(), "WARN") {
+			t.Errorf("it was noticed:\n%s", s.log)
+		}
+	})
+}
+
+// TestNodesOfNobody: where no server answers the command says so, and where it looked.
+func TestNodesOfNobody(t *testing.T) {
+	url, _ := endpointOf(t, testSecret, func() int { return 200 })
+	s := serveFile(t, strings.ReplaceAll(served, "URL", url))
+	out, err := command(t, "nodes", "-c", s.path) // nobody listens at port 0
+	if err == nil || !strings.Contains(err.Error(), "no server answers at localhost:0 (http.private)") {
+		t.Errorf("%v %s", err, out)
+	}
+	if status, _ := (&apiHouse{serving: s, base: "http://" + s.public.Addr().String() + "/api/v1"}).page(t, "", "GET", nodesPath, nil); status == 200 {
+		t.Error("strangers are told of the nodes")
+	}
+}
