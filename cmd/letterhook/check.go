@@ -28,7 +28,8 @@ func newCheckCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration, and DNS if asked, and report every fault",
-		Long: `Check the configuration as serve would read it, environment included, and report every fault with its line.
+		Long: `Check the configuration as serve would read it, environment included, and report every fault with its line. Keys in data_dir that
+others can read are a fault, for serve does not start with them either; a data_dir or a database that others can use is a warning.
 
 With --dns also hold DNS against it: MX, addresses, PTR, SPF, MTA-STS and its policy, TLSRPT and TLSA of the hostname and of
 every domain, with the records to publish (docs/dns.md).
@@ -69,7 +70,7 @@ func (o *checkOptions) run(ctx context.Context, out io.Writer) error {
 	result := checkResult{OK: err == nil, Faults: []config.Fault{}, Warnings: []string{}}
 	result.Faults = append(result.Faults, faults...)
 	if c != nil {
-		result.Warnings = append(result.Warnings, c.Warnings...)
+		result.Warnings = append(append(result.Warnings, c.Warnings...), whoElse(c)...)
 	}
 	if result.OK && o.dns {
 		if result.DNS, err = checkDNS(ctx, c, o.dnsServers, o.client); err != nil {

@@ -17,8 +17,8 @@ import (
 
 // The names within a data folder that this package gives.
 const (
-	instanceKeyName = "instance.key"
-	linkKeyName     = "link.key"
+	instanceKeyName = config.InstanceKeyName
+	linkKeyName     = config.LinkKeyName
 	blobsName       = "blobs"
 	tempName        = "tmp"
 )

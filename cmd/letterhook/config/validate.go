@@ -1,10 +1,13 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -164,6 +167,11 @@ func (v *validator) storage() {
 	}
 	if s.KeyFile != "" {
 		v.keys("storage.key_file", s.KeyFile)
+	} else {
+		v.ownKeys(InstanceKeyName)
+	}
+	if len(s.LinkKeyFiles) == 0 {
+		v.ownKeys(LinkKeyName)
 	}
 	for i, path := range s.LinkKeyFiles {
 		v.keys(fmt.Sprintf("storage.link_key_files[%d]", i), path)
@@ -306,6 +314,28 @@ func (v *validator) schedule(key string, waits []Duration) {
 func (v *validator) keys(key, path string) {
 	if _, err := storage.ReadKeys(path); err != nil {
 		v.faultf(key, "%v", err)
+	}
+}
+
+// The key files that the server makes in data_dir, where none is named.
+const (
+	InstanceKeyName = "instance.key"
+	LinkKeyName     = "link.key"
+)
+
+// ownKeys checks a key file in data_dir, if it is there already. Others than the server's user may not get as far as that.
+func (v *validator) ownKeys(name string) {
+	if v.DataDir == "" {
+		return
+	}
+	path := filepath.Join(v.DataDir, name)
+	_, err := storage.ReadKeys(path)
+	switch {
+	case err == nil || errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrPermission):
+		v.Warnings = append(v.Warnings, fmt.Sprintf("data_dir: this user cannot read %s, so it was not checked", path))
+	default:
+		v.faultf("data_dir", "%v", err)
 	}
 }
 
