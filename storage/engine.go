@@ -117,7 +117,8 @@ type reader struct {
 
 // QueryContext is that of sql.DB, for a statement of both engines.
 func (r *reader) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	return r.DB.QueryContext(ctx, r.engine.text(text), r.arguments(args)...)
+	rows, err := r.DB.QueryContext(ctx, r.engine.text(text), r.arguments(args)...)
+	return rows, hinted(err)
 }
 
 // QueryRowContext is that of sql.DB, for a statement of both engines.

@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"bytes"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -9,6 +10,49 @@ import (
 	"github.com/letterhook/letterhook/storage"
 	"github.com/letterhook/letterhook/storage/throwaway"
 )
+
+// TestPoolerHint: without the parameter in the URL statements fail behind a pooler of transactions, and the error says what to do.
+func TestPoolerHint(t *testing.T) {
+	const hint = "default_query_exec_mode=exec"
+	config := newConfig(t, layout{postgres: true})
+	config.Database = throwaway.Pooler(t, config.Database)
+	s := open(t, config)
+	// Statements run beside each other until one meets another one's session: the pooler gives the connection that was freed last.
+	hinted := func(run func() error) bool {
+		var group sync.WaitGroup
+		errs := make(chan error, 20)
+		for range cap(errs) {
+			group.Go(func() { errs <- run() })
+		}
+		group.Wait()
+		close(errs)
+		failed := false
+		for err := range errs {
+			if err == nil {
+				continue
+			}
+			if failed = true; !strings.Contains(err.Error(), hint) {
+				t.Errorf("no hint: %v", err)
+			}
+		}
+		return failed
+	}
+	accepting := func() error {
+		_, err := s.Accept(t.Context(), envelope("ep_1"), newBody(content(1000)))
+		return err
+	}
+	reading := func() error {
+		_, err := s.Deliveries(t.Context(), storage.DeliveryFilter{})
+		return err
+	}
+	for what, run := range map[string]func() error{"accepting": accepting, "reading": reading} {
+		for tries := 0; !hinted(run); tries++ {
+			if tries == 20 {
+				t.Fatalf("%s never failed, so nothing needs the parameter", what)
+			}
+		}
+	}
+}
 
 // TestTransactionPooler runs a store behind a pooler that gives each transaction whatever connection is free.
 func TestTransactionPooler(t *testing.T) {

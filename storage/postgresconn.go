@@ -175,9 +175,19 @@ func (c *postgresConnection) arguments(args []driver.Value) []any {
 // trouble marks an error that is not the server's answer to a statement: then it is the way to the server.
 func (c *postgresConnection) trouble(err error) error {
 	if _, ok := errors.AsType[*pgconn.PgError](err); err == nil || ok || !c.conn.IsClosed() {
-		return err
+		return hinted(err)
 	}
 	return databaseError{err}
+}
+
+// hinted says what to do where prepared statements are those of another session: a pooler of transactions gives each transaction whatever
+// connection is free.
+func hinted(err error) error {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || e.Code != "26000" && e.Code != "42P05" { // invalid_sql_statement_name, duplicate_prepared_statement
+		return err
+	}
+	return fmt.Errorf("%w: behind a pooler of transactions the URL of the database needs default_query_exec_mode=exec (docs/operations.md, Poolers)", err)
 }
 
 // number makes every whole number, and truth, what it is on SQLite.
