@@ -12,6 +12,7 @@ import (
 
 	"github.com/letterhook/letterhook/admin/access"
 	"github.com/letterhook/letterhook/admin/api"
+	"github.com/letterhook/letterhook/admin/problem"
 	"github.com/letterhook/letterhook/admin/reading"
 	"github.com/letterhook/letterhook/cmd/letterhook/apiclient"
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
@@ -51,7 +52,7 @@ func (p *place) inside(ctx context.Context, messages io.Writer, f func(*apiclien
 	if err := s.preview(ctx); err != nil {
 		return errors.Join(err, opened.store.Close())
 	}
-	client, err := apiclient.New("http://localhost", "", within{api.New(s.insideConfig(log))})
+	client, err := apiclient.New("http://localhost", "", within{withoutLevers(api.New(s.insideConfig(log)))})
 	if err == nil {
 		err = f(client)
 	}
@@ -114,6 +115,16 @@ func (s *server) insideConfig(log *slog.Logger) api.Config {
 		},
 		Nodes: s.nodesBeside,
 	}
+}
+
+// withoutLevers refuses to say what the levers stand at: nobody here knows, and that they are off would be a guess.
+func withoutLevers(next http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", next)
+	mux.HandleFunc("GET "+apiclient.Prefix+"/levers", func(w http.ResponseWriter, _ *http.Request) {
+		problem.New(http.StatusNotImplemented, "the levers are those of a running server: letterhook lever show").Write(w)
+	})
+	return mux
 }
 
 // within carries requests to a handler of the same process.

@@ -32,6 +32,9 @@ func TestNodesBesideTheServer(t *testing.T) {
 			t.Errorf("%v", n)
 		}
 		says(t, []string{"api", "get", "/nodes", "-c", path}, `"name":"`+s.nodeName()+`"`)
+		if out, err := command(t, "api", "get", "/levers", "-c", path); err == nil || strings.Contains(out, "false") || !strings.Contains(err.Error(), "letterhook lever show") {
+			t.Errorf("beside the server the levers are said to be %s, %v", out, err)
+		}
 		if strings.Contains(s.log.String(), "WARN") {
 			t.Errorf("it was noticed:\n%s", s.log)
 		}
