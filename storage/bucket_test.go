@@ -167,11 +167,11 @@ func testBucketDamagedOnTheWay(t *testing.T, server testS3) {
 
 func testBucketWrongCredentials(t *testing.T, server testS3) {
 	tests := []struct {
-		code   string // S3's or that of versitygw
+		code   string
 		change func(*BucketConfig)
 	}{
 		{"SignatureDoesNotMatch", func(cfg *BucketConfig) { cfg.SecretAccessKey = "other" }},
-		{"XAdminUserNotFound", func(cfg *BucketConfig) { cfg.AccessKeyID = "other" }},
+		{"InvalidAccessKeyId", func(cfg *BucketConfig) { cfg.AccessKeyID = "other" }},
 		{"NoSuchBucket", func(cfg *BucketConfig) { cfg.Bucket = "other-bucket" }},
 	}
 	for _, tt := range tests {

@@ -220,7 +220,7 @@ type slowBlobs struct {
 }
 
 func (b *slowBlobs) Put(ctx context.Context, key string, r io.ReadSeeker, size int64) error {
-	if key == "owner" {
+	if key == "owner" || key == "probe" {
 		return b.Blobs.Put(ctx, key, r, size)
 	}
 	b.entered <- struct{}{}

@@ -12,8 +12,8 @@ import (
 const (
 	// ownerKey is the object that says which store the others belong to.
 	ownerKey = "owner"
-	// ownerWait bounds the look at it when the store opens.
-	ownerWait = 5 * time.Second
+	// blobsWait bounds the look at the blobs when the store opens.
+	blobsWait = 5 * time.Second
 	// maxOwner bounds what is read of it, should it be something else.
 	maxOwner = 100
 
@@ -41,11 +41,11 @@ func identify(w *writer, now time.Time) (id string, err error) {
 func (s *Store) own(ctx context.Context) error {
 	owner, err := s.readOwner(ctx)
 	if errors.Is(err, ErrNotFound) {
-		if err := s.cfg.Blobs.Put(ctx, ownerKey, strings.NewReader(s.id), int64(len(s.id))); err != nil {
-			// Two that start at once: one of them finds the key taken. The look below tells them apart.
-			s.cfg.Log.Debug("marking the blobs failed", "error", err)
+		marking := s.cfg.Blobs.Put(ctx, ownerKey, strings.NewReader(s.id), int64(len(s.id)))
+		// Two that start at once: one of them finds the key taken. This look tells them apart.
+		if owner, err = s.readOwner(ctx); errors.Is(err, ErrNotFound) && marking != nil {
+			return marking
 		}
-		owner, err = s.readOwner(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("learn whose blobs these are: %w", err)
@@ -75,18 +75,18 @@ func (s *Store) readOwner(ctx context.Context) (_ string, err error) {
 	return string(b), err
 }
 
-// ownAtStart refuses blobs of another store, and a bucket that the server says there is none of. When they cannot be asked
-// now the store opens all the same, for mail must be taken while a bucket is away: nothing but the sweep of orphans needs the answer, and that asks again.
-// Where packs lie in them the store is in trouble until they were reached once.
-func (s *Store) ownAtStart(ctx context.Context) error {
+// blobsAtStart refuses blobs of another store, and a bucket that the server says there is none of. When they cannot be used
+// now the store opens all the same, for mail must be taken while a bucket is away: nothing but the sweep of orphans needs to know whose
+// they are, and that asks again. Where packs lie in them the store is in trouble until they can be used.
+func (s *Store) blobsAtStart(ctx context.Context) error {
 	if s.cfg.Blobs == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, ownerWait)
+	ctx, cancel := context.WithTimeout(ctx, blobsWait)
 	defer cancel()
-	err := s.own(ctx)
+	err := s.probeBlobs(ctx)
 	if err != nil && !errors.Is(err, ErrForeign) && codeOf(err) != noSuchBucket {
-		s.cfg.Log.Warn("the blobs cannot be reached; the store opens without them", "error", err)
+		s.cfg.Log.Warn("the blobs cannot be used; the store opens without them", "error", err)
 		if s.cfg.PackInBlobs {
 			s.trouble.probed(0, unusable(err), s.cfg.Now())
 		}

@@ -281,7 +281,7 @@ func (s *Store) begin(ctx context.Context, w *writer) (err error) {
 	if source, _, copying := parseMark(s.id); copying {
 		return fmt.Errorf("%w; its source is %s", ErrCopying, source)
 	}
-	if err := s.ownAtStart(ctx); err != nil {
+	if err := s.blobsAtStart(ctx); err != nil {
 		return err
 	}
 	return beginSpan(w, s.started)

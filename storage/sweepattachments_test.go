@@ -10,15 +10,17 @@ import (
 	"github.com/letterhook/letterhook/storage"
 )
 
-// watchedBlobs calls deleting before each Delete, and fails it when that fails.
+// watchedBlobs calls deleting, where it is set, before each Delete, and fails it when that fails.
 type watchedBlobs struct {
 	storage.Blobs
 	deleting func(key string) error
 }
 
 func (b *watchedBlobs) Delete(ctx context.Context, key string) error {
-	if err := b.deleting(key); err != nil {
-		return err
+	if b.deleting != nil {
+		if err := b.deleting(key); err != nil {
+			return err
+		}
 	}
 	return b.Blobs.Delete(ctx, key)
 }

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +16,9 @@ const (
 	// probeEvery is the pause between two probes of a store in trouble, and probeWait bounds one.
 	probeEvery = 5 * time.Second
 	probeWait  = 10 * time.Second
+	// probeKey is the object of a probe. It is the same one every time: a bucket that keeps versions, or lets go of nothing, has no more
+	// than one key of probes.
+	probeKey = "probe"
 )
 
 // trouble remembers whether mail can be stored.
@@ -53,7 +57,7 @@ func (t *trouble) stands() (at time.Time, n int64, err error) {
 }
 
 // AcceptTrouble is why mail cannot be stored now, as far as is known, or nil. Where packs lie in Blobs it stands from the start until
-// these were reached once, and after a mail that could not be stored until one is or [Store.ProbeTrouble] finds nothing; elsewhere
+// these could be written to once, and after a mail that could not be stored until one is or [Store.ProbeTrouble] finds nothing; elsewhere
 // for a minute after such a mail, unless one is stored sooner.
 func (s *Store) AcceptTrouble() error {
 	at, _, err := s.trouble.stands()
@@ -95,26 +99,35 @@ func (s *Store) ProbeTrouble(ctx context.Context) {
 	}
 }
 
-// probe writes an object like a pack, which goes at once, and a row that stays as it is. To read would not do: credentials may be for
-// reading alone, and a disk may be full.
+// probe does with the database and the blobs what a mail needs of them. To read would not do: credentials may be for reading alone, and a
+// disk may be full. The database, where nothing stays of it, comes first: while that is away nothing is written to the blobs.
 func (s *Store) probe(ctx context.Context) error {
-	if err := s.own(ctx); err != nil {
-		return unusable(err)
-	}
-	const content = "probe"
-	key := packPrefix + newID("", s.cfg.Now())
-	if err := s.cfg.Blobs.Put(ctx, key, strings.NewReader(content), int64(len(content))); err != nil {
-		return unusable(err)
-	}
-	if err := s.cfg.Blobs.Delete(ctx, key); err != nil { // it is swept one day
-		s.cfg.Log.Debug("the object of a probe stays for now", "object", key, "error", err)
-	}
 	err := s.enqueue(ctx, &task{apart: true, done: make(chan error, 1), do: func(w *writer) error {
 		_, err := w.exec("UPDATE store SET id = id")
 		return err
 	}})
 	if err != nil {
 		return fmt.Errorf("the database cannot be written: %w", err)
+	}
+	if err := s.probeBlobs(ctx); err != nil {
+		return unusable(err)
+	}
+	return nil
+}
+
+// probeBlobs makes sure that the blobs are this store's, writes a small object and deletes it. Where it cannot be deleted mail can be
+// stored all the same, so the log alone says so.
+func (s *Store) probeBlobs(ctx context.Context) error {
+	if err := s.own(ctx); err != nil {
+		return err
+	}
+	err := s.cfg.Blobs.Put(ctx, probeKey, strings.NewReader(probeKey), int64(len(probeKey)))
+	// Another node, which starts too, may delete the object after this one found it there. Who may not write does not get so far.
+	if err != nil && statusOf(err) != http.StatusPreconditionFailed {
+		return err
+	}
+	if err := s.cfg.Blobs.Delete(ctx, probeKey); err != nil && ctx.Err() == nil {
+		s.cfg.Log.Warn("nothing can be deleted from the blobs: mail is stored, but what retention and erase delete stays there", "error", err)
 	}
 	return nil
 }

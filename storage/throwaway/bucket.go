@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -36,6 +37,9 @@ type s3 struct {
 	ended   chan struct{} // closed when the server has ended
 	output  bytes.Buffer  // to be read when ended is closed
 	next    atomic.Int64
+
+	mu     sync.Mutex
+	policy []permits // of the bucket
 }
 
 const (
@@ -95,7 +99,11 @@ func startS3() (s *s3, err error) {
 	if err := l.Close(); err != nil {
 		return nil, err
 	}
-	args := []string{"--quiet", "--port", s.address, "posix"}
+	users := filepath.Join(s.dir, "users")
+	if err := os.Mkdir(users, 0o700); err != nil {
+		return nil, err
+	}
+	args := []string{"--quiet", "--port", s.address, "--iam-dir", users, "posix"}
 	if unix.Setxattr(data, "user.test", []byte("x"), 0) != nil { // where the server keeps its metadata otherwise
 		meta := filepath.Join(s.dir, "meta")
 		if err := os.Mkdir(meta, 0o700); err != nil {
