@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -115,21 +116,38 @@ func (s *Store) probe(ctx context.Context) error {
 	return nil
 }
 
-// probeBlobs makes sure that the blobs are this store's, writes a small object and deletes it. Where it cannot be deleted mail can be
-// stored all the same, so the log alone says so.
+// probeBlobs makes sure that the blobs are this store's, and tries to write to them and to delete.
 func (s *Store) probeBlobs(ctx context.Context) error {
 	if err := s.own(ctx); err != nil {
 		return err
 	}
-	err := s.cfg.Blobs.Put(ctx, probeKey, strings.NewReader(probeKey), int64(len(probeKey)))
+	kept, err := writeProbe(ctx, s.cfg.Blobs)
+	if kept != nil && ctx.Err() == nil {
+		s.cfg.Log.Warn("nothing can be deleted from the blobs: mail is stored, but what retention and erase delete stays there", "error", kept)
+	}
+	return err
+}
+
+// TryBlobs does with blobs what a store that opens does, but for taking them as its own: it reads, writes a small object and deletes
+// it. kept is why that could not be deleted, without which mail can be stored all the same.
+func TryBlobs(ctx context.Context, blobs Blobs) (kept, err error) {
+	r, err := blobs.OpenRange(ctx, ownerKey, 0, 0)
+	if err == nil {
+		err = r.Close()
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	return writeProbe(ctx, blobs)
+}
+
+func writeProbe(ctx context.Context, blobs Blobs) (kept, err error) {
+	err = blobs.Put(ctx, probeKey, strings.NewReader(probeKey), int64(len(probeKey)))
 	// Another node, which starts too, may delete the object after this one found it there. Who may not write does not get so far.
 	if err != nil && statusOf(err) != http.StatusPreconditionFailed {
-		return err
+		return nil, err
 	}
-	if err := s.cfg.Blobs.Delete(ctx, probeKey); err != nil && ctx.Err() == nil {
-		s.cfg.Log.Warn("nothing can be deleted from the blobs: mail is stored, but what retention and erase delete stays there", "error", err)
-	}
-	return nil
+	return blobs.Delete(ctx, probeKey), nil
 }
 
 // unusable says that no mail can be stored because of Blobs.

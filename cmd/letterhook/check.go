@@ -18,6 +18,7 @@ import (
 type checkOptions struct {
 	path       string
 	json       bool
+	bucket     bool
 	dns        bool
 	dnsServers []string
 	client     *http.Client // that fetches policies; nil: one of its own
@@ -32,7 +33,8 @@ func newCheckCommand() *cobra.Command {
 others can read are a fault, for serve does not start with them either; a data_dir or a database that others can use is a warning.
 
 With --dns also hold DNS against it: MX, addresses, PTR, SPF, MTA-STS and its policy, TLSRPT and TLSA of the hostname and of
-every domain, with the records to publish (docs/dns.md).
+every domain, with the records to publish (docs/dns.md). With --bucket also write a small object to the bucket and delete it, as serve
+does at its start, and name the permission that the credentials lack.
 
 Exit code 0: no faults; warnings and advice may have been printed. 1: there are faults, the file cannot be read, or a record is
 missing or wrong. 3: DNS gave no answer to some of it.`,
@@ -47,6 +49,7 @@ missing or wrong. 3: DNS gave no answer to some of it.`,
 	f := cmd.Flags()
 	f.StringVarP(&o.path, "config", "c", "letterhook.yaml", "configuration `file`")
 	f.BoolVar(&o.json, "json", false, "print JSON")
+	f.BoolVar(&o.bucket, "bucket", false, "write to the bucket, and delete that")
 	f.BoolVar(&o.dns, "dns", false, "hold DNS against the configuration")
 	f.StringSliceVar(&o.dnsServers, "dns-server", nil, "`address` of a recursive server to ask (default authentication.dns_servers)")
 	return cmd
@@ -71,6 +74,11 @@ func (o *checkOptions) run(ctx context.Context, out io.Writer) error {
 	result.Faults = append(result.Faults, faults...)
 	if c != nil {
 		result.Warnings = append(append(result.Warnings, c.Warnings...), whoElse(c)...)
+	}
+	if result.OK && o.bucket {
+		if err := result.tryBucket(ctx, c, o.path); err != nil {
+			return err
+		}
 	}
 	if result.OK && o.dns {
 		if result.DNS, err = checkDNS(ctx, c, o.dnsServers, o.client); err != nil {
