@@ -36,8 +36,17 @@ type postgresEngine struct {
 	config *pgx.ConnConfig
 	// pooled says that a transaction pooler stands before the server: a connection is no session, so nothing is set on it.
 	pooled bool
+	joins  string   // settings of what writes: how the planner may join
 	texts  sync.Map // statements as PostgreSQL wants them, by what they are made of
 }
+
+const (
+	// joinByKey leaves a planner no other join than to look up row by row.
+	joinByKey = "SET enable_hashjoin = off; SET enable_mergejoin = off"
+	// joinByHash leaves it no other than one that reads either side once. It is for insertResults, the one join of its connection: an
+	// array finds the rows there, whatever is known of the table, and row by row the rest would cost the square of a batch.
+	joinByHash = "SET enable_nestloop = off; SET enable_mergejoin = off"
+)
 
 func newPostgresEngine(databaseURL string) (*postgresEngine, error) {
 	config, err := pgx.ParseConfig(databaseURL)
@@ -54,7 +63,12 @@ func newPostgresEngine(databaseURL string) (*postgresEngine, error) {
 		config.DialFunc = dialDatabase
 	}
 	mode := config.DefaultQueryExecMode
-	return &postgresEngine{config: config, pooled: mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol}, nil
+	return &postgresEngine{config: config, pooled: mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol, joins: joinByKey}, nil
+}
+
+// joining is the same database with other joins.
+func (e *postgresEngine) joining(how string) *postgresEngine {
+	return &postgresEngine{config: e.config, pooled: e.pooled, joins: how}
 }
 
 // reasonOf is why a URL does not do, without the URL, which pgx puts in front with no more than its password masked.
@@ -123,7 +137,7 @@ func (e *postgresEngine) connect() (connection, error) {
 		return nil, databaseError{fmt.Errorf("connect to the database: %w", err)}
 	}
 	if !e.pooled {
-		if _, err := conn.Exec(ctx, settings(writeTimeout, idleWrites+"SET enable_hashjoin = off; SET enable_mergejoin = off")); err != nil {
+		if _, err := conn.Exec(ctx, settings(writeTimeout, idleWrites+e.joins)); err != nil {
 			return nil, databaseError{errors.Join(fmt.Errorf("prepare the connection to the database: %w", err), conn.Close(ctx))}
 		}
 	}
@@ -135,7 +149,7 @@ func (e *postgresEngine) open() (*sql.DB, error) { return e.pool("") }
 // openSearch makes the pool of searches, whose statements go over the days of half a year: a plan that was made once and passes over
 // days while it runs costs them less than a new plan for each, which looks at every partition.
 func (e *postgresEngine) openSearch() (*sql.DB, error) {
-	return e.pool("SET plan_cache_mode = force_generic_plan; SET enable_hashjoin = off; SET enable_mergejoin = off")
+	return e.pool("SET plan_cache_mode = force_generic_plan; " + joinByKey)
 }
 
 func (e *postgresEngine) pool(more string) (*sql.DB, error) {

@@ -212,13 +212,15 @@ func (s *Store) openCommitters() (*writer, error) {
 		return nil, err
 	}
 	s.committer = s.newCommitter(s.queue, w)
-	if !w.postgres() {
+	e, ok := s.engine.(*postgresEngine)
+	if !ok {
 		return w, nil
 	}
 	s.results, s.chores = newQueue(), newQueue()
 	s.clerk.queue = s.chores
-	for _, q := range []*queue{s.results, s.chores} {
-		s.others = append(s.others, s.newCommitter(q, &writer{engine: s.engine}))
+	s.others = []*committer{
+		s.newCommitter(s.results, &writer{engine: e.joining(joinByHash)}),
+		s.newCommitter(s.chores, &writer{engine: e}),
 	}
 	s.leases = newLeases(s.engine)
 	if s.lock != nil {

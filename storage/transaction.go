@@ -40,8 +40,8 @@ var (
 		head: "INSERT INTO attempt (message, delivery, n, endpoint, at, duration, outcome, status, detail) VALUES ",
 		row:  "(?,?,?,?,?,?,?,?,?)", types: "text text bigint text bigint bigint text bigint text",
 	}
-	// Only a delivery that still stands as the attempt found it gives a result. CROSS JOIN fixes the order of the loops. The one
-	// statement of PostgreSQL deletes the deliveries too: what another transaction has finished meanwhile is not finished twice.
+	// Only a delivery that still stands as the attempt found it gives a result. CROSS JOIN fixes the order of the loops. The one statement
+	// of PostgreSQL deletes too: what another transaction has finished meanwhile is not finished twice. Its joins are joinByHash.
 	insertResults = &rowStatement{
 		head: `INSERT INTO delivery_result (message, id, endpoint, part, state, reason, attempts, replay, created_at, finished_at, job, recipients)
 			SELECT d.message, d.id, d.endpoint, d.part, v.column4, v.column5, v.column6, d.replay, d.created_at, v.column7, d.job, d.recipients FROM (VALUES `,
