@@ -261,18 +261,3 @@ func TestStoppedTransactionKeepsNobodyWaiting(t *testing.T) {
 		t.Errorf("afterwards: %+v, %v", got, err)
 	}
 }
-
-// A node that shuts down gives up what it asks the database for at the time, and then hands its lanes over.
-func TestAGivenUpQuestionLeavesTheNextOneAlone(t *testing.T) {
-	config := newConfig(t, layout{})
-	config.Database = throwaway.Database(t)
-	s := open(t, config)
-	for i := range 500 {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*time.Microsecond)
-		_ = s.Depart(ctx, "nobody")
-		cancel()
-		if err := s.Depart(t.Context(), "nobody"); err != nil {
-			t.Fatalf("after one that was given up, of %d: %v", i, err)
-		}
-	}
-}
