@@ -13,6 +13,11 @@ import (
 // which costs nothing and leaves nothing behind for a vacuum.
 const wholeDays = 48 * time.Hour
 
+// dayTurn is how long a day is waited for; everybody who comes for it meanwhile, be it to read, waits behind that. It is shorter than the
+// second of PostgreSQL's deadlock_timeout: so the wait is never looked at as a deadlock, which might end another transaction in the place
+// of this one, and an autovacuum of that day, which would give way at that second, is let finish. The day goes with the next sweep.
+const dayTurn = 500 * time.Millisecond
+
 // endOf is what is old after a retention: before that time. Where rows go by whole days it is the beginning of one.
 func (s *Store) endOf(now time.Time, age time.Duration) time.Time {
 	end := now.Add(-age)
@@ -120,8 +125,8 @@ func (s *Store) emptyDays(ctx context.Context, names []string, end time.Time, sw
 		}
 		d := day{at: at, low: firstMessageID(at), high: firstMessageID(at.AddDate(0, 0, 1)), end: end.UnixMilli()}
 		err = s.do(ctx, func(w *writer) error {
-			// Whoever reads the day is let finish; but nobody shall wait long behind this for a turn at it.
-			if _, err := w.exec("SET LOCAL lock_timeout = '1s'"); err != nil {
+			// Whoever reads the day is let finish.
+			if _, err := w.exec(fmt.Sprintf("SET LOCAL lock_timeout = %d", dayTurn.Milliseconds())); err != nil {
 				return err
 			}
 			return empty(w, d, swept)
