@@ -79,7 +79,7 @@ func (s *Store) erase(ctx context.Context, e Erasure, erased *Erased) error {
 		return nil
 	}
 	if s.cfg.Database != "" {
-		s.vacuum(erased)
+		s.vacuum(ctx, erased)
 		return nil
 	}
 	return s.checkpoint(ctx, erased)

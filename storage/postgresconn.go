@@ -1,11 +1,13 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,8 +19,8 @@ type postgresConnection struct {
 	conn   *pgx.Conn
 	// waiting are statements that go with the next one.
 	waiting []waiting
-	checks  bool // one of them has a check
-	patient bool // a statement may take as long as one of a reader
+	checks  bool          // one of them has a check
+	limit   time.Duration // of a statement; 0: writeTimeout
 }
 
 // waiting is a statement that was not sent yet.
@@ -48,11 +50,7 @@ func (c *postgresConnection) close() error {
 
 // bounded is for one statement. The server has a limit of its own; this one is for a server that does not answer.
 func (c *postgresConnection) bounded() (context.Context, context.CancelFunc) {
-	limit := writeTimeout
-	if c.patient {
-		limit = readTimeout
-	}
-	return context.WithTimeout(context.Background(), limit+unansweredTimeout)
+	return context.WithTimeout(context.Background(), cmp.Or(c.limit, writeTimeout)+unansweredTimeout)
 }
 
 func (c *postgresConnection) exec(text string, args []driver.Value) (int64, error) {

@@ -105,7 +105,7 @@ func (s *Store) shrink(w *writer, most shrinkBounds) (ShrinkOutcome, error) {
 		return ShrinkNotDue, err
 	}
 	// No mail waits for what comes first, so it may take its time.
-	if err := w.patient(); err != nil {
+	if err := w.patient(readTimeout); err != nil {
 		return ShrinkNotDue, err
 	}
 	var still holders

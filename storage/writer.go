@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"sync/atomic"
+	"time"
 )
 
 // writer writes to the database. It belongs to one goroutine.
@@ -134,10 +135,10 @@ func (w *writer) queryText(text string, args ...driver.Value) (found string, err
 // script runs several statements that take no arguments.
 func (w *writer) script(text string) error { return w.conn.script(text) }
 
-// patient lets what follows on this connection to PostgreSQL take long, up to what a reader may.
-func (w *writer) patient() error {
+// patient lets what follows on this connection to PostgreSQL take long, up to a limit.
+func (w *writer) patient(limit time.Duration) error {
 	if c, ok := w.conn.(*postgresConnection); ok {
-		c.patient = true
+		c.limit = limit
 	}
 	if _, err := w.exec("SET statement_timeout = 0"); err != nil {
 		return fmt.Errorf("let statements take long: %w", err)
