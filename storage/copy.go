@@ -147,7 +147,8 @@ func (c *Copy) Pass(ctx context.Context, prove bool) (*CopyReport, error) {
 	return r, nil
 }
 
-// Finish is the last pass. It needs the source at rest, and holds it. Where it finds no fault, or may finish despite some, the target
+// Finish is the last pass. It needs the source at rest, and holds it; an error that Is [ErrLocked] says that a server runs, or that one which
+// seemed to have ended was only silent, and the source is not held any more. Where it finds no fault, or may finish despite some, the target
 // is complete when it returns.
 func (c *Copy) Finish(ctx context.Context, despiteFaults bool) (*CopyReport, error) {
 	if err := c.Rest(); err != nil {
@@ -165,9 +166,15 @@ func (c *Copy) Finish(ctx context.Context, despiteFaults bool) (*CopyReport, err
 	if err == nil {
 		err = c.verify(ctx, r, objects)
 	}
+	if err == nil { // what a node has changed meanwhile is no fault
+		err = c.sides.source.alive()
+	}
 	if err == nil && (len(r.Faults) == 0 || despiteFaults) {
 		err = c.handOver(ctx)
 		r.Finished = err == nil
+	}
+	if errors.Is(err, ErrLocked) { // a node has come back, so there is more to be brought over
+		err = errors.Join(err, c.sides.source.release())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("finish the copy: %w", err)

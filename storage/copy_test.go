@@ -301,6 +301,50 @@ func TestCopyWaitsForNodesWithoutLease(t *testing.T) {
 	}
 }
 
+// TestCopyLosesNothingOfASilentNode: a node that only takes mail has been stopped for so long that it seems to have ended. It comes back
+// during the last pass and takes mail: that pass does not set the target free, and once the node has ended another one brings the mail over.
+func TestCopyLosesNothingOfASilentNode(t *testing.T) {
+	for _, during := range []string{storage.CopyingRows, storage.ProvingBytes} {
+		t.Run(during, func(t *testing.T) { testSilentNode(t, during) })
+	}
+}
+
+func testSilentNode(t *testing.T, during string) {
+	v := newLived(t, places["postgres and bucket"])
+	node := storage.Member{Name: "mx", Roles: []string{"smtp"}}
+	if err := errors.Join(v.store.LeaveNode(t.Context(), v.epoch), v.store.Enrol(t.Context(), &node)); err != nil {
+		t.Fatal(err)
+	}
+	damage(t, v.Config, "UPDATE member SET seen_at = seen_at - 20000")
+	target, back := emptyPlace(t, places["postgres and bucket"]), false
+	c, err := storage.OpenCopy(t.Context(), storage.CopyConfig{From: v.Config, To: target, Progress: func(stage string, done, total int64) {
+		if back || stage != during || done < total {
+			return
+		}
+		back = true
+		if err := v.store.Say(t.Context(), &node); err != nil {
+			t.Error(err)
+		}
+		v.accept(t, content(10))
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if r, err := c.Finish(t.Context(), false); !errors.Is(err, storage.ErrLocked) || !back {
+		t.Fatalf("with a node that came back: %+v, %v, want %v", r, err, storage.ErrLocked)
+	}
+	if err := c.Rest(); !errors.Is(err, storage.ErrLocked) {
+		t.Errorf("the source is at rest beside it: %v", err)
+	}
+	if err := errors.Join(v.store.Depart(t.Context(), node.ID), v.store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if r := finish(t, c); r.Messages != int64(len(v.raw)+1) { // the erased one too
+		t.Errorf("%d messages have come along, want %d", r.Messages, len(v.raw)+1)
+	}
+}
+
 // TestCopySharesBlobs changes the engine alone: segments and blobs stay where they are and belong to the copy in the end.
 func TestCopySharesBlobs(t *testing.T) {
 	for _, l := range []layout{{}, {bucket: true}, {bucket: true, packInBlobs: true}} {

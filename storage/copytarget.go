@@ -247,7 +247,11 @@ func keepNodesOut(conn connection) error {
 			return err
 		}
 	}
-	// A node without the role dispatch has no lease, and takes mail all the same.
+	return nobodyServes(conn)
+}
+
+// nobodyServes gives an error that Is [ErrLocked] when a node serves. One without the role dispatch has no lease, and takes mail all the same.
+func nobodyServes(conn connection) error {
 	leases, members := int64(0), int64(0)
 	err := conn.query(func(row []driver.Value) error {
 		leases, _ = row[0].(int64)
@@ -266,13 +270,12 @@ func (h *holdings) lock(dir string) (err error) {
 	return err
 }
 
-// alive proves that the lock in the database still holds.
+// alive proves that the lock in the database still holds, and that no node that had fallen silent has come back.
 func (h *holdings) alive() error {
 	if h.conn == nil {
 		return nil
 	}
-	err := h.conn.query(func([]driver.Value) error { return nil }, "SELECT 1", nil)
-	if err != nil {
+	if err := nobodyServes(h.conn); err != nil {
 		return fmt.Errorf("servers were no longer kept away: %w", err)
 	}
 	return nil

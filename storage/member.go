@@ -14,6 +14,9 @@ import (
 const (
 	// memberSilent is how long nothing may have been heard of a process that serves. Each says something every [MemberEvery].
 	memberSilent = 15 * time.Second
+	// memberLate is when a process that says something looks whether another has taken it for dead: sooner than that may be, by more than
+	// it may take to say something.
+	memberLate = 9 * time.Second
 	// memberForgotten is when its row goes.
 	memberForgotten = time.Minute
 	// MemberEvery is the pause between two times that a process says that it serves.
@@ -60,7 +63,7 @@ func (s *Store) Enrol(ctx context.Context, m *Member) error {
 		}
 		for _, o := range others {
 			if before, known := seen[o.id]; known && before != o.seenAt {
-				return fmt.Errorf("%w: %s serves on this database; more than one node needs storage.blobs: s3, with packs_in_blobs", ErrAlone, o.name)
+				return o.inTheWay()
 			}
 			seen[o.id] = o.seenAt
 		}
@@ -80,6 +83,10 @@ type other struct {
 	seenAt   int64
 }
 
+func (o *other) inTheWay() error {
+	return fmt.Errorf("%w: %s serves on this database; more than one node needs storage.blobs: s3, with packs_in_blobs", ErrAlone, o.name)
+}
+
 // enrol enters the process unless there are others in the way.
 func (s *Store) enrol(ctx context.Context, m *Member) (others []other, err error) {
 	err = s.lease(ctx, func(w *writer) error {
@@ -95,16 +102,21 @@ func (s *Store) enrol(ctx context.Context, m *Member) (others []other, err error
 		if _, err := w.exec("DELETE FROM member WHERE place = ? AND place > ''", s.place); err != nil { // it is this process's now
 			return err
 		}
-		err = w.query(func(row []driver.Value) error {
-			others = append(others, other{row[0].(string), row[1].(string), row[2].(int64)})
-			return nil
-		}, "SELECT id, name, seen_at FROM member WHERE seen_at > ? AND alone + ? > 0", now-memberSilent.Milliseconds(), s.alone())
-		if err != nil || len(others) > 0 {
+		if others, err = s.othersBeside(w, m, now); err != nil || len(others) > 0 {
 			return err
 		}
 		m.StartedAt = time.UnixMilli(now)
 		return s.writeMember(w, m, now)
 	})
+	return others, err
+}
+
+// othersBeside gives the processes that serve and that this one cannot work beside.
+func (s *Store) othersBeside(w *writer, m *Member, now int64) (others []other, err error) {
+	err = w.query(func(row []driver.Value) error {
+		others = append(others, other{row[0].(string), row[1].(string), row[2].(int64)})
+		return nil
+	}, "SELECT id, name, seen_at FROM member WHERE seen_at > ? AND alone + ? > 0 AND id <> ?", now-memberSilent.Milliseconds(), s.alone(), m.ID)
 	return others, err
 }
 
@@ -116,22 +128,65 @@ func (s *Store) alone() int64 {
 	return 1
 }
 
-// Say has an enrolled process say that it serves, and forgets those that have said nothing for a minute.
+// Say has an enrolled process say that it serves, and forgets those that have said nothing for a minute. One that has been silent so long
+// itself, because it was stopped or the database away, that another which cannot work beside it has taken it for dead gets an error that
+// Is [ErrAlone], and has to end.
 func (s *Store) Say(ctx context.Context, m *Member) error {
+	late := false
 	err := s.lease(ctx, func(w *writer) error {
 		now, err := s.databaseNow(w)
-		if err == nil {
-			err = s.writeMember(w, m, now)
+		if err != nil {
+			return err
 		}
-		if err == nil {
-			_, err = w.exec("DELETE FROM member WHERE seen_at < ?", now-memberForgotten.Milliseconds())
+		before, err := w.queryInt("SELECT seen_at FROM member WHERE id = ?", m.ID)
+		if err != nil {
+			return err
 		}
+		late = before < now-memberLate.Milliseconds()
+		if err := s.writeMember(w, m, now); err != nil {
+			return err
+		}
+		_, err = w.exec("DELETE FROM member WHERE seen_at < ?", now-memberForgotten.Milliseconds())
 		return err
 	})
+	if late {
+		s.wasLate.Store(true)
+	}
+	if err == nil && s.wasLate.Load() {
+		err = s.lookAround(ctx, m)
+	}
 	if err != nil {
 		return fmt.Errorf("say that this node serves: %w", err)
 	}
 	return nil
+}
+
+// lookAround looks whether another process has come in the place of this one, which has said before that it lives: who comes from now on
+// sees that. While a copy is made, for which nobody begins to serve, it is put off.
+func (s *Store) lookAround(ctx context.Context, m *Member) error {
+	var others []other
+	err := s.lease(ctx, func(w *writer) error {
+		// For who comes just now, see enrol. A copy is not waited for: the lease of this node is to be renewed meanwhile.
+		for _, lock := range []string{"LOCK TABLE node_epoch IN ROW EXCLUSIVE MODE NOWAIT", "UPDATE node_epoch SET last = last"} {
+			if _, err := w.exec(lock); err != nil {
+				return err
+			}
+		}
+		now, err := s.databaseNow(w)
+		if err == nil {
+			others, err = s.othersBeside(w, m, now)
+		}
+		return err
+	})
+	switch {
+	case isBusy(err):
+		return nil
+	case err == nil && len(others) > 0:
+		return others[0].inTheWay()
+	case err == nil:
+		s.wasLate.Store(false)
+	}
+	return err
 }
 
 func (s *Store) writeMember(w *writer, m *Member, now int64) error {

@@ -246,6 +246,52 @@ func TestAloneIsAlone(t *testing.T) {
 	}
 }
 
+// TestWhoWasTakenForDeadEnds: a process that was stopped for so long that another has come in its place, which it cannot work beside, hears
+// of that when it says something again, and each time after. While a copy keeps servers out it is not held up by that.
+func TestWhoWasTakenForDeadEnds(t *testing.T) {
+	ctx, database := t.Context(), throwaway.Database(t)
+	first, second := open(t, nodeOn(t, database, false)), open(t, nodeOn(t, database, true))
+	one, two := &storage.Member{Name: "one"}, &storage.Member{Name: "two"}
+	say := func(s *storage.Store, m *storage.Member, want error) {
+		t.Helper()
+		if err := s.Say(ctx, m); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", m.Name, err, want)
+		}
+	}
+	db, err := pgx.Connect(ctx, database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close(context.Background())
+	run := func(text string) {
+		t.Helper()
+		if _, err := db.Exec(ctx, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const stop = "UPDATE member SET seen_at = seen_at - 20000"
+	if err := first.Enrol(ctx, one); err != nil {
+		t.Fatal(err)
+	}
+	run(stop)
+	say(first, one, nil) // nobody has come
+	run(stop)
+	if err := second.Enrol(ctx, two); err != nil {
+		t.Fatal(err)
+	}
+	run("BEGIN; LOCK TABLE node_epoch IN EXCLUSIVE MODE")
+	say(first, one, nil)
+	run("COMMIT")
+	say(first, one, storage.ErrAlone)
+	say(second, two, nil)
+	say(first, one, storage.ErrAlone)
+	if err := first.Depart(ctx, one.ID); err != nil {
+		t.Fatal(err)
+	}
+	run("DELETE FROM member") // after a minute its row is gone
+	say(second, two, nil)
+}
+
 // TestNodesShareABucket: nothing keeps them apart.
 func TestNodesShareABucket(t *testing.T) {
 	database := throwaway.Database(t)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -93,9 +94,10 @@ type Store struct {
 	buffers         buffers
 	disk            disk
 	trouble         trouble
-	counts          int64     // the writer of the stock
-	id              string    // of the store, for ever; empty beside a server
-	started         time.Time // names the span of this run
+	wasLate         atomic.Bool // with what it says as a [Member]
+	counts          int64       // the writer of the stock
+	id              string      // of the store, for ever; empty beside a server
+	started         time.Time   // names the span of this run
 	// orphansSwept is when Blobs was last listed as a whole; it belongs to the one goroutine that sweeps.
 	orphansSwept time.Time
 

@@ -121,11 +121,10 @@ func (o *copyOptions) passes(ctx context.Context, c *storage.Copy, done func(r *
 	for {
 		err := c.Rest()
 		if err == nil {
-			r, err := c.Finish(ctx, o.despite)
-			if err != nil {
-				return nil, err
+			var r *storage.CopyReport
+			if r, err = c.Finish(ctx, o.despite); err == nil {
+				return r, done(r, 0)
 			}
-			return r, done(r, 0)
 		}
 		if !errors.Is(err, storage.ErrLocked) || o.final {
 			return nil, err

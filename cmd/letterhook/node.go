@@ -50,7 +50,8 @@ func (s *server) enrol(ctx context.Context) error {
 // sayTimeout bounds how long the database is waited for.
 const sayTimeout = 5 * time.Second
 
-// present tells the other nodes of this one until ctx ends, and then that it is gone.
+// present tells the other nodes of this one until ctx ends, and then that it is gone. When one has come meanwhile that this one cannot work
+// beside, it ends with an error.
 func (s *server) present(ctx context.Context) error {
 	if !s.store.Shared() {
 		return nil
@@ -60,10 +61,15 @@ func (s *server) present(ctx context.Context) error {
 	for {
 		self := s.member()
 		saying, cancel := context.WithTimeout(ctx, sayTimeout)
-		if err := s.store.Say(saying, &self); err != nil && ctx.Err() == nil {
+		err := s.store.Say(saying, &self)
+		cancel()
+		if errors.Is(err, storage.ErrAlone) {
+			s.depart(context.WithoutCancel(ctx))
+			return err
+		}
+		if err != nil && ctx.Err() == nil {
 			s.log.Warn("other nodes could not be told of this one; trying again", "error", err)
 		}
-		cancel()
 		select {
 		case <-ctx.Done():
 			s.depart(context.WithoutCancel(ctx))
