@@ -17,15 +17,12 @@ import (
 // maxChange bounds the body of a pull at the levers, in octets.
 const maxChange = 64 << 10
 
-// serveLevers adds the levers of smtp to mux. A browser on the operator's machine reaches the private listener too, at the
-// bidding of any page. So nothing is done for a request that comes from another origin, that is no JSON, or whose Host is a
-// name that somebody may have pointed here.
+// serveLevers adds the levers of smtp to mux. They are FromHere, and what is no JSON is not listened to.
 func serveLevers(mux *http.ServeMux, smtp *inbound.Server) {
-	own := http.NewCrossOriginProtection()
-	mux.Handle("GET /levers", own.Handler(fromHere(func(w http.ResponseWriter, _ *http.Request) {
+	mux.Handle("GET /levers", FromHere(func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, smtp.Levers())
-	})))
-	mux.Handle("POST /levers", own.Handler(fromHere(func(w http.ResponseWriter, r *http.Request) {
+	}))
+	mux.Handle("POST /levers", FromHere(func(w http.ResponseWriter, r *http.Request) {
 		change, err := readChange(r)
 		if err != nil {
 			writeJSON(w, http.StatusBadRequest, leverFault{err.Error()})
@@ -41,7 +38,7 @@ func serveLevers(mux *http.ServeMux, smtp *inbound.Server) {
 		default:
 			writeJSON(w, http.StatusOK, state)
 		}
-	})))
+	}))
 }
 
 type leverFault struct {
@@ -64,10 +61,11 @@ func readChange(r *http.Request) (c guard.Change, err error) {
 	return c, nil
 }
 
-// fromHere serves requests whose Host is an IP address or localhost: a page in a browser cannot have such a one for its own
-// (DNS rebinding).
-func fromHere(next http.HandlerFunc) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// FromHere keeps pages out of what the private listener serves: a browser on the operator's machine reaches that too, at the bidding of any
+// page. It refuses what comes from another origin and would change something, and a Host that is neither an IP address nor localhost,
+// for a page may have pointed a name of its own here (DNS rebinding).
+func FromHere(next http.HandlerFunc) http.Handler {
+	return http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host
 		if name, _, err := net.SplitHostPort(host); err == nil {
 			host = name
@@ -77,5 +75,5 @@ func fromHere(next http.HandlerFunc) http.Handler {
 			return
 		}
 		next(w, r)
-	})
+	}))
 }

@@ -69,6 +69,7 @@ func askPrivate(ctx context.Context, method, address, path string, overTLS bool,
 	if err != nil {
 		return nil, fmt.Errorf("asking: %w", err)
 	}
+	req.Host = "localhost" // by another name admin.FromHere refuses
 	req.Header.Set("Content-Type", "application/json")
 	response, err := (&http.Client{Transport: transport, Timeout: 5 * time.Second}).Do(req)
 	if err != nil {

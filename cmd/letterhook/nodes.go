@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/letterhook/letterhook/admin"
 	"github.com/letterhook/letterhook/admin/api"
 	"github.com/letterhook/letterhook/admin/problem"
 	"github.com/letterhook/letterhook/cmd/letterhook/apiclient"
@@ -80,7 +81,7 @@ const maxNodes = 1 << 20 // octets of a list
 func (s *server) listNodes(next http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", next)
-	mux.HandleFunc("GET "+nodesPath, func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("GET "+nodesPath, admin.FromHere(func(w http.ResponseWriter, r *http.Request) {
 		nodes, err := s.nodes(r.Context())
 		if err != nil {
 			s.log.Error("the nodes could not be listed", "error", err)
@@ -89,6 +90,6 @@ func (s *server) listNodes(next http.Handler) http.Handler {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(nodes) // the peer may be gone, which is its own affair
-	})
+	}))
 	return mux
 }

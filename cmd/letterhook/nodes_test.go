@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +28,19 @@ func TestNodesBesideTheServer(t *testing.T) {
 			if out := says(t, []string{"nodes", "-c", path}, s.nodeName(), version(), "yes"); strings.Count(out, "\n") != 2 {
 				t.Errorf("the list is\n%s", out)
 			}
+		}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.private.Addr().String()+nodesPath, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = "rebound.evil.example" // a page in a browser has such a one for its own
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusForbidden {
+			t.Errorf("a page in a browser is told of the nodes: %s", response.Status)
 		}
 		if n := firstJSON(t, must(t, "nodes", "--json", "-c", path)); n["name"] != s.nodeName() || n["ready"] != true {
 			t.Errorf("%v", n)
