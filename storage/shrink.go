@@ -143,8 +143,9 @@ func (s *Store) packQueue(w *writer, q queueSize, wait time.Duration) (ShrinkOut
 	if err := w.script(fmt.Sprintf("SET lock_timeout = %d; SET statement_timeout = %d", longestTurn.Milliseconds(), wait.Milliseconds())); err != nil {
 		return ShrinkNotDue, fmt.Errorf("bound VACUUM FULL: %w", err)
 	}
+	began := time.Now()
 	_, err := w.exec("VACUUM (FULL, ANALYZE) delivery")
-	if isOutOfTime(err) {
+	if isCancelled(err) && time.Since(began) >= wait { // else somebody has cancelled it
 		s.leaveQueue(q)
 		return ShrinkTooLarge, nil
 	}
@@ -211,8 +212,9 @@ func (q *queueSize) isLoose() bool {
 	return q.size >= leastShrunk && q.size > loose*q.live*deliveryOctets
 }
 
-// isOutOfTime says that a statement took longer than it may, or that somebody cancelled it.
-func isOutOfTime(err error) bool {
+// isCancelled says that a statement took longer than it may, or that somebody cancelled it: the server's code is the same, and its words are in
+// a language of its own.
+func isCancelled(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && e.Code == "57014" // query_canceled
 }

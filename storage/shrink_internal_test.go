@@ -118,7 +118,8 @@ func TestShrinkLeavesWhatIsTooLarge(t *testing.T) {
 	shrink(small, ShrinkNotDue)
 }
 
-// TestShrinkGivesUpItsTurn: who takes hold of the table just before it is packed, and keeps it, is not waited for, so that mail goes on.
+// TestShrinkGivesUpItsTurn: who takes hold of the table just before it is packed, and keeps it, is not waited for, so that mail goes on. When
+// somebody cancels the wait, that is not taken for a table that is too large.
 func TestShrinkGivesUpItsTurn(t *testing.T) {
 	q := newLooseQueue(t)
 	w, err := newWriter(q.engine)
@@ -135,6 +136,16 @@ func TestShrinkGivesUpItsTurn(t *testing.T) {
 	})
 	if !isBusy(got.err) {
 		t.Errorf("outcome %d, error %v; want that the lock was not to be had", got.outcome, got.err)
+	}
+
+	q.log.Reset()
+	got = q.amid(t, func() (ShrinkOutcome, error) { return q.packQueue(w, queueSize{}, time.Hour) }, func() {
+		if _, err := q.db.Exec("SELECT pg_cancel_backend(pid) FROM pg_locks WHERE relation = 'delivery'::regclass AND NOT granted"); err != nil {
+			t.Error(err)
+		}
+	})
+	if got.err == nil || q.log.String() != "" {
+		t.Errorf("when somebody cancels it: %+v; the operator reads %q", got, q.log.String())
 	}
 }
 
