@@ -130,7 +130,7 @@ func (s *Store) alone() int64 {
 
 // Say has an enrolled process say that it serves, and forgets those that have said nothing for a minute. One that has been silent so long
 // itself, because it was stopped or the database away, that another which cannot work beside it has taken it for dead gets an error that
-// Is [ErrAlone], and has to end.
+// Is [ErrAlone], is no longer among those that serve, and has to end.
 func (s *Store) Say(ctx context.Context, m *Member) error {
 	late := false
 	err := s.lease(ctx, func(w *writer) error {
@@ -175,6 +175,9 @@ func (s *Store) lookAround(ctx context.Context, m *Member) error {
 		now, err := s.databaseNow(w)
 		if err == nil {
 			others, err = s.othersBeside(w, m, now)
+		}
+		if err == nil && len(others) > 0 { // where two were late at once, the other goes on
+			_, err = w.exec("DELETE FROM member WHERE id = ?", m.ID)
 		}
 		return err
 	})

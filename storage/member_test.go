@@ -279,11 +279,13 @@ func TestWhoWasTakenForDeadEnds(t *testing.T) {
 	if err := second.Enrol(ctx, two); err != nil {
 		t.Fatal(err)
 	}
+	run(stop) // as when the database is away next, from both
 	run("BEGIN; LOCK TABLE node_epoch IN EXCLUSIVE MODE")
 	say(first, one, nil)
+	say(second, two, nil)
 	run("COMMIT")
 	say(first, one, storage.ErrAlone)
-	say(second, two, nil)
+	say(second, two, nil) // one of them goes on
 	say(first, one, storage.ErrAlone)
 	if err := first.Depart(ctx, one.ID); err != nil {
 		t.Fatal(err)

@@ -64,7 +64,6 @@ func (s *server) present(ctx context.Context) error {
 		err := s.store.Say(saying, &self)
 		cancel()
 		if errors.Is(err, storage.ErrAlone) {
-			s.depart(context.WithoutCancel(ctx))
 			return err
 		}
 		if err != nil && ctx.Err() == nil {
