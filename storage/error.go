@@ -13,7 +13,7 @@ var (
 	// ErrBeside says that the call needs the store of the server itself and not one opened beside it.
 	ErrBeside = errors.New("the store was opened beside a server")
 	// ErrLocked says that another process serves from the same folder.
-	ErrLocked = errors.New("another server uses this data folder")
+	ErrLocked = errors.New("another server uses it")
 	// ErrSweeping says that attachments of the message are being removed; when that is done the call will do.
 	ErrSweeping = errors.New("attachments of the message are being removed; try again later")
 	// ErrHolding says that another session has the same mail and waits for the answer of its endpoint.

@@ -39,6 +39,7 @@ func TestCopyEnds(t *testing.T) {
 		"a bad URL":           {end: copyEnd{place: "postgres://h:x/d", data: "/data"}, fault: "the URL of the database"},
 		"a file with flags":   {end: copyEnd{place: "letterhook.yaml", data: "/data"}, fault: "a configuration says that itself"},
 		"a file that is none": {end: copyEnd{place: "none.yaml"}, fault: "none.yaml"},
+		"an engine alone":     {end: copyEnd{place: "sqlite"}, fault: "sqlite:FOLDER or postgres:"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.end.flag = "to"

@@ -79,7 +79,11 @@ func (e *copyEnd) configuration() (*config.Config, error) {
 		if e.blobs != "" || e.data != "" {
 			return nil, fmt.Errorf("--%s-blobs and --%s-data are for a database; a configuration says that itself", e.flag, e.flag)
 		}
-		return config.LoadStorage(e.place, os.Environ())
+		c, err := config.LoadStorage(e.place, os.Environ())
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w; a place is a configuration file, sqlite:FOLDER or postgres://HOST/DATABASE", err)
+		}
+		return c, err
 	}
 	c := config.Default()
 	c.DataDir = e.data

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -154,4 +155,16 @@ func farAccounts(ctx context.Context, c *apiclient.Client) ([]apiclient.Account,
 		}
 		return p.Items, p.NextCursor, nil
 	})
+}
+
+// accountNaming gives what people call an account by its id. A key that may not list accounts, and an account that was deleted, leave the id.
+func accountNaming(ctx context.Context, c *apiclient.Client, asJSON bool) func(id string) string {
+	names := make(map[string]string)
+	if !asJSON {
+		list, _ := farAccounts(ctx, c) // the id will do
+		for _, a := range list {
+			names[a.ID] = a.Name
+		}
+	}
+	return func(id string) string { return cmp.Or(names[id], id) }
 }

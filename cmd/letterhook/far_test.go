@@ -134,7 +134,7 @@ func TestFarCommands(t *testing.T) {
 	says(t, words("accounts show umbrella"), `"name":"umbrella"`)
 	must(t, words("accounts set umbrella --set limits.messages_per_hour=1000")...)
 	says(t, words("accounts show umbrella"), `"messages_per_hour":1000`)
-	says(t, words("usage --now"), "ACCOUNT")
+	says(t, words("usage --now"), "ACCOUNT", "acme")
 	says(t, words("erase "+id+" --yes"), "erased: 1 messages")
 	for _, line := range []string{"messages list", "messages show " + id} { // the null reverse-path would be another thing
 		if out := says(t, words(line), id, "(erased)"); strings.Contains(out, "<>") || strings.Contains(out, "a unix socket") {

@@ -61,6 +61,14 @@ func cameFrom(ip string, erased bool) string {
 	return orWord(ip, "a unix socket")
 }
 
+// sizeOf has no hash of what was erased: that is gone too.
+func sizeOf(octets int64, sha256 string, erased bool) string {
+	if erased {
+		return fmt.Sprintf("%d octets", octets)
+	}
+	return fmt.Sprintf("%d octets, sha256 %s", octets, sha256)
+}
+
 func subjectOf(subject string, erased bool) string {
 	if erased {
 		return erasedWord
@@ -93,7 +101,7 @@ func showFarMessage(ctx context.Context, w io.Writer, c *apiclient.Client, id st
 	}
 	fields := []field{
 		{"message", m.ID}, {"received", moment(m.ReceivedAt) + " from " + cameFrom(m.RemoteIP, m.Erased)},
-		{"size", fmt.Sprintf("%d octets, sha256 %s", m.Size, m.Sha256)}, {"from", reverseOf(m.MailFrom, m.Erased)},
+		{"size", sizeOf(m.Size, m.Sha256, m.Erased)}, {"from", reverseOf(m.MailFrom, m.Erased)},
 	}
 	for _, to := range m.Recipients {
 		fields = append(fields, field{"to", to})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -61,7 +62,7 @@ func openFolder(ctx context.Context, c *config.Config, o folderOptions) (*folder
 	}
 	instanceKeys, err := instanceKeys(c, read)
 	if o.beside && c.Storage.KeyFile == "" && errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w; the server makes it when it starts for the first time", err)
+		return nil, fmt.Errorf("%w; %s", err, whereIsKey(c))
 	}
 	if err != nil {
 		return nil, err
@@ -101,6 +102,14 @@ func openFolder(ctx context.Context, c *config.Config, o folderOptions) (*folder
 		return nil, err
 	}
 	return &folder{store, blobs, links}, nil
+}
+
+// whereIsKey says what to do about an instance key that is not there. Beside a database it was lost, or not brought back with a backup.
+func whereIsKey(c *config.Config) string {
+	if _, err := os.Stat(filepath.Join(c.DataDir, "letterhook.db")); err == nil && c.Storage.Database == "" {
+		return "the database was begun with it, so bring it back from where you keep it; a backup without --with-keys does not have it"
+	}
+	return "the server makes it when it starts for the first time"
 }
 
 func instanceKeys(c *config.Config, read func(string) ([][]byte, error)) ([][]byte, error) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,7 +49,7 @@ func askHealth(ctx context.Context, address, path string, overTLS bool) error {
 	if err != nil {
 		return fmt.Errorf("reading the answer: %w", err)
 	}
-	return fmt.Errorf("%s: %s", response.Status, printable(string(text), false))
+	return fmt.Errorf("%s: %s", response.Status, printable(strings.TrimSpace(string(text)), false))
 }
 
 // askPrivate asks the private listener of a running server, and waits for five seconds at most. The caller closes the body.

@@ -54,6 +54,9 @@ func TestLeverCommand(t *testing.T) {
 	if err := s.ready(); err == nil || !strings.Contains(err.Error(), "deferred by a lever") {
 		t.Errorf("ready says %v", err)
 	}
+	if err := askHealth(t.Context(), s.private.Addr().String(), "/readyz", false); err == nil || !strings.Contains(err.Error(), "by a lever") || !strings.HasSuffix(err.Error(), "}") {
+		t.Errorf("letterhook health: %v", err)
+	}
 	kept, err := guard.OpenLevers(filepath.Join(s.cfg.DataDir, leverFile))
 	if err != nil || !kept.Deferring() {
 		t.Errorf("a restart would not know: %v", err)

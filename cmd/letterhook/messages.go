@@ -207,8 +207,8 @@ func showMessage(ctx context.Context, store *storage.Store, id string, w io.Writ
 			Attempts   []attemptLine  `json:"attempts"`
 		}{l, deliveryLines(deliveries, known), attemptLines(attempts)})
 	}
-	fmt.Fprintf(w, "message    %s\nreceived   %s from %s\nsize       %d octets, sha256 %s\nfrom       %s\n", l.ID, moment(l.ReceivedAt),
-		cameFrom(l.Envelope.RemoteAddress(), l.Erased), l.Size, l.SHA256, printable(reverseOf(l.Envelope.ReversePath.String(), l.Erased), false))
+	fmt.Fprintf(w, "message    %s\nreceived   %s from %s\nsize       %s\nfrom       %s\n", l.ID, moment(l.ReceivedAt),
+		cameFrom(l.Envelope.RemoteAddress(), l.Erased), sizeOf(l.Size, l.SHA256, l.Erased), printable(reverseOf(l.Envelope.ReversePath.String(), l.Erased), false))
 	for _, r := range l.Envelope.Recipients {
 		fmt.Fprintf(w, "to         %s\n", printable(r.Path.String(), false))
 	}

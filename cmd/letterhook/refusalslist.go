@@ -143,8 +143,9 @@ func newUsageCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		name := accountNaming(cmd.Context(), c, asJSON)
 		return printList(cmd.OutOrStdout(), list.Items, asJSON, "DAY|ACCOUNT|MESSAGES|OCTETS|DELIVERED|DEAD|FILTERED", func(u *apiclient.Usage) []any {
-			return []any{u.Day, u.AccountID, u.Messages, u.Octets, u.Delivered, u.Dead, u.Filtered}
+			return []any{u.Day, name(u.AccountID), u.Messages, u.Octets, u.Delivered, u.Dead, u.Filtered}
 		})
 	})
 	at.anywhere(cmd)
@@ -162,7 +163,8 @@ func printStocks(cmd *cobra.Command, c *apiclient.Client, account string, asJSON
 	if err != nil {
 		return err
 	}
+	name := accountNaming(cmd.Context(), c, asJSON)
 	return printList(cmd.OutOrStdout(), list.Items, asJSON, "ACCOUNT|MESSAGES|OCTETS|WAITING|LIMIT REACHED", func(s *apiclient.Stock) []any {
-		return []any{s.AccountID, s.Messages, s.Octets, s.Backlog, orWord(string(s.Reached), "-")}
+		return []any{name(s.AccountID), s.Messages, s.Octets, s.Backlog, orWord(string(s.Reached), "-")}
 	})
 }

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestMissingKeyIsExplained: before the first start the server will make it; beside a database nothing but a copy of it helps.
+func TestMissingKeyIsExplained(t *testing.T) {
+	dir := t.TempDir()
+	data, file := filepath.Join(dir, "data"), filepath.Join(dir, "letterhook.yaml")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(strings.NewReplacer("DATA", data, "URL", "http://127.0.0.1:1/").Replace(served)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(word string) {
+		t.Helper()
+		if out, err := command(t, "fsck", "-c", file); err == nil || !strings.Contains(err.Error(), word) {
+			t.Errorf("it does not say %q: %v\n%s", word, err, out)
+		}
+	}
+	refused("starts for the first time")
+	if err := os.WriteFile(filepath.Join(data, "letterhook.db"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused("bring it back")
+}
