@@ -211,6 +211,11 @@ func TestCopyIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	try("a bucket with an object", taken, storage.ErrNotEmpty)
+	looked := emptyPlace(t, layout{bucket: true, packInBlobs: true, postgres: true})
+	if err := looked.Blobs.Put(t.Context(), "probe", strings.NewReader("probe"), 5); err != nil {
+		t.Fatal(err)
+	}
+	try("a bucket that was looked at", looked, nil)
 
 	half := emptyPlace(t, layout{postgres: true})
 	c := openCopy(t, v.Config, half)

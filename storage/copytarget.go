@@ -165,6 +165,9 @@ func (c *Copy) claimable(ctx context.Context, source string, resumed bool) error
 			if err != nil {
 				return err
 			}
+			if object.Key == probeKey { // of a look at a bucket that let nothing go at the time
+				continue
+			}
 			return fmt.Errorf("%w: there is an object %q", ErrNotEmpty, object.Key)
 		}
 	}
