@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,5 +66,20 @@ func TestNodesOfNobody(t *testing.T) {
 	}
 	if status, _ := (&apiHouse{serving: s, base: "http://" + s.public.Addr().String() + "/api/v1"}).page(t, "", "GET", nodesPath, nil); status == 200 {
 		t.Error("strangers are told of the nodes")
+	}
+}
+
+// TestPrivateListenerIsAskedAsLocalhost: by another name, which http.private may have, it would take the command for a page in a browser.
+func TestPrivateListenerIsAskedAsLocalhost(t *testing.T) {
+	asked := make(chan string, 1)
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Host }))
+	defer srv.Close()
+	response, err := askPrivate(t.Context(), http.MethodGet, srv.Listener.Addr().String(), nodesPath, false, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if host := <-asked; host != "localhost" {
+		t.Errorf("it was asked as %q", host)
 	}
 }
