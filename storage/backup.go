@@ -120,7 +120,7 @@ func (b *backup) ofSameStore() error {
 	}
 	theirs, err := id(b.source.path)
 	if err == nil && ours != theirs {
-		err = fmt.Errorf("%w: it holds a backup of store %s", ErrNotEmpty, ours)
+		err = fmt.Errorf("%w: it holds a backup of store %s, which is another installation, or this one before letterhook copy", ErrNotEmpty, ours)
 	}
 	return err
 }

@@ -24,8 +24,8 @@ var (
 	ErrTooManySecrets = errors.New("10 secrets of the endpoint still sign; wait until one ends, or rotate without an overlap")
 	// ErrForeign says that the blobs belong to another store.
 	ErrForeign = errors.New("the blobs belong to another store")
-	// ErrNotEmpty says that a copy cannot be made to a place because something lies there.
-	ErrNotEmpty = errors.New("the target of a copy must be empty")
+	// ErrNotEmpty says that a copy or a backup cannot be made to a place because something lies there.
+	ErrNotEmpty = errors.New("it must be empty")
 	// ErrCopying says that a store is a copy that is not finished.
 	ErrCopying = errors.New("this is a copy in the making: finish it with letterhook copy, or begin anew with an empty place")
 	// ErrErased says that a message was erased: nobody can open its bytes any more.

@@ -173,6 +173,8 @@ func (s *service) explain(ctx context.Context, o operation, err error) error {
 		return p
 	}
 	switch {
+	case errors.Is(err, storage.ErrErased): // who hears it may see that the message was there
+		return problem.New(http.StatusNotFound, "The message was erased.")
 	case errors.Is(err, storage.ErrNotFound):
 		return problem.New(http.StatusNotFound, "There is no such thing, or it is not yours.")
 	case errors.Is(err, reading.ErrBusy):

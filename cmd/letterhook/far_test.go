@@ -136,6 +136,11 @@ func TestFarCommands(t *testing.T) {
 	says(t, words("accounts show umbrella"), `"messages_per_hour":1000`)
 	says(t, words("usage --now"), "ACCOUNT", "acme")
 	says(t, words("erase "+id+" --yes"), "erased: 1 messages")
+	for _, line := range []string{"messages parsed " + id, "messages show --raw " + id} {
+		if out, err := command(t, words(line)...); err == nil || !strings.Contains(err.Error(), "was erased") {
+			t.Errorf("%s: %v\n%s", line, err, out)
+		}
+	}
 	for _, line := range []string{"messages list", "messages show " + id} { // the null reverse-path would be another thing
 		if out := says(t, words(line), id, "(erased)"); strings.Contains(out, "<>") || strings.Contains(out, "a unix socket") {
 			t.Errorf("%s:\n%s", line, out)
