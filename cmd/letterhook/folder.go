@@ -60,8 +60,12 @@ func openFolder(ctx context.Context, c *config.Config, o folderOptions) (*folder
 	if o.beside {
 		read = storage.ReadKeys
 	}
-	instanceKeys, err := instanceKeys(c, read)
-	if o.beside && c.Storage.KeyFile == "" && errors.Is(err, fs.ErrNotExist) {
+	instance := read
+	if isBegun(c) { // a new key would open nothing there, and would hide that the old one is missing
+		instance = storage.ReadKeys
+	}
+	instanceKeys, err := instanceKeys(c, instance)
+	if c.Storage.KeyFile == "" && errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w; %s", err, whereIsKey(c))
 	}
 	if err != nil {
@@ -104,9 +108,15 @@ func openFolder(ctx context.Context, c *config.Config, o folderOptions) (*folder
 	return &folder{store, blobs, links}, nil
 }
 
+// isBegun says that a server has made its database in the data folder, for which it had made its instance key.
+func isBegun(c *config.Config) bool {
+	_, err := os.Stat(filepath.Join(c.DataDir, "letterhook.db"))
+	return err == nil && c.Storage.Database == ""
+}
+
 // whereIsKey says what to do about an instance key that is not there. Beside a database it was lost, or not brought back with a backup.
 func whereIsKey(c *config.Config) string {
-	if _, err := os.Stat(filepath.Join(c.DataDir, "letterhook.db")); err == nil && c.Storage.Database == "" {
+	if isBegun(c) {
 		return "the database was begun with it, so bring it back from where you keep it; a backup without --with-keys does not have it"
 	}
 	return "the server makes it when it starts for the first time"
