@@ -21,6 +21,8 @@ type Erasure struct {
 	// whoever else it concerns, and so do refusals that name it. What a mail says beyond that, in To or Cc, is not looked at: it is
 	// sealed and known to nobody.
 	Address string
+	// Patience bounds how long the VACUUM of PostgreSQL is waited for, which comes last; 0: until it has ended.
+	Patience time.Duration
 }
 
 // Erased counts what was erased.
@@ -79,6 +81,11 @@ func (s *Store) erase(ctx context.Context, e Erasure, erased *Erased) error {
 		return nil
 	}
 	if s.cfg.Database != "" {
+		if e.Patience > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, e.Patience)
+			defer cancel()
+		}
 		s.vacuum(ctx, erased)
 		return nil
 	}

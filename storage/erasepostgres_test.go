@@ -2,13 +2,16 @@ package storage_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/letterhook/letterhook/storage"
 	"github.com/letterhook/letterhook/storage/throwaway"
@@ -71,6 +74,29 @@ func inFiles(t *testing.T, config storage.Config, what []byte) (names []string) 
 		t.Fatal(err)
 	}
 	return names
+}
+
+// TestEraseIsPatientSoLong: what is erased is erased, whoever keeps the database from giving up the old rows meanwhile.
+func TestEraseIsPatientSoLong(t *testing.T) {
+	var log strings.Builder
+	config := newConfig(t, layout{postgres: true})
+	config.Log = slog.New(slog.NewTextHandler(&log, nil))
+	s := open(t, config)
+	victim := accept(t, s, victimEnvelope("ep_1"), newBody(content(300)))[0]
+	db := database(t, config)
+	defer db.Close()
+	release := throwaway.LeaveOpen(t, db, "LOCK TABLE dedupe IN SHARE UPDATE EXCLUSIVE MODE")
+	defer release()
+	erased, err := s.Erase(t.Context(), storage.Erasure{Message: victim, Patience: time.Millisecond})
+	if err != nil || erased.Messages != 1 || erased.Vacuumed {
+		t.Errorf("%+v, %v", erased, err)
+	}
+	if m, err := s.Mail(t.Context(), victim); err != nil || !m.Erased {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if !strings.Contains(log.String(), context.DeadlineExceeded.Error()) {
+		t.Errorf("the log says %q", &log)
+	}
 }
 
 // TestErasedFromPostgres: what was erased is in no row any more, and with what docs/operations.md says in no file of the cluster either.

@@ -57,6 +57,7 @@ func TestPoolerHint(t *testing.T) {
 // TestTransactionPooler runs a store behind a pooler that gives each transaction whatever connection is free.
 func TestTransactionPooler(t *testing.T) {
 	config := newConfig(t, layout{postgres: true})
+	damage(t, config, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = ''15s''', current_database()); END $$")
 	config.Database = throwaway.Pooler(t, config.Database) + "&default_query_exec_mode=exec"
 	s := open(t, config)
 	texts := make([][]byte, 40)
@@ -101,6 +102,28 @@ func TestTransactionPooler(t *testing.T) {
 	if n := len(due(t, s, "ep_1")); n != 20 {
 		t.Errorf("%d deliveries are left, want 20", n)
 	}
+	erased, err := s.Erase(t.Context(), storage.Erasure{Message: ids[1]})
+	if err != nil || !erased.Vacuumed {
+		t.Errorf("%+v, %v", erased, err)
+	}
+	checkLimit(t, config, "15s")
 	sweep(t, s, storage.Retention{Messages: time.Nanosecond, Attempts: time.Nanosecond, Attachments: time.Nanosecond})
 	checkClean(t, s)
+}
+
+// checkLimit looks at all connections of the pooler at once: what somebody sets on one stays with whoever gets it next.
+func checkLimit(t *testing.T, config storage.Config, want string) {
+	t.Helper()
+	db := database(t, config)
+	for range throwaway.PoolerConnections {
+		tx, err := db.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = tx.Rollback() }()
+		var limit string
+		if err := tx.QueryRowContext(t.Context(), "SHOW statement_timeout").Scan(&limit); err != nil || limit != want {
+			t.Errorf("a statement may take %q, %v", limit, err)
+		}
+	}
 }

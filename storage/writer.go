@@ -135,10 +135,14 @@ func (w *writer) queryText(text string, args ...driver.Value) (found string, err
 // script runs several statements that take no arguments.
 func (w *writer) script(text string) error { return w.conn.script(text) }
 
-// patient lets what follows on this connection to PostgreSQL take long, up to a limit.
+// patient lets what follows on this connection to PostgreSQL take long, up to a limit. Behind a transaction pooler, where what is set would
+// stay with a connection that others get, the server's own limit for this user holds.
 func (w *writer) patient(limit time.Duration) error {
 	if c, ok := w.conn.(*postgresConnection); ok {
 		c.limit = limit
+	}
+	if e, ok := w.engine.(*postgresEngine); ok && e.pooled {
+		return nil
 	}
 	if _, err := w.exec("SET statement_timeout = 0"); err != nil {
 		return fmt.Errorf("let statements take long: %w", err)

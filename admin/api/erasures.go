@@ -41,7 +41,7 @@ func (s *service) createErasure(ctx context.Context, p access.Principal, in *str
 	if err != nil {
 		return nil, err
 	}
-	what := storage.Erasure{Account: account, Message: in.Body.Message, Address: in.Body.Address}
+	what := storage.Erasure{Account: account, Message: in.Body.Message, Address: in.Body.Address, Patience: vacuumPatience}
 	if (what.Message == "") == (what.Address == "") {
 		return nil, invalid(fault("body", "give one of message_id and address"))
 	}
@@ -80,6 +80,10 @@ func addressMark(address string) string {
 	sum := sha256.Sum256([]byte(strings.ToLower(address)))
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
+
+// vacuumPatience bounds the wait for what the database does last: nothing depends on it, and a proxy before this server gives up a
+// request that is not answered in a minute.
+const vacuumPatience = 30 * time.Second
 
 // leftoversPatience bounds the question to a bucket.
 const leftoversPatience = 10 * time.Second

@@ -14,6 +14,9 @@ import (
 	"testing"
 )
 
+// PoolerConnections is how many connections to the server a [Pooler] has.
+const PoolerConnections = 5
+
 // Pooler puts PgBouncer in front of a database, as a pooler of transactions, and gives the URL of the database behind it. It ends with
 // the test.
 func Pooler(t testing.TB, databaseURL string) string {
@@ -43,8 +46,8 @@ func Pooler(t testing.TB, databaseURL string) string {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	file := filepath.Join(dir, "pgbouncer.ini")
-	text := fmt.Sprintf("[databases]\n* = host=%s port=%s\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %s\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 5\n",
-		server.Hostname(), server.Port(), pooler.Port())
+	text := fmt.Sprintf("[databases]\n* = host=%s port=%s\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %s\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\ndefault_pool_size = %d\n",
+		server.Hostname(), server.Port(), pooler.Port(), PoolerConnections)
 	// With auth_type any the pooler decides who speaks to the server.
 	text = strings.Replace(text, "port="+server.Port(), "port="+server.Port()+" user="+server.User.Username(), 1)
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
