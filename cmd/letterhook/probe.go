@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,8 @@ import (
 // A message that may have taken the program down is parsed in a child process first. These are the child's limits; an
 // honest message needs a fraction of them.
 const (
-	probeMemory  = 2 << 30 // octets of address space beside the message, most of which the runtime only reserves
+	probeMemory  = 1 << 30 // octets of address space beside the message and what the process has at its start
+	startMemory  = 1 << 30 // what that is where nobody tells: nearly all of it is only reserved by the runtime
 	probeCPU     = 20      // seconds
 	probeTime    = time.Minute
 	probeLargest = 1 << 40 // octets of a message; far beyond the largest smtp.max_message_size
@@ -70,7 +72,8 @@ func newProbeCommand() *cobra.Command {
 
 // probe does with a message what the delivery will do with it: parse it and read every attachment.
 func probe(in io.Reader, size int64) error {
-	for resource, limit := range map[int]uint64{unix.RLIMIT_AS: probeMemory + uint64(size), unix.RLIMIT_CPU: probeCPU, unix.RLIMIT_CORE: 0} {
+	memory := mapped() + probeMemory + uint64(size)
+	for resource, limit := range map[int]uint64{unix.RLIMIT_AS: memory, unix.RLIMIT_CPU: probeCPU, unix.RLIMIT_CORE: 0} {
 		if err := unix.Setrlimit(resource, &unix.Rlimit{Cur: limit, Max: limit}); err != nil {
 			return fmt.Errorf("setting a limit: %w", err)
 		}
@@ -89,4 +92,19 @@ func probe(in io.Reader, size int64) error {
 		}
 	}
 	return nil
+}
+
+// mapped gives the octets of address space that the process has. With the race detector these are terabytes, so that a fixed limit would
+// lie below what is there, and the runtime would die of the next page that it asks for.
+func mapped() uint64 {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil { // not Linux
+		return startMemory
+	}
+	pages, _, _ := strings.Cut(string(text), " ")
+	n, err := strconv.ParseUint(pages, 10, 64)
+	if err != nil {
+		return startMemory
+	}
+	return n * uint64(os.Getpagesize())
 }
