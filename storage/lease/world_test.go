@@ -84,6 +84,7 @@ type node struct {
 	wake   map[string]bool
 	resync bool
 	begins bool // a begin is being asked for: until that has an answer or is given up there is no other
+	looks  bool // a turn or a release is, and so it is with these: an answer from before a release must not be heard after it
 	stops  bool // gracefully
 }
 
@@ -189,23 +190,39 @@ func (n *node) accept(name string) {
 }
 
 // ask puts a question to the database and has the node hear the answer; either may be lost on the way.
-func (n *node) ask(question func() (answer func())) {
+func (n *node) ask(question func() (answer func())) { n.askFor(question, func() {}) }
+
+// askFor is ask, and calls over once there is an answer or none is waited for any more.
+func (n *node) askFor(question func() (answer func()), over func()) {
+	giveUp := func() {
+		over()
+		n.unanswered()
+	}
 	lost := n.cutOff || n.down
 	n.at(n.lag(), nil, func() {
 		if lost || n.down || n.cutOff {
-			n.at(3*time.Second, n, func() { n.unanswered() })
+			n.at(3*time.Second, n, giveUp)
 			return
 		}
 		answer := question()
 		if !n.calm && rapid.IntRange(0, 30).Draw(n.t, "lost") == 0 {
-			n.at(n.lag(), n, func() { n.unanswered() })
+			n.at(n.lag(), n, giveUp)
 			return
 		}
-		n.at(n.lag(), n, answer)
+		n.at(n.lag(), n, func() {
+			over()
+			answer()
+		})
 	})
 }
 
 func (n *node) unanswered() { n.resync, n.begins = true, false }
+
+// askOfLanes puts one question about lanes after the other, as the one goroutine of package dispatch that does so.
+func (n *node) askOfLanes(question func() (answer func())) {
+	n.looks = true
+	n.askFor(question, func() { n.looks = false })
+}
 
 func (n *node) renew() {
 	if n.stops && len(n.mine) == 0 {
@@ -277,7 +294,7 @@ func (n *node) lose() {
 func (n *node) turn() {
 	n.at(lease.TurnEvery, n, n.turn)
 	epoch := n.term.Epoch()
-	if epoch == 0 {
+	if epoch == 0 || n.looks {
 		return
 	}
 	w := lease.Wishes{Take: 4, All: n.resync}
@@ -294,7 +311,7 @@ func (n *node) turn() {
 	}
 	slices.Sort(w.Wake)
 	asked := w.Wake
-	n.ask(func() func() {
+	n.askOfLanes(func() func() {
 		if n.stops {
 			n.book.Wake(w.Wake)
 			w.Wake = nil
@@ -317,6 +334,7 @@ func (n *node) turn() {
 					n.mine[name] = true
 				}
 			}
+			n.release()
 		}
 	})
 }
@@ -331,8 +349,8 @@ func (n *node) letGo(count int) {
 	}
 }
 
+// release gives back what is to go and has nothing under way. It comes after a turn.
 func (n *node) release() {
-	n.at(lease.TurnEvery, n, n.release)
 	epoch := n.term.Epoch()
 	var names []string
 	for _, name := range n.names {
@@ -343,7 +361,7 @@ func (n *node) release() {
 	if epoch == 0 || len(names) == 0 {
 		return
 	}
-	n.ask(func() func() {
+	n.askOfLanes(func() func() {
 		released := n.book.Release(epoch, names, false)
 		return func() {
 			if epoch != n.term.Epoch() {
@@ -468,7 +486,7 @@ func (w *world) startAt(place string) *node {
 		world: w, id: len(w.nodes) + 1, place: place, mine: map[string]bool{}, busy: map[string]*send{}, wake: map[string]bool{},
 	}
 	w.nodes = append(w.nodes, n)
-	for _, do := range []func(){n.renew, n.turn, n.release, n.work} {
+	for _, do := range []func(){n.renew, n.turn, n.work} {
 		w.at(0, n, do)
 	}
 	w.at(0, n, n.sweep)
