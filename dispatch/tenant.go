@@ -198,7 +198,8 @@ func (t *tenant) lose(ctx context.Context) {
 	}
 }
 
-// turns looks at the lanes until ctx ends: which have got work, which are free, which are to go.
+// turns looks at the lanes until ctx ends: which have got work, which are free, which are to go. Nobody else asks: what is answered before
+// a release must not be heard after it.
 func (t *tenant) turns(ctx context.Context) {
 	pause := time.NewTimer(0)
 	defer pause.Stop()
