@@ -96,7 +96,7 @@ func (s *service) leftovers(ctx context.Context, erased *storage.Erased) []strin
 	case erased.Vacuumed:
 		warnings = append(warnings, "The files and the log of PostgreSQL hold octets of what stood there until others are written over them.")
 	default:
-		warnings = append(warnings, "The log of the database still holds what stood there; it goes with the next hours of mail.")
+		warnings = append(warnings, "The log of the database still holds what stood there; it goes with the next hours of mail. PostgreSQL holds the old rows too, until VACUUM has ended.")
 	}
 	ctx, cancel := context.WithTimeout(ctx, leftoversPatience)
 	defer cancel()
