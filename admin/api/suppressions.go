@@ -18,6 +18,7 @@ type Suppression struct {
 	ID        string    `json:"id"`
 	Account   string    `json:"account_id"`
 	CreatedAt time.Time `json:"created_at"`
+	CreatedBy string    `json:"created_by,omitempty" doc:"The name of the key at that time; left out: it was not noted."`
 
 	SuppressionSettings
 }
@@ -29,6 +30,13 @@ type SuppressionSettings struct {
 	Action    string     `json:"action,omitempty" enum:"refuse,discard" doc:"refuse, with 550 at RCPT (left out means it), or discard: it is accepted and thrown away."`
 	Until     *time.Time `json:"until,omitempty" doc:"Left out: for good."`
 	Note      string     `json:"note,omitempty" maxLength:"400" doc:"For people."`
+}
+
+// storedSuppression is the body of the setting.
+type storedSuppression struct {
+	SuppressionSettings
+
+	CreatedBy string `json:"created_by,omitempty"`
 }
 
 // NewSuppression is mail that an account does not want any more.
@@ -44,6 +52,7 @@ const maxSuppressions = 10_000
 func (s *service) registerSuppressions() {
 	register(s, operation{
 		method: http.MethodGet, path: "/suppressions", id: "list-suppressions", tag: tagRouting, scope: access.ScopeRead, summary: "List what mail is not wanted",
+		about: "The newest first.",
 	}, s.listSuppressions)
 	register(s, operation{
 		method: http.MethodPost, path: "/suppressions", id: "create-suppression", tag: tagRouting, scope: access.ScopeWrite, status: http.StatusCreated, summary: "Want mail of a sender, or for a recipient, no more",
@@ -75,20 +84,27 @@ func Suppressions(settings []storage.Setting) (list []storage.Suppression, err e
 }
 
 func showSuppression(t *storage.Setting) (Suppression, error) {
-	v, err := unbody[SuppressionSettings](t)
-	return Suppression{t.ID, t.Account, t.CreatedAt.UTC(), v}, err
+	v, err := unbody[storedSuppression](t)
+	return Suppression{t.ID, t.Account, t.CreatedAt.UTC(), v.CreatedBy, v.SuppressionSettings}, err
+}
+
+// has says whether the address or the note of a suppression, which is t, has a text in lower case.
+func (v *Suppression) has(t *storage.Setting, text string) bool {
+	_, compared, _ := strings.Cut(t.Name, " ") // a domain may be written in two ways
+	return slices.ContainsFunc([]string{compared, v.Sender, v.Recipient, v.Note}, func(one string) bool { return strings.Contains(strings.ToLower(one), text) })
 }
 
 func (s *service) listSuppressions(ctx context.Context, p access.Principal, in *struct {
 	PageQuery
 
 	Account string `query:"account_id" maxLength:"100" doc:"Of this account alone."`
+	Text    string `query:"q" maxLength:"400" doc:"Those whose address or note has this text, without regard to case."`
 }) (*pageOutput[Suppression], error) {
 	account, err := accountOf(p, in.Account)
 	if err != nil {
 		return nil, err
 	}
-	after, err := in.after()
+	before, err := in.after()
 	if err != nil {
 		return nil, err
 	}
@@ -97,16 +113,21 @@ func (s *service) listSuppressions(ctx context.Context, p access.Principal, in *
 		return nil, err
 	}
 	var list []Suppression
+	text := strings.ToLower(strings.TrimSpace(in.Text))
 	for i := range c.Settings {
-		if t := &c.Settings[i]; t.Kind == storage.SettingSuppression && t.ID > after && (account == "" || t.Account == account) {
-			one, err := showSuppression(t)
-			if err != nil {
-				return nil, err
-			}
+		t := &c.Settings[i]
+		if t.Kind != storage.SettingSuppression || before != "" && t.ID >= before || account != "" && t.Account != account {
+			continue
+		}
+		one, err := showSuppression(t)
+		if err != nil {
+			return nil, err
+		}
+		if one.has(t, text) {
 			list = append(list, one)
 		}
 	}
-	slices.SortFunc(list, func(a, b Suppression) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(list, func(a, b Suppression) int { return strings.Compare(b.ID, a.ID) })
 	return page(list, in.Limit, func(v Suppression) Suppression { return v }, func(v Suppression) string { return v.ID }), nil
 }
 
@@ -136,7 +157,7 @@ func (s *service) createSuppression(ctx context.Context, p access.Principal, in 
 	if err != nil {
 		return nil, err
 	}
-	made := &storage.Setting{Kind: storage.SettingSuppression, Account: account, Name: name, Body: body(v)}
+	made := &storage.Setting{Kind: storage.SettingSuppression, Account: account, Name: name, Body: body(storedSuppression{v, p.Name})}
 	err = s.change(ctx, func(c *storage.Configuration) (storage.SettingChange, error) {
 		n := 0
 		for i := range c.Settings {
@@ -153,7 +174,7 @@ func (s *service) createSuppression(ctx context.Context, p access.Principal, in 
 	if err != nil {
 		return nil, err
 	}
-	return &output[Suppression]{Suppression{made.ID, account, made.CreatedAt.UTC(), v}}, nil
+	return &output[Suppression]{Suppression{made.ID, account, made.CreatedAt.UTC(), p.Name, v}}, nil
 }
 
 func (s *service) deleteSuppression(ctx context.Context, p access.Principal, in *struct {

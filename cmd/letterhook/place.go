@@ -26,17 +26,25 @@ type place struct {
 }
 
 func (p *place) flags(cmd *cobra.Command) {
-	cmd.PersistentFlags().StringVarP(&p.config, "config", "c", "", "configuration `file` of the server (default letterhook.yaml, where there is one)")
+	p.configFlag(cmd)
 	cmd.PersistentFlags().StringVar(&p.data, "data", "", "data `folder` of letterhook dev (default where there is no letterhook.yaml: "+devData+")")
 	cmd.MarkFlagsMutuallyExclusive("config", "data")
+}
+
+func (p *place) configFlag(cmd *cobra.Command) {
+	cmd.PersistentFlags().StringVarP(&p.config, "config", "c", "", "configuration `file` of the server (default letterhook.yaml, where there is one)")
 }
 
 // anywhere adds to flags the one of commands that work against a server as well.
 func (p *place) anywhere(cmd *cobra.Command) {
 	p.flags(cmd)
+	p.contextFlag(cmd)
+	cmd.MarkFlagsMutuallyExclusive("data", "context")
+}
+
+func (p *place) contextFlag(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVar(&p.context, "context", "", "ask the server of this `context`; "+contexts.Local+": look at the data on this machine")
 	cmd.MarkFlagsMutuallyExclusive("config", "context")
-	cmd.MarkFlagsMutuallyExclusive("data", "context")
 	complete(cmd, "context", contextNames)
 }
 

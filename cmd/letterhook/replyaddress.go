@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/letterhook/letterhook/cmd/letterhook/apiclient"
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
 	"github.com/letterhook/letterhook/dispatch"
 	"github.com/letterhook/letterhook/inbound"
@@ -18,19 +20,41 @@ import (
 )
 
 func newReplyAddressCommand() *cobra.Command {
+	var at place
 	cmd := &cobra.Command{
 		Use:   "reply-address",
 		Short: "Mint and verify signed reply addresses",
-		Long: `Mint and verify signed reply addresses, with the reply_keys of the configuration.
+		Long: `Mint and verify signed reply addresses, with the reply_keys of the configuration, or on the server in use with those that it has.
 
 An application mints them itself, without asking: docs/reply-addresses.md says how.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	path := cmd.PersistentFlags().StringP("config", "c", "letterhook.yaml", "configuration `file`")
+	at.configFlag(cmd)
+	at.contextFlag(cmd)
 	asJSON := cmd.PersistentFlags().Bool("json", false, "print JSON")
-	cmd.AddCommand(newMintCommand(path, asJSON), newVerifyCommand(path, asJSON))
+	cmd.AddCommand(newMintCommand(&at, asJSON), newVerifyCommand(&at, asJSON))
 	return cmd
+}
+
+// keyed has far done by the server that the command is about, or near with the keys of the configuration: no data are looked at.
+func (p *place) keyed(far func(*apiclient.Client) error, near func(*config.Config) error) error {
+	server, err := p.server()
+	if err != nil {
+		return err
+	}
+	if server == nil {
+		c, err := config.LoadRouting(cmp.Or(p.config, configName), os.Environ())
+		if err != nil {
+			return err
+		}
+		return near(c)
+	}
+	client, err := apiclient.New(server.URL, server.Key, nil)
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	return far(client)
 }
 
 // mintOptions are the flags of mint.
@@ -41,7 +65,7 @@ type mintOptions struct {
 	expires string
 }
 
-func newMintCommand(path *string, asJSON *bool) *cobra.Command {
+func newMintCommand(at *place, asJSON *bool) *cobra.Command {
 	var o mintOptions
 	cmd := &cobra.Command{
 		Use:     "mint",
@@ -53,11 +77,9 @@ func newMintCommand(path *string, asJSON *bool) *cobra.Command {
 			if err != nil {
 				return &exitError{exitUsage, fmt.Errorf("--expires: %w", err)}
 			}
-			c, err := config.LoadRouting(*path, os.Environ())
-			if err != nil {
-				return err
-			}
-			return o.mint(c, expires, *asJSON, cmd.OutOrStdout())
+			return at.keyed(func(c *apiclient.Client) error {
+				return o.mintFar(cmd.Context(), cmd.OutOrStdout(), c, expires, *asJSON)
+			}, func(c *config.Config) error { return o.mint(c, expires, *asJSON, cmd.OutOrStdout()) })
 		},
 	}
 	cmd.Flags().StringVar(&o.domain, "domain", "", "`domain` of the address")
@@ -67,6 +89,7 @@ func newMintCommand(path *string, asJSON *bool) *cobra.Command {
 	if err := cmd.MarkFlagRequired("domain"); err != nil {
 		panic(err) // the flag is declared above
 	}
+	complete(cmd, "domain", at.domainNames)
 	return cmd
 }
 
@@ -131,7 +154,7 @@ func replyKeys(c *config.Config, name string) (*config.Domain, []replyaddr.Key, 
 	return domain, keys, nil
 }
 
-func newVerifyCommand(path *string, asJSON *bool) *cobra.Command {
+func newVerifyCommand(at *place, asJSON *bool) *cobra.Command {
 	return &cobra.Command{
 		Use:   "verify ADDRESS",
 		Short: "Say what a reply address is worth",
@@ -140,21 +163,15 @@ func newVerifyCommand(path *string, asJSON *bool) *cobra.Command {
 Exit code 0: it is valid. 1: it is not, or it cannot be said.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := config.LoadRouting(*path, os.Environ())
-			if err != nil {
-				return err
-			}
-			token, err := verifyAddress(c, args[0])
-			if err != nil {
-				return err
-			}
-			if err := printToken(cmd.OutOrStdout(), token, *asJSON); err != nil {
-				return err
-			}
-			if !token.Valid {
-				return &exitError{code: exitFailed}
-			}
-			return nil
+			return at.keyed(func(c *apiclient.Client) error {
+				return verifyFar(cmd.Context(), cmd.OutOrStdout(), c, args[0], *asJSON)
+			}, func(c *config.Config) error {
+				token, err := verifyAddress(c, args[0])
+				if err != nil {
+					return err
+				}
+				return printToken(cmd.OutOrStdout(), token, token, *asJSON)
+			})
 		},
 	}
 }
@@ -176,21 +193,32 @@ func verifyAddress(c *config.Config, address string) (*dispatch.Token, error) {
 	return dispatch.TokenOf(storage.VerifyToken(keys, box, token, time.Now())), nil
 }
 
-func printToken(out io.Writer, token *dispatch.Token, asJSON bool) error {
+// printToken says what a token is worth, and fails for one that is worth nothing; said is what JSON has of it.
+func printToken(out io.Writer, token *dispatch.Token, said any, asJSON bool) error {
 	if asJSON {
-		return printJSON(out, token)
+		if err := printJSON(out, said); err != nil {
+			return err
+		}
+	} else {
+		describeToken(out, token)
 	}
+	if !token.Valid {
+		return &exitError{code: exitFailed}
+	}
+	return nil
+}
+
+func describeToken(out io.Writer, token *dispatch.Token) {
 	verdict, end := "valid", "never expires"
 	if !token.Valid {
 		verdict = "not valid: " + *token.Reason
 	}
 	fmt.Fprintln(out, verdict)
 	if !token.Valid && token.Data == "" && token.ExpiresAt.IsZero() {
-		return nil // there is nothing genuine to show
+		return // there is nothing genuine to show
 	}
 	if !token.ExpiresAt.IsZero() {
 		end = "expires " + token.ExpiresAt.UTC().Format(time.RFC3339)
 	}
 	fmt.Fprintf(out, "data %q\n%s\n", token.Data, end)
-	return nil
 }

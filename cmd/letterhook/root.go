@@ -23,7 +23,7 @@ func newRoot() (root *cobra.Command, started *bool) {
 		newServeCommand(), newDevCommand(), newCheckCommand(), newHealthCommand(),
 		newSendCommand(), newListenCommand(), newVerifyRequestCommand(), newParseCommand(), newProbeCommand(), newSchemaCommand(),
 		newMessagesCommand(), newEraseCommand(), newDeliveriesCommand(), newReplayCommand(), newEndpointsCommand(), newReplyAddressCommand(), newKeysCommand(), newMigrateCommand(),
-		newContextCommand(), newAccountsCommand(), newDomainsCommand(), newRoutesCommand(), newRefusalsCommand(), newAuditCommand(),
+		newContextCommand(), newAccountsCommand(), newDomainsCommand(), newRoutesCommand(), newSuppressionsCommand(), newRefusalsCommand(), newAuditCommand(),
 		newUsageCommand(), newNodesCommand(), newWhyCommand(), newTailCommand(), newTopCommand(), newAPICommand(), newManCommand(),
 		newFsckCommand(), newCopyCommand(), newBackupCommand(), newLeverCommand(), newBenchCommand(), newHashPasswordCommand(), newVersionCommand(),
 	)

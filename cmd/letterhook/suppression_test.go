@@ -7,6 +7,23 @@ import (
 	"github.com/letterhook/letterhook/storage"
 )
 
+// heard is what somebody hears who has mail for a recipient: 250, or why not.
+func heard(t *testing.T, h *apiHouse, from, to string) string {
+	t.Helper()
+	c, err := dialSMTP(t.Context(), h.smtpListeners[0].Addr().String(), "localhost", tlsNever)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.conn.Close()
+	if _, err := c.command(250, "MAIL FROM:<%s>", from); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.command(250, "RCPT TO:<%s>", to); err != nil {
+		return err.Error()
+	}
+	return "250"
+}
+
 // TestSuppressions: an account's mail from a sender, or for a recipient, is refused or thrown away, that of nobody else, until it wants it
 // again.
 func TestSuppressions(t *testing.T) {
@@ -17,19 +34,7 @@ func TestSuppressions(t *testing.T) {
 	h.do(t, operator, "POST", "/routes", map[string]any{"domain": "zen.example", "match": "*", "endpoints": []string{"app"}})
 	says := func(from, to, want string) {
 		t.Helper()
-		c, err := dialSMTP(t.Context(), h.smtpListeners[0].Addr().String(), "localhost", tlsNever)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.conn.Close()
-		if _, err := c.command(250, "MAIL FROM:<%s>", from); err != nil {
-			t.Fatal(err)
-		}
-		got := "250"
-		if _, err := c.command(250, "RCPT TO:<%s>", to); err != nil {
-			got = err.Error()
-		}
-		if !strings.Contains(got, want) {
+		if got := heard(t, h, from, to); !strings.Contains(got, want) {
 			t.Errorf("from %s to %s: %s, want %s", from, to, got, want)
 		}
 	}
@@ -75,7 +80,32 @@ func TestSuppressions(t *testing.T) {
 	}
 	h.do(t, zenith, "DELETE", "/suppressions/"+one, nil)
 	says("ann@spam.example", "a@zen.example", "250")
-	if got := h.do(t, zenith, "GET", "/suppressions?limit=2", nil); len(got["items"].([]any)) != 2 || got["next_cursor"] == nil {
-		t.Errorf("%v", got)
+	first := h.do(t, zenith, "GET", "/suppressions?limit=2", nil)
+	items := first["items"].([]any)
+	if len(items) != 2 || first["next_cursor"] == nil || items[0].(map[string]any)["sender"] != "past@ok.example" || items[0].(map[string]any)["created_by"] != "of zenith" {
+		t.Errorf("not the newest, with who added it: %v", first)
+	}
+	rest := h.do(t, zenith, "GET", "/suppressions?cursor="+first["next_cursor"].(string), nil)["items"].([]any)
+	if len(rest) != 2 || rest[1].(map[string]any)["sender"] != "@bulk.example" {
+		t.Errorf("the second page is %v", rest)
+	}
+}
+
+// TestSuppressionsAreFound: by a text of the address, in either way to write a domain, or of the note.
+func TestSuppressionsAreFound(t *testing.T) {
+	h := newAPIHouse(t)
+	zenith := h.key(t, "zenith")
+	for _, body := range []map[string]any{
+		{"sender": "@B\u00fccher.example"}, {"sender": "ann@spam.example", "note": "Ticket 42"}, {"recipient": "old@zen.example", "note": "from the old list"},
+	} {
+		h.do(t, zenith, "POST", "/suppressions", body)
+	}
+	for text, want := range map[string]int{"": 3, "SPAM": 1, "ticket+4": 1, "xn--bcher": 1, "b%C3%BCcher": 1, "old": 1, "from": 1, "zen.example": 1, ".example": 3, "nothing": 0} {
+		if got := h.do(t, zenith, "GET", "/suppressions?q="+text, nil)["items"].([]any); len(got) != want {
+			t.Errorf("%q finds %v", text, got)
+		}
+	}
+	if got := h.do(t, h.key(t, ""), "GET", "/suppressions?q=spam&account_id="+h.accounts["acme"], nil)["items"].([]any); len(got) != 0 {
+		t.Errorf("another account has %v", got)
 	}
 }

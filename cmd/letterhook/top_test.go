@@ -99,7 +99,9 @@ func TestCompletion(t *testing.T) {
 	h := newAPIHouse(t)
 	zenithHouse(t, h)
 	workstation(t, h, "")
+	must(t, words("suppressions add @spam.example --account zenith")...)
 	for line, want := range map[string]string{
+		"suppressions|remove|": "@spam.example", "suppressions|list|--account|": "zenith", "reply-address|mint|--domain|": "zen.example",
 		"endpoints|pause|": "app", "deliveries|list|--endpoint|": "declared", "deliveries|list|--state|": "dead", "messages|list|--context|": "there",
 		"context|use|": "local", "domains|show|": "zen.example", "endpoints|create|x|--account|": "zenith", "keys|create|x|--scope|": "replay", "listen|--endpoint|": "app",
 		"replay|create|--to|": "app", "tail|--only|": "refusal",

@@ -1941,7 +1941,10 @@ type Suppression struct {
 	// Action refuse, with 550 at RCPT (left out means it), or discard: it is accepted and thrown away.
 	Action    SuppressionAction `json:"action,omitempty,omitzero"`
 	CreatedAt time.Time         `json:"created_at"`
-	ID        string            `json:"id"`
+
+	// CreatedBy The name of the key at that time; left out: it was not noted.
+	CreatedBy string `json:"created_by,omitempty,omitzero"`
+	ID        string `json:"id"`
 
 	// Note For people.
 	Note string `json:"note,omitempty,omitzero"`
@@ -2161,6 +2164,7 @@ type ListSuppressionsParams struct {
 	Limit     int64  // Items of a page, at most.
 	Cursor    string // next_cursor of the page before; left out: the first page.
 	AccountID string // Of this account alone.
+	Q         string // Those whose address or note has this text, without regard to case.
 }
 
 // GetUsageParams are the parameters of GetUsage. Zero values are left out.
@@ -2775,6 +2779,7 @@ func (c *Client) ListSuppressions(ctx context.Context, params ListSuppressionsPa
 	r.add("limit", params.Limit)
 	r.add("cursor", params.Cursor)
 	r.add("account_id", params.AccountID)
+	r.add("q", params.Q)
 	out := new(PageSuppression)
 	return out, c.do(ctx, &r, out)
 }
