@@ -198,7 +198,7 @@ func (b *Bucket) Ping(ctx context.Context) error {
 	defer cancel()
 	_, err := b.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &b.cfg.Bucket, Prefix: &b.cfg.Prefix, MaxKeys: aws.Int32(1)})
 	if err != nil {
-		return fmt.Errorf("reach bucket %s: %w", b.cfg.Bucket, b.denied(err, permitList))
+		return fmt.Errorf("reach bucket %s: %w", b.cfg.Bucket, b.because(err, permitList))
 	}
 	return nil
 }
@@ -207,7 +207,7 @@ func (b *Bucket) Ping(ctx context.Context) error {
 func (b *Bucket) OpenRange(ctx context.Context, key string, offset, n int64) (io.ReadCloser, error) {
 	r, err := b.openRange(ctx, key, offset, n)
 	if err != nil {
-		return nil, fmt.Errorf("read blob %s: %w", key, b.denied(err, permitRead))
+		return nil, fmt.Errorf("read blob %s: %w", key, b.because(err, permitRead))
 	}
 	return r, nil
 }
@@ -283,7 +283,7 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 	defer cancel()
 	_, err = b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.cfg.Bucket, Key: name})
 	if err != nil && codeOf(err) != "NoSuchKey" {
-		return fmt.Errorf("delete blob %s: %w", key, b.denied(err, permitDelete))
+		return fmt.Errorf("delete blob %s: %w", key, b.because(err, permitDelete))
 	}
 	return nil
 }
@@ -297,7 +297,7 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[Object, erro
 		for pages.HasMorePages() {
 			page, err := b.nextPage(ctx, pages)
 			if err != nil {
-				yield(Object{}, fmt.Errorf("list blobs: %w", b.denied(err, permitList)))
+				yield(Object{}, fmt.Errorf("list blobs: %w", b.because(err, permitList)))
 				return
 			}
 			for _, o := range page.Contents {

@@ -31,7 +31,7 @@ func (b *Bucket) Put(ctx context.Context, key string, r io.ReadSeeker, size int6
 		return err
 	}
 	if err := b.put(ctx, name, r, size); err != nil {
-		return fmt.Errorf("store blob %s: %w", key, b.denied(err, permitWrite))
+		return fmt.Errorf("store blob %s: %w", key, b.because(err, permitWrite))
 	}
 	return nil
 }
@@ -173,7 +173,7 @@ func (b *Bucket) holds(ctx context.Context, name *string, hash string, size int6
 	case codeOf(err) == "NotFound":
 		return false, nil
 	case err != nil:
-		return false, b.denied(err, permitRead)
+		return false, b.because(err, permitRead)
 	case aws.ToInt64(head.ContentLength) != size:
 		return false, nil
 	case head.Metadata[metaSHA256] != "":

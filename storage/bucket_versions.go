@@ -20,7 +20,7 @@ func (b *Bucket) KeepsVersions(ctx context.Context) (bool, error) {
 	case errors.As(err, &api) && (api.ErrorCode() == "NotImplemented" || api.ErrorCode() == "VersioningNotConfigured"):
 		return false, nil
 	case err != nil:
-		return false, fmt.Errorf("bucket %s: ask for versioning: %w", b.cfg.Bucket, b.denied(err, permitVersions))
+		return false, fmt.Errorf("bucket %s: ask for versioning: %w", b.cfg.Bucket, b.because(err, permitVersions))
 	}
 	return got.Status == types.BucketVersioningStatusEnabled || got.Status == types.BucketVersioningStatusSuspended, nil
 }

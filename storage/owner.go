@@ -51,10 +51,15 @@ func (s *Store) own(ctx context.Context) error {
 		return fmt.Errorf("learn whose blobs these are: %w", err)
 	}
 	if owner != s.id {
-		return fmt.Errorf("%w: %s says %q, and this store is %q; use another bucket or prefix, or delete that object if its store is gone for ever",
-			ErrForeign, s.ownerName(), owner, s.id)
+		return s.foreign(owner)
 	}
 	return nil
+}
+
+// foreign says whose the blobs are.
+func (s *Store) foreign(owner string) error {
+	return fmt.Errorf("%w: %s says %q, and this store is %q; use another bucket or prefix, or delete that object if its store is gone for ever",
+		ErrForeign, s.ownerName(), owner, s.id)
 }
 
 // ownerName says where the mark lies.

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -126,19 +125,6 @@ func (s *Store) probeBlobs(ctx context.Context) error {
 		s.cfg.Log.Warn("nothing can be deleted from the blobs: mail is stored, but what retention and erase delete stays there", "error", kept)
 	}
 	return err
-}
-
-// TryBlobs does with blobs what a store that opens does, but for taking them as its own: it reads, writes a small object and deletes
-// it. kept is why that could not be deleted, without which mail can be stored all the same.
-func TryBlobs(ctx context.Context, blobs Blobs) (kept, err error) {
-	r, err := blobs.OpenRange(ctx, ownerKey, 0, 0)
-	if err == nil {
-		err = r.Close()
-	}
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return nil, err
-	}
-	return writeProbe(ctx, blobs)
 }
 
 func writeProbe(ctx context.Context, blobs Blobs) (kept, err error) {

@@ -19,6 +19,7 @@ type checkOptions struct {
 	path       string
 	json       bool
 	bucket     bool
+	verbose    bool
 	dns        bool
 	dnsServers []string
 	client     *http.Client // that fetches policies; nil: one of its own
@@ -33,8 +34,9 @@ func newCheckCommand() *cobra.Command {
 others can read are a fault, for serve does not start with them either; a data_dir or a database that others can use is a warning.
 
 With --dns also hold DNS against it: MX, addresses, PTR, SPF, MTA-STS and its policy, TLSRPT and TLSA of the hostname and of
-every domain, with the records to publish (docs/dns.md). With --bucket also write a small object to the bucket and delete it, as serve
-does at its start, and name the permission that the credentials lack.
+every domain, with the records to publish (docs/dns.md). With --bucket also read from the bucket, list it, write a small object to it and
+delete that, and name the permission that the credentials lack. A bucket that belongs to the store of another database is a fault, and not
+written to; nothing of the database is changed.
 
 Exit code 0: no faults; warnings and advice may have been printed. 1: there are faults, the file cannot be read, or a record is
 missing or wrong. 3: DNS gave no answer to some of it.`,
@@ -43,13 +45,17 @@ missing or wrong. 3: DNS gave no answer to some of it.`,
 			if len(o.dnsServers) > 0 && !o.dns {
 				return &exitError{exitUsage, errors.New("--dns-server belongs to --dns")}
 			}
+			if o.verbose && !o.bucket {
+				return &exitError{exitUsage, errors.New("--verbose belongs to --bucket")}
+			}
 			return o.run(cmd.Context(), cmd.OutOrStdout())
 		},
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.path, "config", "c", "letterhook.yaml", "configuration `file`")
 	f.BoolVar(&o.json, "json", false, "print JSON")
-	f.BoolVar(&o.bucket, "bucket", false, "write to the bucket, and delete that")
+	f.BoolVar(&o.bucket, "bucket", false, "use the bucket: read, list, write a small object and delete it")
+	f.BoolVar(&o.verbose, "verbose", false, "with --bucket: also print what the S3 library says")
 	f.BoolVar(&o.dns, "dns", false, "hold DNS against the configuration")
 	f.StringSliceVar(&o.dnsServers, "dns-server", nil, "`address` of a recursive server to ask (default authentication.dns_servers)")
 	return cmd
@@ -76,7 +82,7 @@ func (o *checkOptions) run(ctx context.Context, out io.Writer) error {
 		result.Warnings = append(append(result.Warnings, c.Warnings...), whoElse(c)...)
 	}
 	if result.OK && o.bucket {
-		if err := result.tryBucket(ctx, c, o.path); err != nil {
+		if err := result.tryBucket(ctx, c, o); err != nil {
 			return err
 		}
 	}
