@@ -37,7 +37,7 @@ type Message struct {
 type MessageDetail struct {
 	Message
 
-	SHA256         string               `json:"sha256"`
+	SHA256         string               `json:"sha256,omitempty" doc:"Of the octets, in hexadecimal; left out: they were erased."`
 	RemoteIP       string               `json:"remote_ip,omitempty"`
 	Helo           string               `json:"helo"`
 	TLS            *inbound.TLS         `json:"tls,omitempty"`
@@ -169,8 +169,11 @@ func (s *service) getMessage(ctx context.Context, p access.Principal, in *Messag
 	}
 	e := &d.Envelope
 	v := MessageDetail{
-		Message: showMessage(&d.Listed), SHA256: hex.EncodeToString(d.SHA256[:]), RemoteIP: e.RemoteAddress(), Helo: e.Helo, TLS: e.TLS,
+		Message: showMessage(&d.Listed), RemoteIP: e.RemoteAddress(), Helo: e.Helo, TLS: e.TLS,
 		Listener: e.Listener, Session: e.Session, Authentication: e.AuthResults, Scans: e.ScanResults, Deliveries: []Delivery{}, Attempts: []Attempt{},
+	}
+	if !d.Erased {
+		v.SHA256 = hex.EncodeToString(d.SHA256[:])
 	}
 	for i := range d.Deliveries {
 		v.Deliveries = append(v.Deliveries, showDelivery(d.Deliveries[i]))

@@ -45,6 +45,12 @@ func TestEraseBesideTheServer(t *testing.T) {
 	if out := run(false, "messages", "show", first); strings.Contains(out, "<>") || strings.Contains(out, "socket") || strings.Contains(out, "sha256") || strings.Count(out, "(erased)") != 3 {
 		t.Errorf("it is shown as\n%s", out)
 	}
+	if out := run(false, "messages", "show", first, "--json"); strings.Contains(out, "sha256") {
+		t.Errorf("it is shown as\n%s", out)
+	}
+	if out := run(false, "messages", "list", "--json"); strings.Count(out, `"sha256":`) != 1 { // of the one that is left
+		t.Errorf("the list is\n%s", out)
+	}
 	if out := run(false, "fsck"); !strings.Contains(out, "no faults") {
 		t.Errorf("it finds\n%s", out)
 	}

@@ -117,7 +117,17 @@ func TestFarCommands(t *testing.T) {
 	}
 	must(t, "keys", "revoke", keyID(token))
 	says(t, words("audit"), "endpoint.create", "domain.create", "route.create", "key.revoke", "of ")
+	for line := range strings.Lines(must(t, words("audit")...)) {
+		if strings.Contains(line, "endpoint.create") && !strings.HasSuffix(line, " acme\n") {
+			t.Errorf("without the name of the account: %s", line)
+		}
+	}
 	says(t, words("usage"), "DAY")
+	for _, flag := range []string{"--from", "--until"} {
+		if _, err := command(t, "usage", flag, "yesterday"); err == nil || !strings.HasSuffix(err.Error(), flag+`: "yesterday" is not a day like 2026-11-25`) {
+			t.Errorf("%v", err)
+		}
+	}
 	says(t, words("nodes"), version(), "yes")
 	says(t, words("levers defer"), "defer   on")
 	says(t, words("levers resume"), "defer   off")
@@ -145,6 +155,9 @@ func TestFarCommands(t *testing.T) {
 		if out := says(t, words(line), id, "(erased)"); strings.Contains(out, "<>") || strings.Contains(out, "a unix socket") {
 			t.Errorf("%s:\n%s", line, out)
 		}
+	}
+	if out := must(t, words("messages show --json "+id)...); strings.Contains(out, "sha256") {
+		t.Errorf("a hash of what was erased:\n%s", out)
 	}
 }
 

@@ -77,14 +77,18 @@ type messageLine struct {
 	Account    string           `json:"account_id"`
 	ReceivedAt time.Time        `json:"received_at"`
 	Size       int64            `json:"size"`
-	SHA256     string           `json:"sha256"`
+	SHA256     string           `json:"sha256,omitempty"` // of nothing that was erased
 	Envelope   inbound.Envelope `json:"envelope"`
 	Summary    *storage.Summary `json:"summary"` // null until the first attempt
 	Erased     bool             `json:"erased,omitempty"`
 }
 
 func lineOf(m *storage.Mail) messageLine {
-	return messageLine{m.ID, m.Account, m.ReceivedAt, m.Size, hex.EncodeToString(m.SHA256[:]), m.Envelope, m.Summary, m.Erased}
+	l := messageLine{ID: m.ID, Account: m.Account, ReceivedAt: m.ReceivedAt, Size: m.Size, Envelope: m.Envelope, Summary: m.Summary, Erased: m.Erased}
+	if !m.Erased {
+		l.SHA256 = hex.EncodeToString(m.SHA256[:])
+	}
+	return l
 }
 
 // subject is what is known of it.

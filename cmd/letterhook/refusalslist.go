@@ -116,8 +116,9 @@ func newAuditCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		name := accountNaming(cmd.Context(), c, asJSON)
 		return printList(cmd.OutOrStdout(), list, asJSON, "AT|WHO|ADDRESS|ACTION|OBJECT|ACCOUNT", func(l *apiclient.AuditLine) []any {
-			return []any{moment(l.At), l.ActorName, l.Address, l.Action, l.Object, l.AccountID}
+			return []any{moment(l.At), l.ActorName, l.Address, l.Action, l.Object, name(l.AccountID)}
 		})
 	})
 	at.anywhere(cmd)
@@ -133,6 +134,11 @@ func newUsageCommand() *cobra.Command {
 	var account string
 	var now, asJSON bool
 	cmd := at.asking("usage", "Show messages, octets and deliveries by account and day", cobra.NoArgs, func(cmd *cobra.Command, c *apiclient.Client, _ []string) (err error) {
+		for _, day := range [][2]string{{"from", f.From}, {"until", f.Until}} {
+			if _, err := time.Parse(time.DateOnly, day[1]); err != nil && day[1] != "" {
+				return &exitError{exitUsage, fmt.Errorf("--%s: %q is not a day like 2026-11-25", day[0], day[1])}
+			}
+		}
 		if f.AccountID, err = farAccount(cmd.Context(), c, account); err != nil {
 			return err
 		}

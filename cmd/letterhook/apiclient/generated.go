@@ -913,7 +913,9 @@ type MessageDetail struct {
 
 	// Session What was said before the content, without credentials and the recipients of others.
 	Session string `json:"session,omitempty,omitzero"`
-	Sha256  string `json:"sha256"`
+
+	// Sha256 Of the octets, in hexadecimal; left out: they were erased.
+	Sha256 string `json:"sha256,omitempty,omitzero"`
 
 	// Size In octets.
 	Size int64 `json:"size"`
