@@ -46,7 +46,7 @@ func TestClockWasAhead(t *testing.T) {
 // shift moves the due times of an endpoint's deliveries.
 func (h *house) shift(endpoint string, by time.Duration) {
 	h.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(h.folder, "letterhook.db")+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(h.folder, storage.DatabaseName)+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		h.t.Fatal(err)
 	}

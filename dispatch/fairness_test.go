@@ -18,7 +18,7 @@ import (
 // history gives an endpoint so many mails that it took long ago: copies of one that it has just taken.
 func (h *house) history(endpoint string, n int) {
 	h.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(h.folder, "letterhook.db")+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(h.folder, storage.DatabaseName)+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		h.t.Fatal(err)
 	}

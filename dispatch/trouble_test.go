@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -202,7 +203,7 @@ func TestRecordIsOfferedAgain(t *testing.T) {
 	defer srv.Close()
 	h := build(t, storage.Endpoint{Name: "one", URL: srv.URL})
 	defer h.close()
-	db, err := sql.Open("sqlite", "file:"+h.folder+"/letterhook.db?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(h.folder, storage.DatabaseName)+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func newBackup(s *Store, source *sqliteEngine, dir string, progress func(string,
 	return b, nil
 }
 
-func (b *backup) path() string { return filepath.Join(b.dir, "letterhook.db") }
+func (b *backup) path() string { return filepath.Join(b.dir, DatabaseName) }
 
 // ofSameStore refuses a folder with the backup of another store.
 func (b *backup) ofSameStore() error {

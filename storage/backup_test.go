@@ -141,7 +141,7 @@ func TestBackupIsRefused(t *testing.T) {
 	if _, err := v.store.Backup(t.Context(), into, nil); err == nil {
 		t.Error("of a store whose segment is lost")
 	}
-	if _, err := os.Stat(filepath.Join(into, "letterhook.db")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(into, storage.DatabaseName)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a backup with lost bytes was placed: %v", err)
 	}
 }

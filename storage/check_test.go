@@ -23,7 +23,7 @@ func checkClean(t *testing.T, s *storage.Store) {
 // database opens a store's file past the store, to break something.
 func database(t testing.TB, config storage.Config) *sql.DB {
 	t.Helper()
-	driver, name := "sqlite", "file:"+filepath.Join(config.Dir, "letterhook.db")+"?_pragma=busy_timeout(5000)"
+	driver, name := "sqlite", "file:"+filepath.Join(config.Dir, storage.DatabaseName)+"?_pragma=busy_timeout(5000)"
 	if config.Database != "" {
 		driver, name = "pgx", config.Database
 	}

@@ -53,7 +53,7 @@ func (c *Copy) openTarget(ctx context.Context, source string) (err error) {
 	if cfg.Database != "" {
 		t.engine, err = newPostgresEngine(cfg.Database)
 	} else {
-		e := &sqliteEngine{path: filepath.Join(t.dir, "letterhook.db")}
+		e := &sqliteEngine{path: filepath.Join(t.dir, DatabaseName)}
 		t.engine, err = e, e.prepare(false)
 	}
 	if err != nil {

@@ -80,7 +80,7 @@ func backup(t *testing.T, config storage.Config) (restore func(*storage.Config))
 		url := throwaway.Copy(t, config.Database)
 		return func(c *storage.Config) { c.Database = url }
 	}
-	path := filepath.Join(config.Dir, "letterhook.db")
+	path := filepath.Join(config.Dir, storage.DatabaseName)
 	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

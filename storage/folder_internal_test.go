@@ -68,7 +68,7 @@ func TestFilesAreTheOwnersAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	files, err := filepath.Glob(filepath.Join(cfg.Dir, "letterhook.db*"))
+	files, err := filepath.Glob(filepath.Join(cfg.Dir, DatabaseName+"*"))
 	if err != nil || len(files) != 3 {
 		t.Fatalf("files %q, error %v; want database, log and shared memory", files, err)
 	}

@@ -27,7 +27,7 @@ func embeddedSteps(t *testing.T) []schemaStep {
 // migrated brings the database of a folder forward by the steps.
 func migrated(t *testing.T, dir string, steps []schemaStep, check bool) error {
 	t.Helper()
-	w, err := newWriter(&sqliteEngine{path: filepath.Join(dir, "letterhook.db")})
+	w, err := newWriter(&sqliteEngine{path: filepath.Join(dir, DatabaseName)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func migrated(t *testing.T, dir string, steps []schemaStep, check bool) error {
 // columns describes every column and index of a database, sorted: a column that came later stands behind the others.
 func columns(t *testing.T, dir string) (list []string) {
 	t.Helper()
-	w, err := newWriter(&sqliteEngine{path: filepath.Join(dir, "letterhook.db")})
+	w, err := newWriter(&sqliteEngine{path: filepath.Join(dir, DatabaseName)})
 	if err != nil {
 		t.Fatal(err)
 	}

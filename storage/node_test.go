@@ -26,7 +26,7 @@ type sharing struct {
 // forEachSharing runs a test over a database that nodes share, of either engine. On SQLite the nodes share the one store.
 func forEachSharing(t *testing.T, test func(t *testing.T, s *sharing)) {
 	t.Run("sqlite", func(t *testing.T) {
-		config := newConfig(t, layouts()[0])
+		config := newConfig(t, layout{})
 		ahead := time.Duration(0)
 		config.Now = func() time.Time { return time.Now().Add(ahead) }
 		s := open(t, config)
@@ -36,7 +36,7 @@ func forEachSharing(t *testing.T, test func(t *testing.T, s *sharing)) {
 		url := throwaway.Database(t)
 		var s sharing
 		for range 3 {
-			config := newConfig(t, layouts()[0])
+			config := newConfig(t, layout{})
 			config.Database = url
 			s.stores = append(s.stores, open(t, config))
 		}
@@ -225,10 +225,10 @@ func TestFenceRefusesWhatComesTooLate(t *testing.T) {
 // when the server has ended that transaction.
 func TestStoppedTransactionKeepsNobodyWaiting(t *testing.T) {
 	url := throwaway.Database(t)
-	config := newConfig(t, layouts()[0])
+	config := newConfig(t, layout{})
 	config.Database = url
 	s, ctx := open(t, config), t.Context()
-	other := newConfig(t, layouts()[0])
+	other := newConfig(t, layout{})
 	other.Database = url
 	dead, err := open(t, other).RenewNode(ctx, 0, "dead")
 	if err != nil {

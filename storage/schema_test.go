@@ -66,7 +66,7 @@ func TestBesideNeedsAStore(t *testing.T) {
 	if _, err := storage.Open(t.Context(), config); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("empty folder: %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(config.Dir, "letterhook.db"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(config.Dir, storage.DatabaseName), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := storage.Open(t.Context(), config); err == nil {

@@ -44,7 +44,7 @@ func TestSecretsAreSealed(t *testing.T) {
 		t.Fatalf("%d secrets, error %v", len(secrets[id]), err)
 	}
 	dump := func() (all []byte) {
-		files, err := filepath.Glob(folder + "/letterhook.db*")
+		files, err := filepath.Glob(folder + "/" + DatabaseName + "*")
 		if err != nil || len(files) == 0 {
 			t.Fatal(files, err)
 		}

@@ -14,6 +14,9 @@ import (
 	"modernc.org/sqlite" // also the driver "sqlite" for the pool of readers
 )
 
+// DatabaseName is the name of the SQLite database within a data folder, and within a backup.
+const DatabaseName = "letterhook.db"
+
 // sqliteEngine is a database in a file.
 type sqliteEngine struct {
 	path string

@@ -291,7 +291,7 @@ func (s *Store) begin(ctx context.Context, w *writer) (err error) {
 	return beginSpan(w, s.started)
 }
 
-func (s *Store) databasePath() string { return filepath.Join(s.cfg.Dir, "letterhook.db") }
+func (s *Store) databasePath() string { return filepath.Join(s.cfg.Dir, DatabaseName) }
 
 // Close writes everything that was queued, refuses what comes later with [ErrClosed], and ends the store's goroutines.
 // Closing again does nothing.

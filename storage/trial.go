@@ -85,7 +85,7 @@ func StoreID(ctx context.Context, cfg Config) (id string, err error) {
 	if cfg.Database != "" {
 		id, err = postgresStoreID(cfg.Database)
 	} else {
-		id, err = sqliteStoreID(ctx, filepath.Join(cfg.Dir, "letterhook.db"))
+		id, err = sqliteStoreID(ctx, filepath.Join(cfg.Dir, DatabaseName))
 	}
 	if err != nil {
 		return "", fmt.Errorf("read the id of the store: %w", err)

@@ -55,12 +55,12 @@ func TestStoreIDChangesNothing(t *testing.T) {
 	if err != nil || running == "" {
 		t.Fatalf("beside its server: %q, %v", running, err)
 	}
-	crashed := copied(t, config.Dir, "letterhook.db", "letterhook.db-wal", "letterhook.db-shm")
+	crashed := copied(t, config.Dir, storage.DatabaseName, storage.DatabaseName+"-wal", storage.DatabaseName+"-shm")
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	empty := t.TempDir()
-	if err := os.WriteFile(filepath.Join(empty, "letterhook.db"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(empty, storage.DatabaseName), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ name, dir, want string }{

@@ -276,7 +276,7 @@ func TestSealedAtRest(t *testing.T) {
 	secret, _ := made["secret"].(string)
 	dir := h.cfg.DataDir
 	found := 0
-	for _, name := range []string{"letterhook.db", "letterhook.db-wal"} {
+	for _, name := range []string{storage.DatabaseName, storage.DatabaseName + "-wal"} {
 		text, err := os.ReadFile(dir + "/" + name)
 		if err != nil {
 			t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
+	"github.com/letterhook/letterhook/storage"
 )
 
 // whoElse warns of others than its owner who can change what is in a data folder, or read the database. The server gives nobody else
@@ -23,7 +24,7 @@ func whoElse(c *config.Config) (warnings []string) {
 	if perm&0o011 == 0 || c.Storage.Database != "" {
 		return warnings
 	}
-	database := filepath.Join(c.DataDir, "letterhook.db")
+	database := filepath.Join(c.DataDir, storage.DatabaseName)
 	if info, err = os.Stat(database); err == nil && info.Mode().Perm()&0o077 != 0 {
 		warnings = append(warnings, fmt.Sprintf("data_dir: %s has mode %04o, so others than its owner can use it: chmod 600 it", database, info.Mode().Perm()))
 	}

@@ -53,7 +53,7 @@ func (e *copyEnd) open(ctx context.Context, source bool) (*openedEnd, error) {
 		return nil, fmt.Errorf("say in which folder the keys lie: --%s-data", e.flag)
 	}
 	if source && c.Storage.Database == "" {
-		if _, err := os.Stat(filepath.Join(c.DataDir, "letterhook.db")); err != nil {
+		if _, err := os.Stat(filepath.Join(c.DataDir, storage.DatabaseName)); err != nil {
 			return nil, fmt.Errorf("there is no installation: %w", err)
 		}
 	}

@@ -110,7 +110,7 @@ func openFolder(ctx context.Context, c *config.Config, o folderOptions) (*folder
 
 // isBegun says that a server has made its database in the data folder, for which it had made its instance key.
 func isBegun(c *config.Config) bool {
-	_, err := os.Stat(filepath.Join(c.DataDir, "letterhook.db"))
+	_, err := os.Stat(filepath.Join(c.DataDir, storage.DatabaseName))
 	return err == nil && c.Storage.Database == ""
 }
 

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/letterhook/letterhook/storage"
 )
 
 // TestMissingKeyIsExplained: before the first start the server will make it; beside a database nothing but a copy of it helps, and no other one is made.
@@ -26,7 +28,7 @@ func TestMissingKeyIsExplained(t *testing.T) {
 		}
 	}
 	refused("starts for the first time", "fsck")
-	if err := os.WriteFile(filepath.Join(data, "letterhook.db"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(data, storage.DatabaseName), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	refused("bring it back", "fsck")

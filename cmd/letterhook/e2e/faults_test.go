@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/letterhook/letterhook/cmd/letterhook/bench"
+	"github.com/letterhook/letterhook/storage"
 )
 
 // largeMail is too large for a pack: it gets a file, or an object, of its own.
@@ -236,7 +237,7 @@ func TestJournalSyncFails(t *testing.T) {
 	accepted(ctx, t, server, []byte(greeting), "before@one.example")
 	in.awaitFor(ctx, t, "before@one.example")
 	recorded(ctx, t, server)
-	s := sabotage(t, server, "fsync,fdatasync", "EIO", only(t, i.data, "letterhook.db-wal"))
+	s := sabotage(t, server, "fsync,fdatasync", "EIO", only(t, i.data, storage.DatabaseName+"-wal"))
 	for n := range 3 {
 		deferred(ctx, t, server, []byte(greeting), fmt.Sprintf("failed%d@one.example", n))
 	}
