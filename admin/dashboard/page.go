@@ -96,7 +96,7 @@ func protect(h http.Header) {
 
 // navigation is what a viewer can go to.
 func (d *dashboard) navigation(v *access.Principal) []entry {
-	list := []entry{{"/", "Overview"}, {"/messages", "Messages"}, {"/endpoints", "Endpoints"}, {"/domains", "Domains"}, {"/refusals", "Refusals"}, {"/settings", "Settings"}}
+	list := []entry{{"/", "Overview"}, {"/messages", "Messages"}, {"/endpoints", "Endpoints"}, {"/domains", "Domains"}, {"/refusals", "Refusals"}, {"/suppressions", "Suppressions"}, {"/settings", "Settings"}}
 	if d.Send != nil && v.Operator() {
 		list = append(list, entry{"/compose", "Compose"})
 	}
@@ -161,6 +161,8 @@ var notices = map[string]string{
 	"verified": "The proof is there: mail is taken for the domain.",
 	"route":    "The route is there, and holds at once.",
 	"reroute":  "It is changed, and holds at once.",
+	"unwanted": "It is added, and holds for mail that comes from now on.",
+	"wanted":   "It is removed: such mail is wanted again, from now on.",
 	"revoked":  "The key is worth nothing any more.",
 	"account":  "The account is there.",
 	"pulled":   "It is done, and holds until it is undone or the server is started anew.",

@@ -45,7 +45,7 @@ var reasons = map[string]reason{
 	"quota":               {"the account is full", "What is stored of the account has reached its limit, limits.stored. The sender comes again by itself; make room with a shorter retention or letterhook erase, or raise the limit."},
 	"backlog":             {"too much waits already", "Too many deliveries of the account wait, limits.backlog. The sender comes again by itself; look at the account's endpoints."},
 	"account_rate":        {"too much mail for the account", "More messages come for the account than limits.messages_per_minute or messages_per_hour lets in. The sender comes again by itself."},
-	"suppressed":          {"not wanted by the account", "A suppression of the account names the sender or the recipient. Delete it by the API if the mail is wanted again."},
+	"suppressed":          {"not wanted by the account", "A suppression of the account names the sender or the recipient. Remove it if the mail is wanted again."},
 	"unscanned":           {"it could not be scanned", "A scanner failed, and the settings want no mail that was not scanned. Look at the scanner."},
 }
 

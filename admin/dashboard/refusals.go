@@ -80,6 +80,19 @@ func refusalRowOf(r *storage.Refusal) refusalRow {
 // Said is the reply as it went to the peer.
 func (r *refusalRow) Said() string { return fmt.Sprintf("%d %s", r.Code, r.Reply) }
 
+// Suppression is what the suppression that refused it is found by: a domain, which stands in the address and in all of the domain.
+func (r *refusalRow) Suppression() string {
+	address := r.Sender
+	if strings.HasPrefix(r.Reply, suppressedRecipient) {
+		address = r.Recipient
+	}
+	_, domain, _ := strings.Cut(address, "@")
+	return "@" + domain
+}
+
+// suppressedRecipient is the status of the answer where the recipient is suppressed and not the sender (RFC 3463 section 3.3).
+const suppressedRecipient = "5.2.1 "
+
 // For says whether the sender comes again by himself.
 func (r *refusalRow) For() string {
 	if r.Code < 500 {

@@ -25,6 +25,7 @@ func TestDashboard(t *testing.T) {
 		"first steps":        testFirstSteps,
 		"settings":           testSettings,
 		"refusal":            testRefusal,
+		"suppressions":       testSuppressions,
 		"routes":             testRoutes,
 		"secret":             testRotation,
 		"replay":             testReplay,
@@ -139,7 +140,7 @@ func testPhone(t *testing.T, browser chrome) {
 
 // pagesOf are all pages of a server with a message.
 func pagesOf(message string) []string {
-	list := []string{"/", "/messages", "/messages?q=nothing+fits", "/compose", "/start", "/endpoints", "/domains", "/domains?address=a%40b.example", "/refusals", "/settings", "/settings?pull=drain-on"}
+	list := []string{"/", "/messages", "/messages?q=nothing+fits", "/compose", "/start", "/endpoints", "/domains", "/domains?address=a%40b.example", "/refusals", "/suppressions", "/settings", "/settings?pull=drain-on"}
 	for _, view := range []string{"html", "text", "headers", "structure", "attachments", "raw"} {
 		list = append(list, "/messages/"+message+"?show="+view)
 	}

@@ -29,7 +29,7 @@ func testHindrances(t *testing.T, browser chrome) {
 	h := startHook(t, http.StatusServiceUnavailable)
 	b, dev := startDashboard(t, browser, devOptions{forward: h.URL})
 	b.show("/")
-	empty := []string{"/", "/messages", "/refusals", "/settings", "/start"}
+	empty := []string{"/", "/messages", "/refusals", "/suppressions", "/settings", "/start"}
 	for _, theme := range []string{"light", "dark"} {
 		b.wear(theme)
 		for _, path := range empty {
@@ -69,6 +69,8 @@ func testHindrancesOfWork(t *testing.T, browser chrome) {
 	source := axeSource(t)
 	h, token, ids := routesHouse(t, "a-*", "b-*", "/o-(?P<n>[0-9]+)/")
 	h.do(t, token, "POST", "/domains", map[string]any{"name": "asked.example"})
+	unwanted := id(h.do(t, token, "POST", "/suppressions", map[string]any{"sender": strings.Repeat("long", 15) + "@spam.example", "until": "2036-01-01T00:00:00Z", "note": "Ticket 42"}))
+	h.do(t, token, "POST", "/suppressions", map[string]any{"recipient": "void@shop.example", "action": "discard", "until": "2020-01-01T00:00:00Z"})
 	if got := recipient(t, h.serving, "nobody@shop.example"); !strings.HasPrefix(got, "550 ") {
 		t.Fatal(got)
 	}
@@ -93,6 +95,7 @@ func testHindrancesOfWork(t *testing.T, browser chrome) {
 	pages := []string{
 		refusal, "/refusals", "/refusals?to=nobody%40else.example", "/domains", "/domains?address=b-1%40shop.example", "/domains/shop.example", "/domains/shop.example?address=o-1%40shop.example",
 		"/domains/shop.example?address=no+address", "/domains/shop.example?dns=now", "/domains/asked.example", "/domains/declared.example.com", "/domains/shop.example/routes/" + ids["a-*"], "/endpoints", "/settings",
+		"/suppressions", "/suppressions?q=nothing", "/suppressions?remove=" + unwanted,
 	}
 	for _, theme := range []string{"light", "dark"} {
 		b.wear(theme)

@@ -142,7 +142,7 @@ domains:
 		return response.StatusCode, string(text)
 	}
 	secretive := regexp.MustCompile(`secretive|acme|support@in|` + id + `|` + theirs + `|Ticket 42`)
-	for _, path := range []string{"/", "/messages", "/messages?q=ticket", "/messages?q=" + id, "/endpoints", "/endpoints/" + mine, "/domains", "/start", "/refusals", "/settings"} {
+	for _, path := range []string{"/", "/messages", "/messages?q=ticket", "/messages?q=" + id, "/endpoints", "/endpoints/" + mine, "/domains", "/start", "/refusals", "/suppressions", "/settings"} {
 		status, text := ask(http.MethodGet, path, "")
 		if status != http.StatusOK {
 			t.Errorf("%s: %d", path, status)

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -80,6 +81,21 @@ domains:
 		editor.show(path)
 		editor.shoot(filepath.Join(folder, name+"-light.png"))
 	}
+	operator := makeKey(t, routes.serving, "laptop", keyOptions{scopes: scopeNames()})
+	for _, one := range []map[string]any{
+		{"recipient": "old-list@in.example.com", "action": "discard", "note": "nobody reads it since the move"},
+		{"sender": "newsletter@shop.example", "until": time.Now().AddDate(0, 0, -3).UTC()},
+		{"sender": "billing@trader.example", "until": time.Now().AddDate(0, 0, 30).UTC(), "note": "sends each invoice a hundred times, ticket 42"},
+		{"sender": "@spam.example", "note": "never was a customer"},
+	} {
+		one["account_id"] = routes.accounts["acme"]
+		routes.do(t, operator, "POST", "/suppressions", one)
+	}
+	editor.show("/suppressions")
+	editor.shoot(filepath.Join(folder, "suppressions-light.png"))
+	editor.run(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
+	editor.show("/suppressions")
+	editor.shoot(filepath.Join(folder, "phone-suppressions.png"))
 	_, base := serveGuarded(t)
 	out := openTab(t, browser, base)
 	out.show("/")
