@@ -2,6 +2,8 @@ package storage
 
 import (
 	"errors"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -75,6 +77,42 @@ func TestFilesAreTheOwnersAlone(t *testing.T) {
 	for _, path := range files {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s is %v, error %v", path, info.Mode(), err)
+		}
+	}
+}
+
+// TestRemoveUnused takes away what a store made of its folder before it came to nothing, and nothing that is used.
+func TestRemoveUnused(t *testing.T) {
+	for name, use := range map[string]func(dir string) (io.Closer, error){
+		"unused":   func(string) (io.Closer, error) { return io.NopCloser(nil), nil },
+		"locked":   func(dir string) (io.Closer, error) { return lockFolder(dir) },
+		"a file":   func(dir string) (io.Closer, error) { return os.Create(filepath.Join(dir, "instance.key")) },
+		"a blob":   func(dir string) (io.Closer, error) { return os.Create(filepath.Join(dir, "blobs", "pack")) },
+		"database": func(dir string) (io.Closer, error) { return os.Create(filepath.Join(dir, DatabaseName)) },
+	} {
+		dir := filepath.Join(t.TempDir(), "new", "data")
+		made, err := MissingFolders(dir)
+		if err != nil || len(made) != 2 {
+			t.Fatalf("%q, %v", made, err)
+		}
+		if err := MakeFolder(filepath.Join(dir, "blobs", "tmp")); err != nil {
+			t.Fatal(err)
+		}
+		if lock, err := lockFolder(dir); err != nil || lock.Close() != nil {
+			t.Fatal(err)
+		}
+		used, err := use(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := RemoveUnused(made); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(filepath.Dir(dir)); errors.Is(err, fs.ErrNotExist) != (name == "unused") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := used.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

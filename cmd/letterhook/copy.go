@@ -72,23 +72,9 @@ Exit code 0: done; see what is printed for whether it was the last pass. 1: it f
 }
 
 func (o *copyOptions) run(ctx context.Context, out, messages io.Writer) error {
-	from, err := o.from.open(ctx, true)
-	if err != nil {
-		return fmt.Errorf("--from: %w", err)
-	}
-	to, err := o.to.open(ctx, false)
-	if err != nil {
-		return fmt.Errorf("--to: %w", err)
-	}
 	bar := newProgress(messages)
 	defer bar.clear()
-	log := slog.New(slog.NewTextHandler(messages, nil))
-	from.store.Log, to.store.Log = log, log
-	notes, err := to.takeKeys(from)
-	if err != nil {
-		return err
-	}
-	moving, err := storage.OpenCopy(ctx, storage.CopyConfig{From: from.store, To: to.store, Progress: bar.show})
+	moving, notes, err := o.open(ctx, messages, bar)
 	if err != nil {
 		return err
 	}
@@ -112,6 +98,37 @@ func (o *copyOptions) run(ctx context.Context, out, messages io.Writer) error {
 		return &exitError{exitFailed, fmt.Errorf("%d faults; the target is not set free", n)}
 	}
 	return nil
+}
+
+// open opens both ends. Where it fails, no folder of the target is left that was not there and in which nothing lies. The notes say what is
+// left to be done by hand.
+func (o *copyOptions) open(ctx context.Context, messages io.Writer, bar *progress) (moving *storage.Copy, notes []string, err error) {
+	from, err := o.from.open(ctx, true)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--from: %w", err)
+	}
+	to, err := o.to.open(ctx, false)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--to: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, storage.RemoveUnused(to.made))
+		}
+	}()
+	log := slog.New(slog.NewTextHandler(messages, nil))
+	from.store.Log, to.store.Log = log, log
+	if _, err := to.takeKeys(from, mayKeepKeys); err != nil {
+		return nil, nil, err
+	}
+	moving, err = storage.OpenCopy(ctx, storage.CopyConfig{From: from.store, To: to.store, Progress: bar.show})
+	if err != nil {
+		return nil, nil, err
+	}
+	if notes, err = to.takeKeys(from, storage.KeepKeys); err != nil {
+		return nil, nil, errors.Join(err, moving.Close())
+	}
+	return moving, notes, nil
 }
 
 // passes makes the passes that the flags ask for, and gives the last one's report. Each is told to done, with its number where the server of

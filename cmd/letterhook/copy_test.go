@@ -4,7 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -72,7 +75,7 @@ func TestKeysComeAlong(t *testing.T) {
 		return &openedEnd{config: c}
 	}
 	from, to := end(), end()
-	if _, err := to.takeKeys(from); err == nil {
+	if _, err := to.takeKeys(from, storage.KeepKeys); err == nil {
 		t.Error("without keys at the source")
 	}
 	var err error
@@ -84,11 +87,11 @@ func TestKeysComeAlong(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if _, err := to.takeKeys(from); err != nil {
+		if _, err := to.takeKeys(from, storage.KeepKeys); err != nil {
 			t.Fatal(err)
 		}
 		got, err := linkKeys(to.config, storage.ReadKeys)
-		if err != nil || !storage.HasKeys(got, links) || !storage.HasKeys(to.store.Keys, from.store.Keys) {
+		if err != nil || !storage.HasKeys(got, links) || hasKeys(filepath.Join(to.config.DataDir, instanceKeyName), from.store.Keys) != nil {
 			t.Errorf("the target has other keys, %v", err)
 		}
 	}
@@ -96,17 +99,17 @@ func TestKeysComeAlong(t *testing.T) {
 	if _, err := storage.EnsureKeys(filepath.Join(other.config.DataDir, instanceKeyName)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := other.takeKeys(from); err == nil || !strings.Contains(err.Error(), "lacks a key") {
+	if _, err := other.takeKeys(from, storage.KeepKeys); err == nil || !strings.Contains(err.Error(), "lacks a key") {
 		t.Errorf("a target with another key: %v", err)
 	}
 	named := end()
 	named.config.Storage.KeyFile = filepath.Join(other.config.DataDir, instanceKeyName)
-	if _, err := named.takeKeys(from); err == nil || !strings.Contains(err.Error(), "lacks a key") {
+	if _, err := named.takeKeys(from, storage.KeepKeys); err == nil || !strings.Contains(err.Error(), "lacks a key") {
 		t.Errorf("a target whose key file is another: %v", err)
 	}
 	nowhere := &openedEnd{config: config.Default()}
 	nowhere.config.DataDir = ""
-	if notes, err := nowhere.takeKeys(from); err != nil || len(notes) != 1 {
+	if notes, err := nowhere.takeKeys(from, storage.KeepKeys); err != nil || len(notes) != 1 {
 		t.Errorf("without a folder: %q, %v", notes, err)
 	}
 }
@@ -175,6 +178,30 @@ func TestProgressBar(t *testing.T) {
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// TestFailedCopyLeavesNoFolder: a copy that does not come to begin takes the folder away that it made for its target, with that above it, and
+// leaves one that was there.
+func TestFailedCopyLeavesNoFolder(t *testing.T) {
+	s := serveFile(t, strings.ReplaceAll(served, "URL", "http://127.0.0.1:1/"))
+	const nowhere = "postgres://127.0.0.1:1/letterhook?sslmode=disable"
+	there, above := t.TempDir(), filepath.Join(t.TempDir(), "above")
+	for _, data := range []string{there, filepath.Join(above, "data")} {
+		if out, err := command(t, "copy", "--from", s.path, "--to", nowhere, "--to-data", data); err == nil || !strings.Contains(err.Error(), "connect to the database") {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	if _, err := os.Stat(above); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what it made is left: %v", err)
+	}
+	if _, err := os.Stat(there); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{instanceKeyName, linkKeyName} {
+		if _, err := os.Stat(filepath.Join(there, name)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s was brought to no target: %v", name, err)
 		}
 	}
 }

@@ -36,19 +36,29 @@ func (e *copyEnd) flags(cmd *cobra.Command, flag, usage string) {
 type openedEnd struct {
 	config *config.Config
 	store  storage.Config
+	made   []string // folders of the target that were not there, the lowest first
 }
 
 // open makes the end ready. Those of the source must be there, with its keys.
-func (e *copyEnd) open(ctx context.Context, source bool) (*openedEnd, error) {
+func (e *copyEnd) open(ctx context.Context, source bool) (_ *openedEnd, err error) {
 	c, err := e.configuration()
 	if err != nil {
 		return nil, err
 	}
+	var made []string
 	if !source && c.DataDir != "" {
+		if made, err = storage.MissingFolders(c.DataDir); err != nil {
+			return nil, err
+		}
 		if err := storage.MakeFolder(c.DataDir); err != nil {
 			return nil, err
 		}
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, storage.RemoveUnused(made))
+		}
+	}()
 	if source && c.DataDir == "" {
 		return nil, fmt.Errorf("say in which folder the keys lie: --%s-data", e.flag)
 	}
@@ -61,7 +71,7 @@ func (e *copyEnd) open(ctx context.Context, source bool) (*openedEnd, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &openedEnd{config: c, store: storage.Config{
+	o := &openedEnd{config: c, made: made, store: storage.Config{
 		Dir: c.DataDir, Database: string(c.Storage.Database), Blobs: blobs,
 		PackInBlobs: c.Storage.Blobs == config.BlobsS3 && c.Storage.PacksInBlobs, MinFree: -1,
 	}}
@@ -160,8 +170,9 @@ func parseBucket(text string) (*config.S3, error) {
 	return s3, nil
 }
 
-// takeKeys brings the keys of the source along, and proves that the target has them. The notes say what is left to be done by hand.
-func (to *openedEnd) takeKeys(from *openedEnd) (notes []string, err error) {
+// takeKeys brings the keys of the source along, or with [mayKeepKeys] only looks whether they can be, and proves that key files which the
+// target's configuration names have them. The notes say what is left to be done by hand.
+func (to *openedEnd) takeKeys(from *openedEnd, keep func(path string, keys [][]byte) error) (notes []string, err error) {
 	links, err := linkKeys(from.config, storage.ReadKeys)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w; name its folder, or use the configuration file", err)
@@ -169,15 +180,17 @@ func (to *openedEnd) takeKeys(from *openedEnd) (notes []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	to.store.Keys = from.store.Keys // the target has these at least
 	if to.config.DataDir == "" {
-		to.store.Keys = from.store.Keys
 		return []string{"Take the keys along by hand, or no message can be read and no link opens: instance.key and link.key of " + from.config.DataDir + "."}, nil
 	}
-	if err := keepKeys(to.config.Storage.KeyFile, filepath.Join(to.config.DataDir, instanceKeyName), from.store.Keys); err != nil {
-		return nil, fmt.Errorf("the instance key: %w", err)
+	if named := to.config.Storage.KeyFile; named != "" {
+		err = hasKeys(named, from.store.Keys)
+	} else {
+		err = keep(filepath.Join(to.config.DataDir, instanceKeyName), from.store.Keys)
 	}
-	if to.store.Keys, err = instanceKeys(to.config, storage.ReadKeys); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, fmt.Errorf("the instance key: %w", err)
 	}
 	if files := to.config.Storage.LinkKeyFiles; len(files) > 0 {
 		there, err := linkKeys(to.config, storage.ReadKeys)
@@ -187,20 +200,26 @@ func (to *openedEnd) takeKeys(from *openedEnd) (notes []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-	} else if err := storage.KeepKeys(filepath.Join(to.config.DataDir, linkKeyName), links); err != nil {
+	} else if err := keep(filepath.Join(to.config.DataDir, linkKeyName), links); err != nil {
 		return nil, fmt.Errorf("the link key: %w", err)
 	}
 	return to.leftBehind(from), nil
 }
 
-// keepKeys proves that the file of a configuration has the keys, or makes the one in the data folder with them.
-func keepKeys(configured, usual string, keys [][]byte) error {
-	if configured == "" {
-		return storage.KeepKeys(usual, keys)
+// mayKeepKeys says what would keep [storage.KeepKeys] from it, and makes no file.
+func mayKeepKeys(path string, keys [][]byte) error {
+	err := hasKeys(path, keys)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	there, err := storage.ReadKeys(configured)
+	return err
+}
+
+// hasKeys proves that a file has the keys.
+func hasKeys(path string, keys [][]byte) error {
+	there, err := storage.ReadKeys(path)
 	if err == nil && !storage.HasKeys(there, keys) {
-		err = fmt.Errorf("%s lacks a key of the source: add its line, behind those that are there", configured)
+		err = fmt.Errorf("%s lacks a key of the source: add its line, behind those that are there", path)
 	}
 	return err
 }
