@@ -91,6 +91,8 @@ func (k matchKind) String() string {
 type Explanation struct {
 	inbound.Decision
 
+	Suppressed bool // by a suppression of the recipient: it is refused, or has no endpoints any more
+
 	Domain string // that it belongs to, by its name in [Directory.Domains]; empty: none
 	Text   string // what would happen, for people
 	Routes []ExplainedRoute
@@ -104,7 +106,8 @@ type ExplainedRoute struct {
 	Why    string // for people
 }
 
-// Explain tells what [Directory.Recipients] decides about a forward-path, and what it makes of each route.
+// Explain tells what [Directory.Recipients] decides about a forward-path, and what it makes of each route; and what a suppression of the
+// recipient makes of that, as [Directory.Suppress] does.
 func (d *Directory) Explain(p inbound.Path) Explanation {
 	e := Explanation{Decision: d.Recipients(p)}
 	dom, name := d.lookup(p)
@@ -135,7 +138,21 @@ func (d *Directory) Explain(p inbound.Path) Explanation {
 		e.Routes = append(e.Routes, x)
 	}
 	e.Text = e.text(fallback, normal)
+	d.unwanted(p, &e)
 	return e
+}
+
+// unwanted says of a recipient that is taken what a suppression of it makes of that.
+func (d *Directory) unwanted(p inbound.Path, e *Explanation) {
+	decision := e.Decision
+	over := d.Suppress(inbound.Path{}, p, &decision)
+	switch {
+	case e.Refuse != nil:
+	case over != nil:
+		e.Suppressed, e.Refuse, e.Endpoints, e.Text = true, over.Reply, nil, "It is refused: a suppression of the account names the recipient."
+	case len(decision.Endpoints) < len(e.Endpoints):
+		e.Suppressed, e.Decision, e.Text = true, decision, "It is accepted and thrown away: a suppression of the account names the recipient."
+	}
 }
 
 func (d *Directory) nameOf(dom *domain, name string) string {

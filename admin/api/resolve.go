@@ -8,7 +8,6 @@ import (
 	"github.com/letterhook/letterhook/admin/access"
 	"github.com/letterhook/letterhook/admin/dnscheck"
 	"github.com/letterhook/letterhook/inbound"
-	"github.com/letterhook/letterhook/storage"
 )
 
 // Resolution says where mail to an address would go, and why.
@@ -83,7 +82,6 @@ func (s *service) resolve(_ context.Context, p access.Principal, in *struct {
 	if e.Refuse != nil {
 		v.Reply = e.Refuse.Error()
 	}
-	s.unwanted(d, path, &v, &e)
 	for _, id := range e.Endpoints {
 		if known := d.Endpoints[id]; known != nil {
 			v.Endpoints = append(v.Endpoints, ResolvedEndpoint{id, known.Name})
@@ -94,19 +92,6 @@ func (s *service) resolve(_ context.Context, p access.Principal, in *struct {
 		v.Routes = append(v.Routes, TriedRoute{ID: r.ID, Match: r.Match, Kind: r.Kind, Chosen: r.Chosen, Why: r.Why, Source: r.Source})
 	}
 	return &output[Resolution]{v}, nil
-}
-
-// unwanted says what a suppression of the recipient makes of it.
-func (s *service) unwanted(d *storage.Directory, path inbound.Path, v *Resolution, e *storage.Explanation) {
-	decision := inbound.Decision{Account: v.Account, Endpoints: e.Endpoints}
-	over := d.Suppress(inbound.Path{}, path, &decision)
-	switch {
-	case !v.Accepted:
-	case over != nil:
-		v.Accepted, v.Reply, v.Text, e.Endpoints = false, over.Reply.Error(), "It is refused: a suppression of the account names the recipient.", nil
-	case len(decision.Endpoints) < len(e.Endpoints):
-		v.Text, e.Endpoints = "It is accepted and thrown away: a suppression of the account names the recipient.", nil
-	}
 }
 
 // DNSReport is what was found about the server and the domain.

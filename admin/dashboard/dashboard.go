@@ -119,6 +119,7 @@ func (d *dashboard) routes(mux *http.ServeMux) {
 		"POST /domains/{name}/delete":                d.deleteDomain,
 		"POST /domains/{name}/routes":                d.makeRoute,
 		"POST /domains/{name}/routes/{route}/delete": d.deleteRoute,
+		"POST /domains/{name}/reply-addresses":       d.mintReplyAddress,
 		"GET /domains/{name}/routes/{route}":         d.route,
 		"POST /domains/{name}/routes/{route}":        d.changeRoute,
 		"POST /domains/{name}/order":                 d.moveRoute,

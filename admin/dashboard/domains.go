@@ -210,6 +210,9 @@ type domainPage struct {
 	Fault   string
 	Answer  *storage.Explanation
 
+	Locals []string          // in front of the + of reply addresses that can be minted
+	Minted *api.ReplyAddress // just now
+
 	Order  string      // of the routes that can be changed here
 	Broken []api.Route // those of them that do not hold
 
@@ -222,6 +225,11 @@ type domainPage struct {
 
 // domain is the page of one, with what DNS says of it. One that was asked for and is not proved takes no mail yet.
 func (d *dashboard) domain(w http.ResponseWriter, r *http.Request, v *access.Principal) error {
+	return d.showDomain(w, r, v, func(*domainPage) {})
+}
+
+// showDomain shows the page of a domain with what add puts on it.
+func (d *dashboard) showDomain(w http.ResponseWriter, r *http.Request, v *access.Principal, add func(*domainPage)) error {
 	var told api.Domain
 	if err := d.ask(r, http.MethodGet, "/domains/"+url.PathEscape(r.PathValue("name")), nil, &told); err != nil {
 		return err
@@ -245,8 +253,10 @@ func (d *dashboard) domain(w http.ResponseWriter, r *http.Request, v *access.Pri
 			}
 		default:
 			p.domainLine = d.domainLine(&known, directory, p.Answer)
+			p.Locals = mintable(&known)
 		}
 	}
+	add(p)
 	if err := d.arrange(r, p); err != nil {
 		return err
 	}

@@ -97,19 +97,28 @@ func (d *dashboard) makeSuppression(w http.ResponseWriter, r *http.Request, _ *a
 	} else {
 		in.Sender = address
 	}
-	if text := r.PostFormValue("until"); text != "" {
-		day, err := time.Parse(time.DateOnly, text)
-		if err != nil {
-			return badInput("The last day is written like 2027-01-31, or left empty.")
-		}
-		until := day.AddDate(0, 0, 1)
-		in.Until = &until
+	var err error
+	if in.Until, err = behindDay(r.PostFormValue("until")); err != nil {
+		return err
 	}
 	if err := d.ask(r, http.MethodPost, "/suppressions", in, nil); err != nil {
 		return err
 	}
 	d.goTo(w, r, "/suppressions", "unwanted")
 	return nil
+}
+
+// behindDay is when something ends whose last day, in UTC, is written so; nil: it does not.
+func behindDay(text string) (*time.Time, error) {
+	if text == "" {
+		return nil, nil
+	}
+	day, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return nil, badInput("The last day is written like 2027-01-31, or left empty.")
+	}
+	end := day.AddDate(0, 0, 1)
+	return &end, nil
 }
 
 // deleteSuppression has the mail wanted again, and goes back to what was looked for.

@@ -26,6 +26,7 @@ func TestDashboard(t *testing.T) {
 		"settings":           testSettings,
 		"refusal":            testRefusal,
 		"suppressions":       testSuppressions,
+		"reply addresses":    testReplyAddresses,
 		"routes":             testRoutes,
 		"secret":             testRotation,
 		"replay":             testReplay,

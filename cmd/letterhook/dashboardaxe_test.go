@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -69,6 +70,7 @@ func testHindrancesOfWork(t *testing.T, browser chrome) {
 	source := axeSource(t)
 	h, token, ids := routesHouse(t, "a-*", "b-*", "/o-(?P<n>[0-9]+)/")
 	h.do(t, token, "POST", "/domains", map[string]any{"name": "asked.example"})
+	minted := replyHouse(t, h, "acme")
 	unwanted := id(h.do(t, token, "POST", "/suppressions", map[string]any{"sender": strings.Repeat("long", 15) + "@spam.example", "until": "2036-01-01T00:00:00Z", "note": "Ticket 42"}))
 	h.do(t, token, "POST", "/suppressions", map[string]any{"recipient": "void@shop.example", "action": "discard", "until": "2020-01-01T00:00:00Z"})
 	if got := recipient(t, h.serving, "nobody@shop.example"); !strings.HasPrefix(got, "550 ") {
@@ -96,6 +98,7 @@ func testHindrancesOfWork(t *testing.T, browser chrome) {
 		refusal, "/refusals", "/refusals?to=nobody%40else.example", "/domains", "/domains?address=b-1%40shop.example", "/domains/shop.example", "/domains/shop.example?address=o-1%40shop.example",
 		"/domains/shop.example?address=no+address", "/domains/shop.example?dns=now", "/domains/asked.example", "/domains/declared.example.com", "/domains/shop.example/routes/" + ids["a-*"], "/endpoints", "/settings",
 		"/suppressions", "/suppressions?q=nothing", "/suppressions?remove=" + unwanted,
+		"/domains/in.example.com", "/domains/in.example.com?address=" + url.QueryEscape(minted),
 	}
 	for _, theme := range []string{"light", "dark"} {
 		b.wear(theme)
@@ -103,6 +106,11 @@ func testHindrancesOfWork(t *testing.T, browser chrome) {
 			b.show(path)
 			b.hindered(source, theme+", "+path)
 		}
+		b.show("/domains/in.example.com")
+		b.run(openDetails(`details:has(#mint)`))
+		b.click("#mint button")
+		b.untilText("The address is made.")
+		b.hindered(source, theme+", a reply address")
 		b.show("/domains/shop.example/routes/" + ids["a-*"])
 		b.do(`document.querySelectorAll("input[name=endpoint]").forEach(box => box.checked = false)`)
 		b.click("main form button.primary")

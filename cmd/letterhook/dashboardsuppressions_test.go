@@ -131,6 +131,20 @@ func TestSuppressionPages(t *testing.T) {
 		t.Errorf("what is left is %v", got)
 	}
 
+	// The box that says where an address would go knows of them, and what is thrown away leads nowhere.
+	for address, action := range map[string]string{"old@zen.example": "refuse", "void@zen.example": "discard"} {
+		form := url.Values{"side": {"to"}, "address": {address}, "action": {action}}
+		if status, text := h.page(t, zenith, http.MethodPost, "/suppressions", form); status != http.StatusSeeOther {
+			t.Errorf("%d %s", status, text)
+		}
+		want := map[string]string{"refuse": "It is refused: a suppression", "discard": "It is accepted and thrown away: a suppression"}[action]
+		for _, path := range []string{"/domains?address=", "/domains/zen.example?address="} {
+			if _, text := h.page(t, zenith, http.MethodGet, path+address, nil); !strings.Contains(text, want) || !strings.Contains(text, `<p><a href="/suppressions">`) {
+				t.Errorf("%s%s does not say %q", path, address, want)
+			}
+		}
+	}
+
 	// What it refused leads to it.
 	if err := h.store.FlushNotes(t.Context()); err != nil {
 		t.Fatal(err)

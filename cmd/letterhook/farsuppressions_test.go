@@ -93,14 +93,8 @@ func TestFarSuppressionsOfAnAccount(t *testing.T) {
 // TestFarReplyAddress: a server mints with its keys and says what an address is worth, as the configuration does on its machine.
 func TestFarReplyAddress(t *testing.T) {
 	h := newAPIHouse(t)
-	operator := h.key(t, "")
-	h.do(t, h.key(t, "zenith"), "POST", "/endpoints", endpointBody("app"))
-	h.do(t, operator, "POST", "/domains", map[string]any{
-		"account_id": h.accounts["zenith"], "name": "in.example.com", "reply_keys": []string{"replykey_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},
-	})
-	h.do(t, operator, "POST", "/routes", map[string]any{"domain": "in.example.com", "match": "reply+*", "endpoints": []string{"app"}, "token": "required"})
+	forever := replyHouse(t, h, "zenith")
 	workstation(t, h, "zenith", "read", "write")
-	const forever = "reply+caaaaadunfrwwzlufu2deo3ctdzb7qxzpzpxg@in.example.com" // of docs/reply-addresses.md
 	if out := must(t, words("reply-address mint --domain in.example.com --data ticket-42")...); out != forever+"\n" {
 		t.Errorf("it mints %s", out)
 	}
