@@ -26,6 +26,7 @@ type committer struct {
 	counts   int64         // the first of the writers of the stock, see newStockWriter
 	turn     int64         // which of them is next
 	meter    *meter
+	store    string // its id
 
 	// What ForeignChange saw last, and on which connection; 0: not asked yet.
 	dataVersion    int64
@@ -110,7 +111,7 @@ func (c *committer) attempt(tx *transaction, b *batch) (err error) {
 		c.turn = (c.turn + 1) % stockWriters
 	}
 	for range 3 {
-		*tx = transaction{writer: c.writer, now: c.now(), values: &c.values, counts: c.counts + c.turn}
+		*tx = transaction{writer: c.writer, now: c.now(), values: &c.values, counts: c.counts + c.turn, store: c.store}
 		err = c.writer.transact(func() error { return c.writeRows(tx, b) })
 		switch {
 		case isConflict(err):

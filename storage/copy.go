@@ -34,11 +34,14 @@ const (
 // server opens the target: its database says that it is a copy in the making, and whose. A copy that was killed goes on where the
 // target stands. For what it writes a Copy needs no state but the target's.
 type Copy struct {
-	cfg    CopyConfig
-	source *Store
-	sides  struct{ source, target holdings }
-	target copyTarget
-	tables []*copyTable
+	cfg      CopyConfig
+	source   *Store
+	sourceID string
+	// movedTo is the id of the store that the source says it has become; empty: it says nothing.
+	movedTo string
+	sides   struct{ source, target holdings }
+	target  copyTarget
+	tables  []*copyTable
 	// packed: segments become packs in Blobs.
 	packed bool
 	// rows are read for what messages need, in the place of the source's; nil: those.
@@ -66,11 +69,10 @@ func OpenCopy(ctx context.Context, cfg CopyConfig) (_ *Copy, err error) {
 	if c.source, err = Open(ctx, cfg.From); err != nil {
 		return nil, fmt.Errorf("open the source: %w", err)
 	}
-	id, err := c.sourceID(ctx)
-	if err != nil {
+	if err := c.identifySource(ctx); err != nil {
 		return nil, fmt.Errorf("read the source: %w", err)
 	}
-	if err := c.openTarget(ctx, id); err != nil {
+	if err := c.openTarget(ctx); err != nil {
 		return nil, fmt.Errorf("open the target: %w", err)
 	}
 	if c.tables, err = sameTables(ctx, &c.source.read, &c.target.read); err != nil {
@@ -79,13 +81,19 @@ func OpenCopy(ctx context.Context, cfg CopyConfig) (_ *Copy, err error) {
 	return c, nil
 }
 
-// sourceID is the id of the source's store.
-func (c *Copy) sourceID(ctx context.Context) (id string, err error) {
-	err = c.source.read.QueryRowContext(ctx, "SELECT id FROM store").Scan(&id)
-	if _, _, copying := parseMark(id); err == nil && copying {
-		err = fmt.Errorf("%w: the source itself is one", ErrCopying)
+// identifySource learns the id of the source's store. One that has moved may be the source of a copy that was killed when it had only the
+// target left to set free.
+func (c *Copy) identifySource(ctx context.Context) (err error) {
+	if err = c.source.read.QueryRowContext(ctx, "SELECT id FROM store").Scan(&c.sourceID); err != nil {
+		return err
 	}
-	return id, err
+	if _, _, copying := parseMark(copyMark, c.sourceID); copying {
+		return fmt.Errorf("%w: the source itself is one", ErrCopying)
+	}
+	if source, target, moved := parseMark(movedMark, c.sourceID); moved {
+		c.sourceID, c.movedTo = source, target
+	}
+	return nil
 }
 
 // Close lets go of both ends.
@@ -102,13 +110,12 @@ func (c *Copy) Rest() error {
 	if c.sides.source.held {
 		return nil
 	}
-	dir := c.source.cfg.Dir
-	if c.source.cfg.Database != "" && c.source.cfg.PackInBlobs {
-		dir = "" // nothing of the store lies there
+	err := c.sides.source.hold(c.source.engine, c.source.folderToHold())
+	if err == nil {
+		err = c.sides.source.keepMail()
 	}
-	err := c.sides.source.hold(c.source.engine, dir)
 	if err != nil {
-		return fmt.Errorf("hold the source: %w", err)
+		return fmt.Errorf("hold the source: %w", errors.Join(err, c.sides.source.release()))
 	}
 	return nil
 }

@@ -321,7 +321,8 @@ func testSilentNode(t *testing.T, during string) {
 		t.Fatal(err)
 	}
 	damage(t, v.Config, "UPDATE member SET seen_at = seen_at - 20000")
-	target, back := emptyPlace(t, places["postgres and bucket"]), false
+	target, back, taken := emptyPlace(t, places["postgres and bucket"]), false, make(chan error, 1)
+	late := content(10)
 	c, err := storage.OpenCopy(t.Context(), storage.CopyConfig{From: v.Config, To: target, Progress: func(stage string, done, total int64) {
 		if back || stage != during || done < total {
 			return
@@ -330,7 +331,13 @@ func testSilentNode(t *testing.T, during string) {
 		if err := v.store.Say(t.Context(), &node); err != nil {
 			t.Error(err)
 		}
-		v.accept(t, content(10))
+		go func() { // its mail has to wait for the end of the pass
+			ids, err := v.store.Accept(context.Background(), envelope("ep_1"), newBody(late))
+			if err == nil {
+				v.raw[ids[0]] = late
+			}
+			taken <- err
+		}()
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -338,6 +345,9 @@ func testSilentNode(t *testing.T, during string) {
 	defer c.Close()
 	if r, err := c.Finish(t.Context(), false); !errors.Is(err, storage.ErrLocked) || !back {
 		t.Fatalf("with a node that came back: %+v, %v, want %v", r, err, storage.ErrLocked)
+	}
+	if err := <-taken; err != nil {
+		t.Errorf("the mail of that node: %v", err)
 	}
 	if err := c.Rest(); !errors.Is(err, storage.ErrLocked) {
 		t.Errorf("the source is at rest beside it: %v", err)
@@ -377,7 +387,7 @@ func TestCopySharesBlobs(t *testing.T) {
 			}
 			checkClean(t, s)
 			s.Close()
-			if _, err := storage.Open(t.Context(), v.Config); !errors.Is(err, storage.ErrForeign) {
+			if _, err := storage.Open(t.Context(), v.Config); !errors.Is(err, storage.ErrMoved) {
 				t.Errorf("the source is opened again: %v", err)
 			}
 		})

@@ -12,15 +12,6 @@ import (
 	"time"
 )
 
-// copyMark stands in the place of the store's id while a copy is in the making: whose it is, and what its id will be.
-const copyMark = "copying %s into %s"
-
-// parseMark takes a mark apart.
-func parseMark(id string) (source, target string, ok bool) {
-	n, err := fmt.Sscanf(id, copyMark, &source, &target)
-	return source, target, n == 2 && err == nil
-}
-
 // copyTarget is the database that is written to.
 type copyTarget struct {
 	engine engine
@@ -42,7 +33,7 @@ func (t *copyTarget) close() error {
 }
 
 // openTarget opens or makes the target, proves that it is empty or a copy of this source, and marks it as one.
-func (c *Copy) openTarget(ctx context.Context, source string) (err error) {
+func (c *Copy) openTarget(ctx context.Context) (err error) {
 	t, cfg := &c.target, &c.cfg.To
 	cfg.setDefaults()
 	if cfg.Database == "" || !cfg.PackInBlobs {
@@ -72,7 +63,7 @@ func (c *Copy) openTarget(ctx context.Context, source string) (err error) {
 	if t.read.DB, err = t.engine.open(); err != nil {
 		return err
 	}
-	return c.claim(ctx, source)
+	return c.claim(ctx)
 }
 
 // openFolder makes the folder of the target and locks it, unless it is the source's too, where the engine changes.
@@ -107,16 +98,18 @@ func (c *Copy) sameFolder(dir string) bool {
 }
 
 // claim marks database and blobs as a copy in the making.
-func (c *Copy) claim(ctx context.Context, source string) error {
-	t := &c.target
+func (c *Copy) claim(ctx context.Context) error {
+	t, source := &c.target, c.sourceID
 	found, err := t.w.queryText("SELECT id FROM store")
 	if err != nil {
 		return err
 	}
 	resumed := found != ""
 	if resumed {
-		of, id, ok := parseMark(found)
+		of, id, ok := parseMark(copyMark, found)
 		switch {
+		case c.movedTo != "" && found == c.movedTo:
+			return fmt.Errorf("%w: this copy is finished; start the server with its new configuration", ErrNotEmpty)
 		case !ok:
 			return fmt.Errorf("%w: its database is that of store %s", ErrNotEmpty, found)
 		case of != source:
@@ -126,7 +119,10 @@ func (c *Copy) claim(ctx context.Context, source string) error {
 	} else {
 		t.id = newID(storePrefix, time.Now())
 	}
-	if err := c.claimable(ctx, source, resumed); err != nil {
+	if c.movedTo != "" && c.movedTo != t.id {
+		return movedTo(c.movedTo)
+	}
+	if err := c.claimable(ctx, resumed); err != nil {
 		return err
 	}
 	if !resumed {
@@ -148,7 +144,7 @@ func (c *Copy) claim(ctx context.Context, source string) error {
 func (c *Copy) targetStore() *Store { return &Store{cfg: c.cfg.To, id: c.target.id} }
 
 // claimable proves that nothing of anybody else lies where the bytes go, and learns whether that is the source's own place.
-func (c *Copy) claimable(ctx context.Context, source string, resumed bool) error {
+func (c *Copy) claimable(ctx context.Context, resumed bool) error {
 	owner, err := c.targetStore().readOwner(ctx)
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -156,8 +152,8 @@ func (c *Copy) claimable(ctx context.Context, source string, resumed bool) error
 	case err != nil:
 		return fmt.Errorf("learn whose blobs these are: %w", err)
 	}
-	c.shared = owner == source
-	if owner != "" && owner != source && owner != c.target.id {
+	c.shared = owner == c.sourceID
+	if owner != "" && owner != c.sourceID && owner != c.target.id {
 		return fmt.Errorf("%w: %s says %q", ErrNotEmpty, c.targetStore().ownerName(), owner)
 	}
 	if owner == "" && !resumed {
@@ -184,15 +180,19 @@ func (c *Copy) claimable(ctx context.Context, source string, resumed bool) error
 	return err
 }
 
-// handOver makes the copy a store that a server opens. Of blobs that both shared it becomes the owner first, so that the source opens no
-// more: two stores over the same bytes would sweep each other's mail.
+// handOver makes the copy a store that a server opens, and the source one that none does. The source goes first: between the two nobody
+// serves, where else both might. Of blobs that both shared the copy becomes the owner: two stores over the same bytes would sweep each
+// other's mail.
 func (c *Copy) handOver(ctx context.Context) error {
 	t := &c.target
-	if err := c.sides.source.alive(); err != nil {
-		return err
-	}
 	if err := c.sides.target.alive(); err != nil {
 		return err
+	}
+	if c.movedTo == "" {
+		if err := c.sides.source.rename(c.source.engine, fmt.Sprintf(movedMark, c.sourceID, t.id)); err != nil {
+			return err
+		}
+		c.movedTo = t.id
 	}
 	if c.shared {
 		if err := c.cfg.To.Blobs.Delete(ctx, ownerKey); err != nil {
@@ -287,6 +287,7 @@ func (h *holdings) alive() error {
 func (h *holdings) release() error {
 	var errs []error
 	if h.conn != nil {
+		_, _ = h.conn.exec("ROLLBACK", nil) // else the server lets go of the locks some time after the connection has ended
 		errs = append(errs, h.conn.close())
 	}
 	if h.folder != nil {

@@ -28,6 +28,10 @@ var (
 	ErrNotEmpty = errors.New("it must be empty")
 	// ErrCopying says that a store is a copy that is not finished.
 	ErrCopying = errors.New("this is a copy in the making: finish it with letterhook copy, or begin anew with an empty place")
+	// ErrMoved says that a store was copied to another place, and serves there.
+	ErrMoved = errors.New("this installation was moved")
+	// ErrNotMoved says that there is nothing to take back.
+	ErrNotMoved = errors.New("it was not moved, or was taken back already")
 	// ErrErased says that a message was erased: nobody can open its bytes any more.
 	ErrErased = errors.New("the message was erased")
 	// ErrAlone says that raw messages lie in the data folder of one node, where no other can read them, so that it must be the only one.

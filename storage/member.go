@@ -49,7 +49,8 @@ func (m *Member) IsSilent() bool { return m.Silent > memberSilent }
 
 // Enrol enters this process among those that serve, gives it an id and its start the database's time. Where raw messages lie in the data folder of this node, or in
 // that of one that serves already, the others could not read them: then the error Is [ErrAlone]. A process that may have died is
-// waited for, until it says something or has been silent for too long. Enrol is for a store that is Shared.
+// waited for, until it says something or has been silent for too long. An error that Is [ErrMoved] says that the store has moved. Enrol is
+// for a store that is Shared.
 func (s *Store) Enrol(ctx context.Context, m *Member) error {
 	m.ID = newID(memberPrefix, s.cfg.Now())
 	seen := map[string]int64{}
@@ -106,7 +107,10 @@ func (s *Store) enrol(ctx context.Context, m *Member) (others []other, err error
 			return err
 		}
 		m.StartedAt = time.UnixMilli(now)
-		return s.writeMember(w, m, now)
+		if err := s.writeMember(w, m, now); err != nil {
+			return err
+		}
+		return s.stays(w)
 	})
 	return others, err
 }
@@ -130,7 +134,8 @@ func (s *Store) alone() int64 {
 
 // Say has an enrolled process say that it serves, and forgets those that have said nothing for a minute. One that has been silent so long
 // itself, because it was stopped or the database away, that another which cannot work beside it has taken it for dead gets an error that
-// Is [ErrAlone], is no longer among those that serve, and has to end.
+// Is [ErrAlone], is no longer among those that serve, and has to end; so has one that gets an error that Is [ErrMoved]: meanwhile everything
+// was moved to another place.
 func (s *Store) Say(ctx context.Context, m *Member) error {
 	late := false
 	err := s.lease(ctx, func(w *writer) error {
@@ -146,8 +151,10 @@ func (s *Store) Say(ctx context.Context, m *Member) error {
 		if err := s.writeMember(w, m, now); err != nil {
 			return err
 		}
-		_, err = w.exec("DELETE FROM member WHERE seen_at < ?", now-memberForgotten.Milliseconds())
-		return err
+		if _, err := w.exec("DELETE FROM member WHERE seen_at < ?", now-memberForgotten.Milliseconds()); err != nil {
+			return err
+		}
+		return s.stays(w)
 	})
 	if late {
 		s.wasLate.Store(true)

@@ -68,7 +68,7 @@ var (
 )
 
 // RenewNode renews the lease of an epoch, or begins one when epoch is 0, and frees the lanes of nodes that have died. A begin frees at
-// once what a process before this one has left that had the same data folder. name is the node's, for people. An error that Is [ErrLost] says that the lease is over.
+// once what a process before this one has left that had the same data folder. name is the node's, for people. An error that Is [ErrLost] says that the lease is over, one that Is [ErrMoved] that nobody serves here any more.
 func (s *Store) RenewNode(ctx context.Context, epoch int64, name string) (standing lease.Standing, err error) {
 	err = s.lease(ctx, func(w *writer) error {
 		standing = lease.Standing{Epoch: epoch}
@@ -89,6 +89,9 @@ func (s *Store) RenewNode(ctx context.Context, epoch int64, name string) (standi
 			if standing.Buried, err = bury(w, now, w.form(deadNodes), now-lease.Grace.Milliseconds()); err != nil {
 				return err
 			}
+		}
+		if err := s.stays(w); err != nil {
+			return err
 		}
 		return w.query(func(row []driver.Value) error {
 			standing.Nodes, standing.Lanes, standing.Mine = int(row[0].(int64)), int(row[1].(int64)), int(row[2].(int64))

@@ -189,7 +189,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return err
 	}
 	for _, c := range s.committers() {
-		c.segments, c.metrics = s.segments, s.metrics
+		c.segments, c.metrics, c.store = s.segments, s.metrics, s.id
 	}
 	s.disk = disk{path: s.cfg.Dir, min: s.cfg.MinFree}
 	return nil
@@ -279,11 +279,12 @@ func (s *Store) begin(ctx context.Context, w *writer) (err error) {
 			return err
 		}
 	}
-	if s.id, err = identify(w, s.started); err != nil {
+	id, err := identify(w, s.started)
+	if err != nil {
 		return err
 	}
-	if source, _, copying := parseMark(s.id); copying {
-		return fmt.Errorf("%w; its source is %s", ErrCopying, source)
+	if s.id, err = identity(id); err != nil {
+		return err
 	}
 	if err := s.blobsAtStart(ctx); err != nil {
 		return err

@@ -100,7 +100,8 @@ type transaction struct {
 	*writer
 	now        time.Time
 	values     *values
-	counts     int64 // the writer of the stock
+	counts     int64  // the writer of the stock
+	store      string // the id of the store
 	messages   int
 	duplicates int // messages
 	attempts   int
@@ -193,7 +194,7 @@ func (t *transaction) accepts(as []*acceptance) error {
 			}
 		}
 	}
-	if err := t.laterRows(insertMessages, v.messages); err != nil {
+	if err := errors.Join(t.laterRows(insertMessages, v.messages), t.stays()); err != nil {
 		return fmt.Errorf("insert message: %w", err)
 	}
 	if err := t.laterRows(insertDeliveries, v.deliveries); err != nil {

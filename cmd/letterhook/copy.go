@@ -23,6 +23,7 @@ const (
 // copyOptions are the flags of copy.
 type copyOptions struct {
 	from, to copyEnd
+	back     bool
 	wait     bool
 	final    bool
 	despite  bool
@@ -35,7 +36,8 @@ func newCopyCommand() *cobra.Command {
 		Use:   "copy --from PLACE --to PLACE",
 		Short: "Move a running installation to another database, another bucket or folder, or both",
 		Long: `Bring everything that an installation has stored to another place: pending deliveries with their webhook-ids, messages, results,
-what was configured by API, keys of the API, the audit log, counters, raw messages and attachments. The source stays as it is.
+what was configured by API, keys of the API, the audit log, counters, raw messages and attachments. The source keeps all of it, and in the end
+says that it was moved: no server opens it any more, or both would deliver everything.
 
 A PLACE is the configuration file of a server, the old or the new one, or a database: sqlite:FOLDER (a data folder) or
 postgres://... With a database, --from-blobs and --to-blobs say where raw messages and attachments lie: a folder or
@@ -48,13 +50,19 @@ the rest, compares every row and object, reads every message back and sets the t
 command that was killed goes on where it was when it is run again. With --wait it does all of that by itself as soon as the server has
 been stopped, and says when to stop it: when the first pass is done. Senders try again meanwhile, as they do when a server is restarted.
 
+With --take-back the source serves again, without what its new place has taken since; nobody may serve there any more.
+
 The target must be empty, and no server may use it. The instance key and the link key come along where the target has a data folder.
 
 Exit code 0: done; see what is printed for whether it was the last pass. 1: it failed, or there are faults and the target is not set free.`,
 		Example: `  letterhook copy --from /etc/letterhook/letterhook.yaml --to new.yaml --wait
-  letterhook copy --from sqlite:/var/lib/letterhook --to postgres://letterhook@db/letterhook --to-blobs 's3://mail?region=eu-central-1' --to-data /var/lib/letterhook2`,
+  letterhook copy --from sqlite:/var/lib/letterhook --to postgres://letterhook@db/letterhook --to-blobs 's3://mail?region=eu-central-1' --to-data /var/lib/letterhook2
+  letterhook copy --from /etc/letterhook/letterhook.yaml --take-back`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.back {
+				return o.takeBack(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+			}
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -63,12 +71,29 @@ Exit code 0: done; see what is printed for whether it was the last pass. 1: it f
 	cmd.Flags().BoolVar(&o.wait, "wait", false, "after the first pass wait until the server of the source has ended, then finish")
 	cmd.Flags().BoolVar(&o.final, "final", false, "make no first pass: fail while a server of the source runs")
 	cmd.Flags().BoolVar(&o.despite, "despite-faults", false, "set the target free even with faults, where the source has the same")
+	cmd.Flags().BoolVar(&o.back, "take-back", false, "have the source serve again that an earlier copy has moved")
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print one JSON object per pass")
 	cmd.MarkFlagsMutuallyExclusive("wait", "final")
-	for _, name := range []string{"from", "to"} {
-		_ = cmd.MarkFlagRequired(name) // there are such flags
+	cmd.MarkFlagsOneRequired("to", "take-back")
+	for _, name := range []string{"to", "wait", "final", "despite-faults", "json"} {
+		cmd.MarkFlagsMutuallyExclusive(name, "take-back")
 	}
+	_ = cmd.MarkFlagRequired("from") // there is such a flag
 	return cmd
+}
+
+// takeBack has the source serve again.
+func (o *copyOptions) takeBack(ctx context.Context, out, messages io.Writer) error {
+	from, err := o.from.open(ctx, true)
+	if err != nil {
+		return fmt.Errorf("--from: %w", err)
+	}
+	from.store.Log = slog.New(slog.NewTextHandler(messages, nil))
+	target, err := storage.TakeBack(ctx, from.store)
+	if err == nil {
+		_, err = fmt.Fprintf(out, "A server may start here again. Let none start at the new place, store %s, any more: what it has taken is not here, and what is pending here it has, too.\n", target)
+	}
+	return err
 }
 
 func (o *copyOptions) run(ctx context.Context, out, messages io.Writer) error {
@@ -219,7 +244,7 @@ func printCopy(out io.Writer, r *storage.CopyReport, notes []string) {
 	case r.Finished:
 		fmt.Fprintf(out, "Done: %d messages and %d pending deliveries, compared row by row; %d packs, blobs and attachments were read back.\n",
 			r.Messages, r.Pending, r.Proven)
-		fmt.Fprintln(out, "Start the server with its new configuration, and never again with the old one: it would deliver everything once more.")
+		fmt.Fprintln(out, "Start the server with its new configuration. With the old one none starts any more, unless you take it back (--take-back).")
 	case len(r.Faults) == 0:
 		fmt.Fprintln(out, "The server of the source still runs. Stop it and run the same command again: that brings over the rest and finishes.")
 	}

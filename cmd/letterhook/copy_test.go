@@ -146,6 +146,24 @@ func TestCopySaysWhenToStopTheServer(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
+	took := func(args ...string) (string, error) {
+		var out bytes.Buffer
+		root, _ := newRoot()
+		root.SetArgs(append([]string{"copy", "--from", s.path}, args...))
+		root.SetOut(&out)
+		root.SetErr(io.Discard)
+		err := root.ExecuteContext(ctx)
+		return out.String(), err
+	}
+	if _, err := took("--take-back", "--to", "sqlite:/new"); err == nil {
+		t.Error("taken back and copied at once")
+	}
+	if said, err := took("--take-back"); err != nil || !strings.Contains(said, "A server may start here again.") {
+		t.Errorf("taken back: %q, %v", said, err)
+	}
+	if _, err := took("--take-back"); !errors.Is(err, storage.ErrNotMoved) {
+		t.Errorf("taken back twice: %v", err)
+	}
 }
 
 // TestPassesOfACopy: what is found in a pass is printed before its line, and only the first is called so.

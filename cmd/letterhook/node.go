@@ -51,7 +51,7 @@ func (s *server) enrol(ctx context.Context) error {
 const sayTimeout = 5 * time.Second
 
 // present tells the other nodes of this one until ctx ends, and then that it is gone. When one has come meanwhile that this one cannot work
-// beside, it ends with an error.
+// beside, or everything was moved to another place, it ends with an error.
 func (s *server) present(ctx context.Context) error {
 	if !s.store.Shared() {
 		return nil
@@ -63,7 +63,7 @@ func (s *server) present(ctx context.Context) error {
 		saying, cancel := context.WithTimeout(ctx, sayTimeout)
 		err := s.store.Say(saying, &self)
 		cancel()
-		if errors.Is(err, storage.ErrAlone) {
+		if errors.Is(err, storage.ErrAlone) || errors.Is(err, storage.ErrMoved) {
 			return err
 		}
 		if err != nil && ctx.Err() == nil {

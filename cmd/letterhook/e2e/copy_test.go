@@ -287,6 +287,9 @@ func TestCopyMoves(t *testing.T) {
 			t.Errorf("%+v, want %d pending", report, len(owed))
 		}
 	}
+	if out, err := exec.CommandContext(ctx, b.o.Program, "serve", "-c", b.o.Config).CombinedOutput(); err == nil || !strings.Contains(string(out), "this installation was moved") {
+		t.Errorf("a server on what was moved: %v\n%s", err, out)
+	}
 	b.goesOn(ctx, t, o, owed)
 	stopAndCheck(t, b.server, o)
 }
