@@ -90,8 +90,11 @@ func StoreID(ctx context.Context, cfg Config) (id string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("read the id of the store: %w", err)
 	}
-	if _, target, copying := parseMark(id); copying {
+	if _, target, copying := parseMark(copyMark, id); copying {
 		return target, nil
+	}
+	if source, _, moved := parseMark(movedMark, id); moved {
+		return source, nil
 	}
 	return id, nil
 }
