@@ -55,6 +55,9 @@ func judge(ep *storage.Endpoint, fallback []time.Duration, d storage.Delivery, f
 	if !f.spared {
 		counted := f.n - d.Spared
 		if counted > len(schedule) {
+			if f.n == 1 {
+				return verdict{reason: "the only attempt failed"}
+			}
 			return verdict{reason: fmt.Sprintf("all %d attempts failed", f.n)}
 		}
 		wait = schedule[counted-1]

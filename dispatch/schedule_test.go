@@ -46,6 +46,10 @@ func TestJudgeWalksTheSchedule(t *testing.T) {
 	if !v.retryAt.IsZero() || v.reason != "all 12 attempts failed" {
 		t.Errorf("after the last attempt: %+v", v)
 	}
+	once := &storage.Endpoint{Schedule: []time.Duration{}}
+	if v := judge(once, DefaultSchedule(), d, failure{n: 1}, now, 0.5); !v.retryAt.IsZero() || v.reason != "the only attempt failed" {
+		t.Errorf("after the only attempt: %+v", v)
+	}
 }
 
 func TestJudgeOwnScheduleAndAge(t *testing.T) {

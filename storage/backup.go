@@ -50,7 +50,7 @@ func (s *Store) Backup(ctx context.Context, dir string, progress func(stage stri
 			if try < backupTries {
 				continue
 			}
-			err = fmt.Errorf("%d objects that messages need are not there; letterhook fsck tells which", lost)
+			err = fmt.Errorf("objects that messages need are not there, %d in all; letterhook fsck tells which", lost)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("backup to %s: %w", dir, err)

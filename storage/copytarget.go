@@ -263,7 +263,7 @@ func nobodyServes(conn connection) error {
 	}, "SELECT (SELECT count(*) FROM node WHERE lease_until > ("+clock+")), (SELECT count(*) FROM member WHERE seen_at > ("+clock+") - "+
 		strconv.FormatInt(memberSilent.Milliseconds(), 10)+")", nil)
 	if err == nil && leases+members > 0 {
-		err = fmt.Errorf("%w: %d nodes serve, %d have a lease", ErrLocked, members, leases)
+		err = fmt.Errorf("%w; nodes that serve: %d, with a lease: %d", ErrLocked, members, leases)
 	}
 	return err
 }

@@ -31,7 +31,7 @@ func (c *Copy) verify(ctx context.Context, r *CopyReport, o *copyList) error {
 			return err
 		}
 		if differ > 0 {
-			r.Faults = append(r.Faults, Fault{Kind: FaultCopy, Subject: t.name, Detail: fmt.Sprintf("%d rows are not those of the source", differ)})
+			r.Faults = append(r.Faults, Fault{Kind: FaultCopy, Subject: t.name, Detail: fmt.Sprintf("rows that are not those of the source: %d", differ)})
 		}
 	}
 	err := c.target.read.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM message), (SELECT count(*) FROM delivery)").Scan(&r.Messages, &r.Pending)

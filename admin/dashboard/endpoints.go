@@ -156,9 +156,9 @@ func (p *endpointPage) sentence() string {
 	case p.Pending == 0:
 		return text + "Nothing waits for it."
 	case p.DueAt.Before(time.Now()):
-		return text + count(p.Pending) + " " + noun(p.Pending, "delivery") + " waiting, the oldest has been due since " + p.DueAt.UTC().Format("15:04 UTC") + "."
+		return text + plural(p.Pending, "delivery") + " waiting, the oldest has been due since " + p.DueAt.UTC().Format("15:04 UTC") + "."
 	}
-	return text + count(p.Pending) + " " + noun(p.Pending, "delivery") + " waiting, the next is due " + ago(p.DueAt, time.Now()) + "."
+	return text + plural(p.Pending, "delivery") + " waiting, the next is due " + ago(p.DueAt, time.Now()) + "."
 }
 
 // draw makes the plots.

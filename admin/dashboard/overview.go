@@ -118,12 +118,12 @@ func (p *overviewPage) judge() {
 	default:
 		p.Colour, p.Sentence = "green", "All well."
 	}
-	parts = append(parts, count(o.Accepted)+" "+noun(o.Accepted, "message")+" in the last hour")
+	parts = append(parts, plural(o.Accepted, "message")+" in the last hour")
 	if o.Retrying > 0 {
 		parts = append(parts, atLeast(o.Retrying, o.AtLeast)+" "+noun(o.Retrying, "delivery")+" retrying")
 	}
 	if len(p.Ill) > 0 {
-		parts = append(parts, plural(len(p.Ill), "endpoint")+" to look at")
+		parts = append(parts, plural(int64(len(p.Ill)), "endpoint")+" to look at")
 	}
 	if o.Dead > 0 {
 		parts = append(parts, atLeast(o.Dead, o.AtLeast)+" "+noun(o.Dead, "delivery")+" given up")
@@ -161,6 +161,14 @@ func atLeast(n int64, more bool) string {
 		return count(n) + "+"
 	}
 	return count(n)
+}
+
+// are is the verb for n of something.
+func are(n int64) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 // noun is a word in the number that n asks for.

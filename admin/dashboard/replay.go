@@ -122,16 +122,16 @@ func (p *replayPlan) words() string {
 	if c.Made == 0 {
 		text := "Nothing would be sent again."
 		if c.Owed > 0 {
-			text += fmt.Sprintf(" %s waiting already.", plural(int(c.Owed), "delivery is"))
+			text += fmt.Sprintf(" %s %s waiting already.", plural(c.Owed, "delivery"), are(c.Owed))
 		}
 		if c.Gone > 0 {
 			text += fmt.Sprintf(" Of %s the mail is no longer kept.", count(c.Gone))
 		}
 		return text
 	}
-	text := fmt.Sprintf("%s %s would be sent again", count(c.Made), noun(c.Made, "delivery"))
+	text := plural(c.Made, "delivery") + " would be sent again"
 	if c.Owed > 0 {
-		text += fmt.Sprintf("; %s are waiting already", count(c.Owed))
+		text += fmt.Sprintf("; %s %s waiting already", count(c.Owed), are(c.Owed))
 	}
 	if c.Gone > 0 {
 		text += fmt.Sprintf("; of %s the mail is no longer kept", count(c.Gone))

@@ -175,7 +175,7 @@ func retentionFacts(r storage.Retention) []fact {
 		if d <= 0 {
 			return "for ever"
 		}
-		return plural(int(d/(24*time.Hour)), "day") + " after the last result"
+		return plural(int64(d/(24*time.Hour)), "day") + " after the last result"
 	}
 	return []fact{{Name: "Mail", Text: long(r.Messages)}, {Name: "Attachments", Text: long(r.Attachments)}, {Name: "Attempts", Text: long(r.Attempts)}}
 }

@@ -53,7 +53,7 @@ func arrival(mail *storage.Mail, held bool, endpoint func(string) string) []step
 	if env.Session != "" {
 		connected.Blocks = []block{{"What was said before the content", env.Session}}
 	}
-	named := step{ID: "envelope", Colour: "grey", Title: "Envelope: " + plural(len(env.Recipients), "recipient"), Text: "From <" + reverse(env) + ">"}
+	named := step{ID: "envelope", Colour: "grey", Title: "Envelope: " + plural(int64(len(env.Recipients)), "recipient"), Text: "From <" + reverse(env) + ">"}
 	for i := range env.Recipients {
 		r := &env.Recipients[i]
 		named.Facts = append(named.Facts, fact{Name: fmt.Sprintf("Recipient %d", i+1), Text: r.Path.String() + " → " + destinations(r, endpoint)})
@@ -187,9 +187,5 @@ func header(fields map[string]string) string {
 	return b.String()
 }
 
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
+// plural is a number with what it counts.
+func plural(n int64, what string) string { return count(n) + " " + noun(n, what) }

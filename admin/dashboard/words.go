@@ -28,6 +28,7 @@ func words(base string) template.FuncMap {
 		"took":     took,
 		"size":     size,
 		"count":    count,
+		"plural":   plural,
 		"middle":   middle,
 		"colour":   colour,
 		"words":    stateWords,

@@ -28,7 +28,7 @@ func printDetail(w io.Writer, a *storage.Attempt) {
 	line("TLS", strings.TrimSpace(d.TLSVersion+" "+d.TLSCipher))
 	line("times", describeTimes(a))
 	if r := d.Request; r != nil {
-		line("request", fmt.Sprintf("POST %s, %d octets", r.URL, r.Size))
+		line("request", fmt.Sprintf("POST %s, %s", r.URL, plural(r.Size, "octet")))
 		printFields(w, r.Header)
 	}
 	if a.Status == 0 {

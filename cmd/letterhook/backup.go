@@ -80,8 +80,8 @@ func (o *backupOptions) run(ctx context.Context, out, messages io.Writer, c *con
 	if o.asJSON {
 		return printJSON(out, report)
 	}
-	fmt.Fprintf(out, "%d messages and %d pending deliveries; %d objects with %s, %d of them copied now; %s.\n",
-		report.Messages, report.Pending, report.Objects, amount(report.Octets), report.Copied, report.Took.Round(time.Millisecond))
+	fmt.Fprintf(out, "%s and %s; %s with %s, %d of them copied now; %s.\n",
+		plural(report.Messages, "message"), plural(report.Pending, "pending delivery"), plural(report.Objects, "object"), amount(report.Octets), report.Copied, report.Took.Round(time.Millisecond))
 	if !report.Blobs {
 		fmt.Fprintln(out, "What lies in the bucket is not in the backup: save it by its own means, versioning or a copy made after this command.")
 	}
@@ -171,7 +171,7 @@ func checkBackup(ctx context.Context, c *config.Config, dir string, blobs storag
 		log.Error("fault in the backup", "fault", f.String())
 	})
 	if err == nil && faults > 0 {
-		err = fmt.Errorf("%d faults in the backup", faults)
+		err = fmt.Errorf("%s in the backup", plural(faults, "fault"))
 	}
 	return err
 }

@@ -115,12 +115,8 @@ func (r *checkResult) print(out io.Writer, path string) {
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(out, "warning: %s\n", warning)
 	}
-	switch n := len(r.Faults); {
-	case n == 1:
-		fmt.Fprintln(out, "1 fault")
-		return
-	case n > 1:
-		fmt.Fprintf(out, "%d faults\n", n)
+	if n := len(r.Faults); n > 0 {
+		fmt.Fprintln(out, plural(n, "fault"))
 		return
 	}
 	fmt.Fprintf(out, "%s is valid\n", path)

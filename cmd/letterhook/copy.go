@@ -120,7 +120,7 @@ func (o *copyOptions) run(ctx context.Context, out, messages io.Writer) error {
 		printCopy(out, report, notes)
 	}
 	if n := len(report.Faults); n > 0 && !report.Finished {
-		return &exitError{exitFailed, fmt.Errorf("%d faults; the target is not set free", n)}
+		return &exitError{exitFailed, fmt.Errorf("%s; the target is not set free", plural(n, "fault"))}
 	}
 	return nil
 }
@@ -217,7 +217,7 @@ func printPass(out io.Writer, r *storage.CopyReport, n int) error {
 		name = fmt.Sprintf("Pass %d", n)
 	}
 	rows, _, messages := countRows(r)
-	_, err := fmt.Fprintf(out, "%s done: %d rows, %d messages. Stop the server of the source now; waiting for it.\n", name, rows, messages)
+	_, err := fmt.Fprintf(out, "%s done: %s, %s. Stop the server of the source now; waiting for it.\n", name, plural(rows, "row"), plural(messages, "message"))
 	return err
 }
 
@@ -235,15 +235,15 @@ func countRows(r *storage.CopyReport) (rows, written, messages int64) {
 // printCopy says what the last pass did and what is to be done next.
 func printCopy(out io.Writer, r *storage.CopyReport, notes []string) {
 	rows, written, _ := countRows(r)
-	fmt.Fprintf(out, "%d objects with %s, %d of them copied now; %d rows, %d of them written now; %s.\n",
-		r.Objects, amount(r.Octets), r.Copied, rows, written, r.Took.Round(time.Millisecond))
+	fmt.Fprintf(out, "%s with %s, %d of them copied now; %s, %d of them written now; %s.\n",
+		plural(r.Objects, "object"), amount(r.Octets), r.Copied, plural(rows, "row"), written, r.Took.Round(time.Millisecond))
 	for _, f := range r.Faults {
 		fmt.Fprintln(out, f)
 	}
 	switch {
 	case r.Finished:
-		fmt.Fprintf(out, "Done: %d messages and %d pending deliveries, compared row by row; %d packs, blobs and attachments were read back.\n",
-			r.Messages, r.Pending, r.Proven)
+		fmt.Fprintf(out, "Done: %s and %s, compared row by row; %s read back from the target.\n",
+			plural(r.Messages, "message"), plural(r.Pending, "pending delivery"), plural(r.Proven, "object"))
 		fmt.Fprintln(out, "Start the server with its new configuration. With the old one none starts any more, unless you take it back (--take-back).")
 	case len(r.Faults) == 0:
 		fmt.Fprintln(out, "The server of the source still runs. Stop it and run the same command again: that brings over the rest and finishes.")

@@ -79,7 +79,7 @@ func eraseFar(ctx context.Context, out, messages io.Writer, c *apiclient.Client,
 	if asJSON {
 		return printJSON(out, erased)
 	}
-	fmt.Fprintf(out, "erased: %d messages, %d attachments; %d deliveries ended\n", erased.Messages, erased.Attachments, erased.Deliveries)
+	fmt.Fprintf(out, "erased: %s, %s; %s ended\n", plural(erased.Messages, "message"), plural(erased.Attachments, "attachment"), plural(erased.Deliveries, "delivery"))
 	for _, text := range erased.Warnings {
 		fmt.Fprintln(messages, "warning: "+printable(text, false))
 	}
@@ -117,7 +117,7 @@ func (p *place) eraseIn(ctx context.Context, out, messages io.Writer, what stora
 			LogEmptied  bool `json:"log_emptied"`
 		}{erased.Messages, erased.Attachments, erased.Deliveries, erased.Checkpointed})
 	}
-	fmt.Fprintf(out, "erased: %d messages, %d attachments; %d deliveries ended\n", erased.Messages, erased.Attachments, erased.Deliveries)
+	fmt.Fprintf(out, "erased: %s, %s; %s ended\n", plural(erased.Messages, "message"), plural(erased.Attachments, "attachment"), plural(erased.Deliveries, "delivery"))
 	switch {
 	case erased.Messages == 0 || erased.Checkpointed:
 	case erased.Vacuumed:

@@ -28,7 +28,7 @@ func TestEraseBesideTheServer(t *testing.T) {
 	run(true, "erase", first)
 	run(true, "erase", "all", "--yes")
 	run(true, "erase", "msg_00000000000000000000000000", "--yes")
-	if out := run(false, "erase", first, "--yes"); !strings.Contains(out, "erased: 1 messages, 0 attachments; 1 deliveries ended") {
+	if out := run(false, "erase", first, "--yes"); !strings.Contains(out, "erased: 1 message, 0 attachments; 1 delivery ended") {
 		t.Errorf("it says %s", out)
 	}
 	if out := run(false, "erase", "VICTIM@sender.example", "--yes", "--json"); !strings.Contains(out, `"messages":1`) || !strings.Contains(out, `"log_emptied":true`) {

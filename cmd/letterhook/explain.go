@@ -48,7 +48,7 @@ func printExplanation(w io.Writer, m *parser.Message) error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "\ntext: %s\nhtml: %s\n", body(m.Text, m.TextCharset, m.TextFromHTML), body(m.HTML, m.HTMLCharset, false))
-	fmt.Fprintf(&b, "reply: %d of %d octets of the text, confidence %.2f\n", len(m.Reply.Text), len(deref(m.Text)), m.Reply.Confidence)
+	fmt.Fprintf(&b, "reply: %d of %s of the text, confidence %.2f\n", len(m.Reply.Text), plural(len(deref(m.Text)), "octet"), m.Reply.Confidence)
 	fmt.Fprintf(&b, "kind: %s%s\n", m.Kind, because(m.KindReasons))
 	fmt.Fprintf(&b, "limits hit: %s\n", orDash(strings.Join(m.LimitsHit, ", ")))
 	fmt.Fprintf(&b, "defects: %d\n", len(defects))
@@ -79,9 +79,9 @@ func body(text *string, charset string, fromHTML bool) string {
 	case text == nil:
 		return "none"
 	case fromHTML:
-		return fmt.Sprintf("%d octets, made from html in %s", len(*text), charset)
+		return fmt.Sprintf("%s, made from html in %s", plural(len(*text), "octet"), charset)
 	}
-	return fmt.Sprintf("%d octets, read as %s", len(*text), charset)
+	return fmt.Sprintf("%s, read as %s", plural(len(*text), "octet"), charset)
 }
 
 func because(reasons []string) string {

@@ -145,7 +145,7 @@ func TestFarCommands(t *testing.T) {
 	must(t, words("accounts set umbrella --set limits.messages_per_hour=1000")...)
 	says(t, words("accounts show umbrella"), `"messages_per_hour":1000`)
 	says(t, words("usage --now"), "ACCOUNT", "acme")
-	says(t, words("erase "+id+" --yes"), "erased: 1 messages")
+	says(t, words("erase "+id+" --yes"), "erased: 1 message, ")
 	for _, line := range []string{"messages parsed " + id, "messages show --raw " + id} {
 		if out, err := command(t, words(line)...); err == nil || !strings.Contains(err.Error(), "was erased") {
 			t.Errorf("%s: %v\n%s", line, err, out)

@@ -64,9 +64,9 @@ func cameFrom(ip string, erased bool) string {
 // sizeOf has no hash of what was erased: that is gone too.
 func sizeOf(octets int64, sha256 string, erased bool) string {
 	if erased {
-		return fmt.Sprintf("%d octets", octets)
+		return plural(octets, "octet")
 	}
-	return fmt.Sprintf("%d octets, sha256 %s", octets, sha256)
+	return plural(octets, "octet") + ", sha256 " + sha256
 }
 
 func subjectOf(subject string, erased bool) string {

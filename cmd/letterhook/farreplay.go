@@ -53,7 +53,7 @@ func (o *replayOptions) createFar(cmd *cobra.Command, c *apiclient.Client) error
 			}
 			continue
 		}
-		fmt.Fprintf(w, "%s replays %d deliveries of %s, %s\n", r.ID, p.count.Made, printable(known.name(p.settings.EndpointID), false), passedFar(p.count))
+		fmt.Fprintf(w, "%s replays %s of %s, %s\n", r.ID, plural(p.count.Made, "delivery"), printable(known.name(p.settings.EndpointID), false), passedFar(p.count))
 	}
 	if len(made) == 0 && !o.json {
 		fmt.Fprintln(w, "nothing to replay")

@@ -37,11 +37,8 @@ Exit code 0: no faults. 1: there are faults, or the check could not be made.`,
 				if err != nil {
 					return err
 				}
-				if faults == 1 {
-					return &exitError{exitFailed, errors.New("1 fault")}
-				}
 				if faults > 0 {
-					return &exitError{exitFailed, fmt.Errorf("%d faults", faults)}
+					return &exitError{exitFailed, errors.New(plural(faults, "fault"))}
 				}
 				if !asJSON {
 					fmt.Fprintln(cmd.OutOrStdout(), "no faults")

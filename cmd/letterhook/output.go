@@ -66,3 +66,15 @@ func printable(s string, keepLines bool) string {
 		}
 	}, s)
 }
+
+// plural is a number with what it counts: "1 delivery", "2 deliveries".
+func plural[N int | int64](n N, noun string) string {
+	switch {
+	case n == 1:
+	case strings.HasSuffix(noun, "y"):
+		noun = strings.TrimSuffix(noun, "y") + "ies"
+	default:
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}

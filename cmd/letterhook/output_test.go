@@ -22,3 +22,14 @@ func TestJSONForTerminals(t *testing.T) {
 		t.Errorf("%v %q", err, back)
 	}
 }
+
+func TestPlural(t *testing.T) {
+	for want, got := range map[string]string{
+		"0 messages": plural(0, "message"), "1 message": plural(1, "message"), "2 messages": plural(int64(2), "message"),
+		"1 pending delivery": plural(1, "pending delivery"), "3 pending deliveries": plural(3, "pending delivery"),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

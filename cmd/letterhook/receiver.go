@@ -253,9 +253,9 @@ func (m *shownMail) show(b *strings.Builder, field func(name, format string, arg
 		field("from", "%s", strings.TrimSpace(a.Name+" <"+a.Address+">"))
 	}
 	field("subject", "%s", m.Subject)
-	field("kind", "%s, %d octets", m.Kind, m.Size)
+	field("kind", "%s, %s", m.Kind, plural(m.Size, "octet"))
 	for _, a := range m.Attachments {
-		field("attachment", "%s (%s, %d octets) %s", or(a.Filename, "unnamed"), a.ContentType, a.Size, or(a.URL, or(a.Omitted, "")))
+		field("attachment", "%s (%s, %s) %s", or(a.Filename, "unnamed"), a.ContentType, plural(a.Size, "octet"), or(a.URL, or(a.Omitted, "")))
 	}
 	for _, d := range m.Parse.Defects {
 		field("defect", "%s", d.Code)
@@ -272,7 +272,7 @@ func (m *shownMail) show(b *strings.Builder, field func(name, format string, arg
 		fmt.Fprintf(b, "  | %s\n", line)
 	}
 	if len(lines) > shownText {
-		fmt.Fprintf(b, "  | (%d lines more)\n", len(lines)-shownText)
+		fmt.Fprintf(b, "  | (%s more)\n", plural(len(lines)-shownText, "line"))
 	}
 }
 

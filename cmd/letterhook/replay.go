@@ -204,7 +204,7 @@ func (o *replayOptions) create(ctx context.Context, store *storage.Store, at *pl
 			}
 			continue
 		}
-		fmt.Fprintf(w, "%s replays %d deliveries of %s, %s\n", r.ID, p.count.Made, printable(known.name(p.spec.Endpoint), false), passed(p.count))
+		fmt.Fprintf(w, "%s replays %s of %s, %s\n", r.ID, plural(p.count.Made, "delivery"), printable(known.name(p.spec.Endpoint), false), passed(p.count))
 	}
 	if len(ids) == 0 && !o.json {
 		fmt.Fprintln(w, "nothing to replay")

@@ -43,7 +43,7 @@ func TestReplayCommand(t *testing.T) {
 		t.Errorf("missing: %s", out)
 	}
 	out := replay("create", "--message", id)
-	job, _, ok := strings.Cut(out, " replays 1 deliveries of app, ")
+	job, _, ok := strings.Cut(out, " replays 1 delivery of app, ")
 	if !ok {
 		t.Fatalf("create says %s", out)
 	}

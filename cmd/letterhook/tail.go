@@ -117,7 +117,7 @@ func (o *tailOptions) line(event string, data []byte, known farEndpointsByID) (s
 		if err := read(&m); err != nil || o.failed || o.endpoint != "" || !o.concerns(append(m.Recipients, m.MailFrom)...) {
 			return "", err
 		}
-		return fmt.Sprintf("%s  accepted   %s  <%s> to %s, %d octets", clock(m.ReceivedAt), m.ID, m.MailFrom, firstOf(m.Recipients), m.Size), nil
+		return fmt.Sprintf("%s  accepted   %s  <%s> to %s, %s", clock(m.ReceivedAt), m.ID, m.MailFrom, firstOf(m.Recipients), plural(m.Size, "octet")), nil
 	case "attempt":
 		var a apiclient.StreamAttempt
 		failed := func() bool { return a.Outcome != dispatch.OutcomeDelivered }
@@ -134,7 +134,7 @@ func (o *tailOptions) line(event string, data []byte, known farEndpointsByID) (s
 	case "missed":
 		var m apiclient.StreamMissed
 		err := read(&m)
-		return fmt.Sprintf("%s  %d events were left out: this reader is too slow", clock(time.Now()), m.N), err
+		return fmt.Sprintf("%s  %s left out: this reader is too slow", clock(time.Now()), plural(m.N, "event")), err
 	}
 	return "", nil
 }
