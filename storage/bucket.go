@@ -106,7 +106,8 @@ func NewBucket(ctx context.Context, cfg BucketConfig) (*Bucket, error) {
 		}
 		o.UsePathStyle = cfg.PathStyle
 		// The defaults frame the body in chunks with a trailing checksum, which many servers do not understand, and
-		// put a checksum header into presigned links. What we send is covered by the payload hash instead.
+		// put a checksum header into presigned links. What we send is covered by the payload hash instead. Some servers refuse
+		// even x-amz-checksum-sha256, though the hash is known; a bucket with Object Lock and a default retention wants it.
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		o.DisableLogOutputChecksumValidationSkipped = true
