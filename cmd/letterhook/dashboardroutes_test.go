@@ -170,3 +170,20 @@ func TestRotationBesideTheFile(t *testing.T) {
 		t.Error("there is no secret in the file, and one is spoken of")
 	}
 }
+
+// TestLinksOfAnsweredForms: a page that answers a form has the address of the form, so that its links must be whole.
+func TestLinksOfAnsweredForms(t *testing.T) {
+	h := newAPIHouse(t)
+	replyHouse(t, h, "acme")
+	operator := h.key(t, "")
+	endpoint := "/endpoints/" + endpointID(t, h.server, "declared")
+	for path, form := range map[string]url.Values{
+		"/settings/keys": {"name": {"phone"}, "scope": {"read"}}, endpoint + "/secret": {"overlap": {"0"}, "kind": {"v1"}}, endpoint + "/replay": {"state": {"dead"}, "since": {"all"}},
+		"/domains/in.example.com/reply-addresses": {"local": {"reply"}},
+	} {
+		status, text := h.page(t, operator, http.MethodPost, path, form)
+		if status != http.StatusOK || strings.Contains(text, `href="?`) {
+			t.Errorf("%s: %d, or a link that is not whole", path, status)
+		}
+	}
+}

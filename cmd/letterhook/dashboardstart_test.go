@@ -91,7 +91,7 @@ func testSettings(t *testing.T, browser chrome) {
 	other.untilText("With a key of the API")
 
 	b.show("/settings")
-	b.click(`a[href="?pull=defer-on"]`)
+	b.click(`a[href$="?pull=defer-on"]`)
 	b.untilText("Every mail is put off with 4xx")
 	if s.smtp.Levers().Defer.On {
 		t.Error("it was pulled before it was confirmed")

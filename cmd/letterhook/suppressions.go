@@ -131,7 +131,7 @@ func (o *suppressOptions) body(address string) (body apiclient.NewSuppression, e
 	if err != nil {
 		return body, &exitError{exitUsage, fmt.Errorf("--until: %w", err)}
 	}
-	body.Note, body.Until = o.note, until.UTC()
+	body.Note, body.Until = o.note, until.UTC().Truncate(time.Second)
 	if o.discard {
 		body.Action = "discard"
 	}
