@@ -54,6 +54,7 @@ func TestFarSuppressions(t *testing.T) {
 	fails(t, exitUsage, `no account is called "nobody"`, words("suppressions add a@b.example --account nobody")...)
 	fails(t, exitUsage, "--until: write it like", words("suppressions add a@b.example --until tomorrow")...)
 	fails(t, exitUsage, "nothing is suppressed", words("suppressions remove a@spam.example")...)
+	fails(t, exitUsage, "nothing is suppressed", words("suppressions remove @zen.example")...) // bob is, and not all of them
 	fails(t, exitUsage, "neither a mail address", words("suppressions remove a@@b")...)
 	fails(t, exitFailed, "sup_nothing: ", words("suppressions remove sup_nothing")...)
 
