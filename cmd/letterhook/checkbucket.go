@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/letterhook/letterhook/cmd/letterhook/config"
@@ -48,7 +49,8 @@ func (r *checkResult) tryBucket(ctx context.Context, c *config.Config, o *checkO
 		r.fault(o.path, err.Error())
 	case owner == "" || store != "":
 	case unknown != nil:
-		r.warn(fmt.Sprintf("the bucket belongs to the store %q; whether that is the one of this configuration is not known: %v", owner, unknown))
+		r.warn(fmt.Sprintf("the bucket belongs to the store %q; whether that is the one of this configuration is not known: %s",
+			owner, strings.Join(strings.Fields(unknown.Error()), " "))) // the driver of PostgreSQL has a line for each address
 	default:
 		r.warn(fmt.Sprintf("the bucket belongs to the store %q, and there is no database here yet: a server that makes one is refused", owner))
 	}

@@ -44,7 +44,7 @@ func (b *fakeBucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // checkBucket runs check --bucket with a data folder and gives what it prints and its exit code.
-func checkBucket(t *testing.T, endpoint, dir string, verbose bool) (string, int) {
+func checkBucket(t *testing.T, endpoint, dir string, verbose bool, more ...string) (string, int) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "letterhook.yaml")
 	text := fmt.Sprintf(`hostname: mx.example.com
@@ -55,7 +55,7 @@ http: {public: {address: "127.0.0.1:0"}}
 storage:
   blobs: s3
   s3: {endpoint: %q, region: us-east-1, bucket: mail, prefix: in, path_style: true, access_key_id: a, secret_access_key: b}
-`, dir, endpoint)
+`, dir, endpoint) + strings.Join(more, "")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -160,5 +160,16 @@ func TestCheckBucketOfAnother(t *testing.T) {
 				t.Errorf("code %d, it writes %v, says %s", code, b.wrote, out)
 			}
 		})
+	}
+}
+
+// TestCheckBucketWithoutItsDatabase: where the database is away, whose bucket it is stays open, and that is one line.
+func TestCheckBucketWithoutItsDatabase(t *testing.T) {
+	srv := httptest.NewServer(&fakeBucket{owner: "store_other"})
+	defer srv.Close()
+	const says = `warning: storage.s3: the bucket belongs to the store "store_other"; whether that is the one of this configuration is not known: `
+	out, code := checkBucket(t, srv.URL, t.TempDir(), false, "  database: postgres://127.0.0.1:1/letterhook\n")
+	if _, rest, ok := strings.Cut(out, says); code != exitOK || !ok || strings.Count(rest, "\n") != 2 || !strings.HasSuffix(rest, "letterhook.yaml is valid\n") {
+		t.Errorf("code %d, %s", code, out)
 	}
 }
