@@ -204,7 +204,7 @@ func (s *Store) NoteRefusal(r Refusal, detail func() RefusalDetail) {
 		r.RefusalDetail = detail()
 		r.Unrecorded = unrecorded
 	}
-	if s.feed.readers.Load() > 0 {
+	if s.feed.heard() {
 		s.feed.tell(Happening{At: r.At, Refusal: &r})
 	}
 	c.mu.Lock()

@@ -19,6 +19,7 @@ var notCopied = map[string]string{
 	"node_epoch":     "epochs are given away by the database that the nodes share",
 	"node":           "leases hold in the database that gave them",
 	"member":         "it says who serves on this database",
+	"told":           "nodes tell each other what happens now",
 	"lane":           "lanes are the nodes' and made again for whatever is owed",
 	// The index of searches, which lies in a file of its own on SQLite, is made again from the messages.
 	"search_state":   "it says how far the index of this database goes",

@@ -77,6 +77,9 @@ func (s *Store) erase(ctx context.Context, e Erasure, erased *Erased) error {
 	} else if err := s.eraseAddress(ctx, e, erased); err != nil {
 		return err
 	}
+	if err := s.eraseTold(ctx); err != nil {
+		return err
+	}
 	if erased.Messages == 0 && e.Message == "" {
 		return nil
 	}

@@ -110,8 +110,14 @@ func (s *Store) enrol(ctx context.Context, m *Member) (others []other, err error
 		if err := s.writeMember(w, m, now); err != nil {
 			return err
 		}
+		if err := forgetTold(w); err != nil {
+			return err
+		}
 		return s.stays(w)
 	})
+	if err == nil && len(others) == 0 && s.feed.relay != nil {
+		s.feed.relay.begin(m.ID, m.Name)
+	}
 	return others, err
 }
 
@@ -151,7 +157,11 @@ func (s *Store) Say(ctx context.Context, m *Member) error {
 		if err := s.writeMember(w, m, now); err != nil {
 			return err
 		}
-		if _, err := w.exec("DELETE FROM member WHERE seen_at < ?", now-memberForgotten.Milliseconds()); err != nil {
+		forgotten, err := w.exec("DELETE FROM member WHERE seen_at < ?", now-memberForgotten.Milliseconds())
+		if err == nil && forgotten > 0 {
+			err = forgetTold(w)
+		}
+		if err != nil {
 			return err
 		}
 		return s.stays(w)

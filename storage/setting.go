@@ -55,9 +55,23 @@ type SettingChange struct {
 	Line   AuditLine
 }
 
-// ConfigurationRevision is cheap: who asks every now and then whether something has changed reads it.
+// ConfigurationRevision is cheap: who asks every now and then whether something has changed reads it. On a database that nodes share it
+// learns in the same statement whether another of them has readers, see [Store.FollowAll]: a server asks at least once a second.
 func (s *Store) ConfigurationRevision(ctx context.Context) (revision int64, err error) {
-	if err := s.read.QueryRowContext(ctx, "SELECT revision FROM configuration").Scan(&revision); err != nil {
+	id := ""
+	if s.feed.relay != nil {
+		id = s.feed.relay.self()
+	}
+	if id == "" {
+		err = s.read.QueryRowContext(ctx, "SELECT revision FROM configuration").Scan(&revision)
+	} else {
+		asked := 0
+		err = s.read.QueryRowContext(ctx, "SELECT revision, "+isFollowed+" FROM configuration", id).Scan(&revision, &asked)
+		if err == nil {
+			s.feed.relay.learn(asked > 0)
+		}
+	}
+	if err != nil {
 		return 0, fmt.Errorf("read the revision of the configuration: %w", err)
 	}
 	return revision, nil

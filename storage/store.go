@@ -136,6 +136,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if s.indexer != nil {
 		go s.indexer.run()
 	}
+	if s.feed.relay != nil {
+		s.feed.relay.start()
+	}
 	return s, nil
 }
 
@@ -225,6 +228,11 @@ func (s *Store) openCommitters() (*writer, error) {
 		s.newCommitter(s.chores, &writer{engine: e}),
 	}
 	s.leases = newLeases(s.engine)
+	if !s.cfg.Beside {
+		if s.feed.relay, err = newRelay(e, &s.feed, s.cfg.Log); err != nil {
+			return nil, err
+		}
+	}
 	if s.lock != nil {
 		s.place = placeOf(s.lock)
 	}
@@ -338,6 +346,9 @@ func (s *Store) closeFiles() error {
 	}
 	if s.leases != nil {
 		errs = append(errs, s.leases.close())
+	}
+	if s.feed.relay != nil {
+		errs = append(errs, s.feed.relay.close())
 	}
 	if s.lock != nil {
 		errs = append(errs, s.lock.Close()) // the lock goes with it

@@ -28,7 +28,7 @@ const vacuumTimeout = 24 * time.Hour
 // cut into days. No mail waits for that. When ctx ends it is not waited for either: its connection is cut, and a VACUUM that has begun goes
 // on, for the server does not look. What is known of the erased is gone whether or not it comes to an end.
 func (s *Store) vacuum(ctx context.Context, erased *Erased) {
-	tables := []string{"delivery", "held", "dedupe", "parsing", "refusal"}
+	tables := []string{"delivery", "held", "dedupe", "parsing", "refusal", "told"}
 	for _, at := range slices.SortedFunc(maps.Keys(erased.days), time.Time.Compare) {
 		for _, table := range partitioned {
 			tables = append(tables, partitionName(table, at))

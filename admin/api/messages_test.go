@@ -136,26 +136,29 @@ func TestMessagesByAPI(t *testing.T) {
 	}
 }
 
+// follow reads the stream.
+func (h *house) follow(t *testing.T, token string) *bufio.Scanner {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.url+"/api/v1/stream", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil || response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "text/event-stream" {
+		t.Fatalf("%v, %v", response, err)
+	}
+	t.Cleanup(func() { response.Body.Close() })
+	lines := bufio.NewScanner(response.Body)
+	next(t, lines, "alive", nil) // from here on it follows
+	return lines
+}
+
 // What happens is told as it happens, to whom it concerns.
 func TestStreamOfTheAPI(t *testing.T) {
 	h := newHouse(t)
 	h.receive(t, "acme", "before")
-	follow := func(token string) *bufio.Scanner {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.url+"/api/v1/stream", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Authorization", "Bearer "+token)
-		response, err := http.DefaultClient.Do(r)
-		if err != nil || response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "text/event-stream" {
-			t.Fatalf("%v, %v", response, err)
-		}
-		t.Cleanup(func() { response.Body.Close() })
-		lines := bufio.NewScanner(response.Body)
-		next(t, lines, "alive", nil) // from here on it follows
-		return lines
-	}
-	acme, zenith := follow(h.token(t, "acme")), follow(h.token(t, "zenith"))
+	acme, zenith := h.follow(t, h.token(t, "acme")), h.follow(t, h.token(t, "zenith"))
 	id, _ := h.receive(t, "acme", "hello")
 	h.store.NoteRefusal(storage.Refusal{Account: h.accounts["zenith"], Reason: "spam", Code: 550}, nil)
 	var m api.Message

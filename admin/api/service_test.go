@@ -38,7 +38,13 @@ func newHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := storage.Open(t.Context(), storage.Config{Dir: dir, Blobs: blobs, Keys: [][]byte{bytes.Repeat([]byte{7}, 32)}})
+	return newHouseOn(t, storage.Config{Dir: dir, Blobs: blobs})
+}
+
+func newHouseOn(t *testing.T, config storage.Config) *house {
+	t.Helper()
+	config.Keys = [][]byte{bytes.Repeat([]byte{7}, 32)}
+	store, err := storage.Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,9 +16,24 @@ import (
 	"github.com/letterhook/letterhook/storage"
 )
 
-// StreamMissed tells a reader that was too slow.
+// StreamMissed tells a reader that it was not told all.
 type StreamMissed struct {
-	N int64 `json:"n" doc:"So many events were left out before this one."`
+	N      int64 `json:"n" doc:"So many events were left out: the reader was too slow, or too much happened on another node. The operator's count has the latter without regard to only."`
+	Unsure bool  `json:"unsure,omitempty" doc:"More of other nodes were left out, and it is not known how many concern the reader."`
+}
+
+// StreamAccepted is a message as it was accepted.
+type StreamAccepted struct {
+	Message
+
+	Node string `json:"node,omitempty" doc:"For the operator: the node that it happened on, where nodes share a database."`
+}
+
+// StreamRefusal is a refusal as it was recorded.
+type StreamRefusal struct {
+	Refusal
+
+	Node string `json:"node,omitempty" doc:"For the operator: the node that it happened on, where nodes share a database."`
 }
 
 // StreamAlive is sent when nothing has happened for a while.
@@ -39,6 +54,7 @@ type StreamAttempt struct {
 	Error      string     `json:"error,omitempty"`
 	RetryAt    *time.Time `json:"retry_at,omitempty" doc:"When it is tried again; left out: the delivery is finished."`
 	State      string     `json:"state,omitempty" doc:"Of the delivery, when it is finished."`
+	Node       string     `json:"node,omitempty" doc:"For the operator: the node that it happened on, where nodes share a database."`
 }
 
 // The rhythm of the stream.
@@ -91,16 +107,16 @@ func (s *service) countReaders(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-// registerStream serves the events. They tell of this node alone.
+// registerStream serves the events, of all nodes.
 func (s *service) registerStream() {
 	o := operation{
 		method: http.MethodGet, path: "/stream", id: "stream-events", tag: tagMessages, scope: access.ScopeRead, summary: "Follow what happens",
-		about: "Server-sent events of messages as they are accepted, of attempts and of refusals, of the node that is asked. Nothing waits for a slow reader: it is told how much it missed. A reader that was away finds the rest in the lists.",
+		about: "Server-sent events of messages as they are accepted, of attempts and of refusals, on all nodes that share a database: of the one that is asked at once, of the others within a second, each in its order. Nothing waits for a slow reader: it is told how much it missed. A reader that was away finds the rest in the lists.",
 	}
 	described := s.described(o)
 	described.Middlewares = append(described.Middlewares, s.countReaders)
 	sse.Register(s.api, described, map[string]any{
-		"accepted": Message{}, "attempt": StreamAttempt{}, "refusal": Refusal{}, "missed": StreamMissed{}, "alive": StreamAlive{},
+		"accepted": StreamAccepted{}, "attempt": StreamAttempt{}, "refusal": StreamRefusal{}, "missed": StreamMissed{}, "alive": StreamAlive{},
 	}, func(ctx context.Context, in *struct {
 		Only    string `query:"only" enum:"accepted,attempt,refusal" doc:"Events of this kind alone."`
 		Seconds int    `query:"seconds" minimum:"1" maximum:"86400" doc:"End after so long; left out: never."`
@@ -118,7 +134,7 @@ func (s *service) registerStream() {
 
 // stream sends until the reader is gone, its key has ended, or the server does.
 func (s *service) stream(ctx context.Context, p access.Principal, only string, send sse.Sender) {
-	feed := s.Store.Follow(func(h *storage.Happening) bool { return (only == "" || only == kindOf(h)) && s.owns(p, h) })
+	feed := s.Store.FollowAll(func(h *storage.Happening) bool { return (only == "" || only == kindOf(h)) && s.owns(p, h) })
 	defer feed.Close()
 	ticker := time.NewTicker(streamLook)
 	defer ticker.Stop()
@@ -131,10 +147,10 @@ func (s *service) stream(ctx context.Context, p access.Principal, only string, s
 			return
 		case h := <-feed.Happenings:
 			quiet = 0
-			if missed := feed.Missed(); missed > 0 && send.Data(StreamMissed{missed}) != nil {
+			if tellMissed(p, feed, send) != nil {
 				return
 			}
-			if send(sse.Message{ID: int(h.ID), Data: showHappening(&h)}) != nil {
+			if send(sse.Message{ID: int(h.ID), Data: showHappening(p, &h)}) != nil {
 				return
 			}
 		case <-ticker.C:
@@ -144,11 +160,31 @@ func (s *service) stream(ctx context.Context, p access.Principal, only string, s
 			if looks++; looks%streamAsk == 0 && !s.stillWorks(ctx, p) {
 				return
 			}
+			if tellMissed(p, feed, send) != nil {
+				return
+			}
 			if quiet++; quiet%streamAlive == 0 && send.Data(StreamAlive{s.Now().UTC()}) != nil {
 				return
 			}
 		}
 	}
+}
+
+// tellMissed tells a reader how much was left out since it was last told. Whose the events were that did not come through from other nodes
+// nobody knows, so their number is the operator's alone.
+func tellMissed(p access.Principal, feed *storage.Feed, send sse.Sender) error {
+	missed := StreamMissed{N: feed.Missed()}
+	lost, unsure := feed.Lost()
+	missed.Unsure = unsure
+	if p.Operator() {
+		missed.N += lost
+	} else if lost > 0 {
+		missed.Unsure = true
+	}
+	if missed == (StreamMissed{}) {
+		return nil
+	}
+	return send.Data(missed)
 }
 
 // stillWorks says whether who asked would be let in now: a key that has ended must not read on. A database that does not answer ends nothing.
@@ -188,16 +224,21 @@ func (s *service) owns(p access.Principal, h *storage.Happening) bool {
 	return e != nil && e.Account == p.Account
 }
 
-func showHappening(h *storage.Happening) any {
+// showHappening shows an event. What the nodes are called concerns the operator alone.
+func showHappening(p access.Principal, h *storage.Happening) any {
+	node := ""
+	if p.Operator() {
+		node = h.Node
+	}
 	switch {
 	case h.Mail != nil:
-		return showMessage(&storage.Listed{Mail: h.Mail, State: storage.StatePending})
+		return StreamAccepted{showMessage(&storage.Listed{Mail: h.Mail, State: storage.StatePending}), node}
 	case h.Refusal != nil:
-		return showRefusal(*h.Refusal)
+		return StreamRefusal{showRefusal(*h.Refusal), node}
 	}
 	a := h.Attempt
 	return StreamAttempt{
 		Delivery: a.Delivery, Message: a.Message, Endpoint: a.Endpoint, N: a.N, At: a.At.UTC(), DurationMS: float64(a.Duration.Microseconds()) / 1000,
-		Outcome: a.Outcome, Status: a.Status, Error: a.Detail.Error, RetryAt: optionalTime(h.RetryAt), State: h.State,
+		Outcome: a.Outcome, Status: a.Status, Error: a.Detail.Error, RetryAt: optionalTime(h.RetryAt), State: h.State, Node: node,
 	}
 }

@@ -34,8 +34,9 @@ func newTailCommand() *cobra.Command {
 		Use:   "tail",
 		Short: "Follow what happens on a server: messages, attempts, refusals",
 		Long: `Follow what happens on a running server: messages as they are accepted, attempts and refusals. Without a context in use it is the one
-that dev runs on this machine. Where it is cut off it connects again; what happened meanwhile stands in the lists. Of several nodes it
-follows the one that answers.`,
+that dev runs on this machine. Where it is cut off it connects again; what happened meanwhile stands in the lists. It follows all nodes
+that share a database, whichever answers: what happens on the others comes up to a second later, and for the operator a line ends with
+the name of the node that it happened on.`,
 		Example: "  letterhook tail\n  letterhook tail --failed --endpoint app\n  letterhook tail --only refusal --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -113,34 +114,52 @@ func (o *tailOptions) line(event string, data []byte, known farEndpointsByID) (s
 	}
 	switch event {
 	case "accepted":
-		var m apiclient.Message
+		var m apiclient.StreamAccepted
 		if err := read(&m); err != nil || o.failed || o.endpoint != "" || !o.concerns(append(m.Recipients, m.MailFrom)...) {
 			return "", err
 		}
-		return fmt.Sprintf("%s  accepted   %s  <%s> to %s, %s", clock(m.ReceivedAt), m.ID, m.MailFrom, firstOf(m.Recipients), plural(m.Size, "octet")), nil
+		return fmt.Sprintf("%s  accepted   %s  <%s> to %s, %s", clock(m.ReceivedAt), m.ID, m.MailFrom, firstOf(m.Recipients), plural(m.Size, "octet")) + on(m.Node), nil
 	case "attempt":
 		var a apiclient.StreamAttempt
 		failed := func() bool { return a.Outcome != dispatch.OutcomeDelivered }
 		if err := read(&a); err != nil || o.address != "" || o.failed && !failed() || o.endpoint != "" && o.endpoint != a.EndpointID {
 			return "", err
 		}
-		return attemptText(&a, known.name(a.EndpointID)), nil
+		return attemptText(&a, known.name(a.EndpointID)) + on(a.Node), nil
 	case "refusal":
-		var r apiclient.Refusal
+		var r apiclient.StreamRefusal
 		if err := read(&r); err != nil || o.endpoint != "" || !o.concerns(append(r.Recipients, r.Sender, r.Recipient)...) {
 			return "", err
 		}
-		return fmt.Sprintf("%s  refused    <%s> to %s from %s: %s", clock(r.At), r.Sender, orWord(r.Recipient, "nobody yet"), r.RemoteIP, replyText(&r)), nil
+		return fmt.Sprintf("%s  refused    <%s> to %s from %s: %d %s", clock(r.At), r.Sender, orWord(r.Recipient, "nobody yet"), r.RemoteIP, r.Code, r.Reply) + on(r.Node), nil
 	case "missed":
 		var m apiclient.StreamMissed
 		err := read(&m)
-		return fmt.Sprintf("%s  %s left out: this reader is too slow", clock(time.Now()), plural(m.N, "event")), err
+		return missedText(&m), err
 	}
 	return "", nil
 }
 
 func (o *tailOptions) concerns(addresses ...string) bool {
 	return o.address == "" || slices.ContainsFunc(addresses, func(a string) bool { return strings.Contains(strings.ToLower(a), strings.ToLower(o.address)) })
+}
+
+// on names the node of a line; nodes that share no database are not told apart.
+func on(node string) string {
+	if node == "" {
+		return ""
+	}
+	return "  on " + node
+}
+
+func missedText(m *apiclient.StreamMissed) string {
+	switch {
+	case m.N == 0:
+		return clock(time.Now()) + "  events of other nodes may have been left out"
+	case m.Unsure:
+		return fmt.Sprintf("%s  %s left out, and perhaps more of other nodes", clock(time.Now()), plural(m.N, "event"))
+	}
+	return fmt.Sprintf("%s  %s left out: there were too many at once", clock(time.Now()), plural(m.N, "event"))
 }
 
 func attemptText(a *apiclient.StreamAttempt, endpoint string) string {

@@ -1906,6 +1906,37 @@ type Stock struct {
 // StockReached The limit for which its recipients are refused now.
 type StockReached string
 
+// StreamAccepted defines model for StreamAccepted.
+type StreamAccepted struct {
+	AccountID string `json:"account_id"`
+
+	// Erased It was erased: nothing is left but id, account, time, size and state; sender, recipients and content are gone.
+	Erased bool `json:"erased,omitempty,omitzero"`
+
+	// From First address of the From field; left out until it was parsed.
+	From string `json:"from,omitempty,omitzero"`
+	ID   string `json:"id"`
+	Kind string `json:"kind,omitempty,omitzero"`
+
+	// MailFrom The reverse-path; empty: the null one, or erased.
+	MailFrom  string `json:"mail_from"`
+	MessageID string `json:"message_id,omitempty,omitzero"`
+
+	// Node For the operator: the node that it happened on, where nodes share a database.
+	Node       string    `json:"node,omitempty,omitzero"`
+	ReceivedAt time.Time `json:"received_at"`
+
+	// Recipients The forward-paths of the account.
+	Recipients []string `json:"recipients"`
+
+	// Size In octets.
+	Size int64 `json:"size"`
+
+	// State That of its deliveries which asks for most attention: dead, retrying, pending, held, withdrawn, refused, filtered, missed or delivered; discarded where its routes owe it to nobody.
+	State   string `json:"state"`
+	Subject string `json:"subject,omitempty,omitzero"`
+}
+
 // StreamAlive defines model for StreamAlive.
 type StreamAlive struct {
 	At time.Time `json:"at"`
@@ -1920,7 +1951,10 @@ type StreamAttempt struct {
 	Error      string    `json:"error,omitempty,omitzero"`
 	MessageID  string    `json:"message_id"`
 	N          int64     `json:"n"`
-	Outcome    string    `json:"outcome"`
+
+	// Node For the operator: the node that it happened on, where nodes share a database.
+	Node    string `json:"node,omitempty,omitzero"`
+	Outcome string `json:"outcome"`
 
 	// RetryAt When it is tried again; left out: the delivery is finished.
 	RetryAt time.Time `json:"retry_at,omitempty,omitzero"`
@@ -1932,8 +1966,53 @@ type StreamAttempt struct {
 
 // StreamMissed defines model for StreamMissed.
 type StreamMissed struct {
-	// N So many events were left out before this one.
+	// N So many events were left out: the reader was too slow, or too much happened on another node. The operator's count has the latter without regard to only.
 	N int64 `json:"n"`
+
+	// Unsure More of other nodes were left out, and it is not known how many concern the reader.
+	Unsure bool `json:"unsure,omitempty,omitzero"`
+}
+
+// StreamRefusal defines model for StreamRefusal.
+type StreamRefusal struct {
+	// AccountID Whose recipient it was; left out: nobody's.
+	AccountID string    `json:"account_id,omitempty,omitzero"`
+	At        time.Time `json:"at"`
+	Code      int64     `json:"code"`
+
+	// Found What was found out about client or content.
+	Found    map[string]string `json:"found,omitempty,omitzero"`
+	Helo     string            `json:"helo,omitempty,omitzero"`
+	ID       string            `json:"id"`
+	Listener string            `json:"listener"`
+
+	// Node For the operator: the node that it happened on, where nodes share a database.
+	Node string `json:"node,omitempty,omitzero"`
+
+	// Reason One of the words that the metric has.
+	Reason string `json:"reason"`
+
+	// Recipient The forward-path; empty: there was none yet.
+	Recipient string `json:"recipient"`
+
+	// Recipients Those of the account that were accepted before.
+	Recipients []string `json:"recipients"`
+	RemoteIP   string   `json:"remote_ip,omitempty,omitzero"`
+
+	// Reply What was said, with its enhanced status code.
+	Reply string `json:"reply"`
+
+	// Sender The reverse-path; empty: the null one, or there was none yet.
+	Sender string `json:"sender"`
+
+	// Session What was said, without credentials and the recipients of others.
+	Session string `json:"session,omitempty,omitzero"`
+
+	// TLS Version; left out: in clear.
+	TLS string `json:"tls,omitempty,omitzero"`
+
+	// Unrecorded So many before it were counted and not recorded, because too many came.
+	Unrecorded int64 `json:"unrecorded,omitempty,omitzero"`
 }
 
 // Suppression defines model for Suppression.

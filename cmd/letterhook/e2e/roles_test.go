@@ -39,7 +39,7 @@ domains:
 type part struct {
 	*daemon
 
-	role, private, config string
+	role, private, web, config string
 }
 
 // start starts the node and waits until it is well.
@@ -64,7 +64,7 @@ func startParts(ctx context.Context, t *testing.T, in *inbox) (parts map[string]
 	smtp, web := free(), free()
 	parts = map[string]*part{}
 	for _, role := range []string{"smtp", "dispatch", "admin"} {
-		p := &part{role: role, private: free()}
+		p := &part{role: role, private: free(), web: web}
 		p.config = writeConf(t, t.TempDir(), "letterhook.yaml", fmt.Sprintf(rolesConfiguration, web, t.TempDir(), "of-"+role, smtp, p.private, database,
 			b.storageSection(b.addr)+keys, in.URL, secret))
 		p.start(ctx, t)
