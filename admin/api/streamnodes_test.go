@@ -70,4 +70,16 @@ func TestStreamOfAllNodes(t *testing.T) {
 	if next(t, operator, "refusal", &r); r.Code != 551 || r.Node != "there" {
 		t.Errorf("%+v", r)
 	}
+	// A third node has dropped some: whose they were nobody knows.
+	_, err = db.Exec(t.Context(), `INSERT INTO told SELECT 'node_third', 9, seen_at + 3600000, '{"node":"third","missed":9,"events":[]}' FROM member WHERE name = 'here'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var missed api.StreamMissed
+	if next(t, operator, "missed", &missed); missed.N != 9 || missed.Unsure {
+		t.Errorf("the operator hears %+v", missed)
+	}
+	if next(t, acme, "missed", &missed); missed.N != 0 || !missed.Unsure {
+		t.Errorf("an account hears %+v", missed)
+	}
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/letterhook/letterhook/cmd/letterhook/apiclient"
 )
 
 // TestTail follows mail, attempts and refusals from another machine, over a network that fails.
@@ -71,5 +73,17 @@ func TestTail(t *testing.T) {
 	workstation(t, h, "zenith", "write")
 	if _, err := command(t, "tail"); err == nil || !strings.Contains(err.Error(), "scope read") {
 		t.Errorf("without the scope: %v", err)
+	}
+}
+
+func TestMissedText(t *testing.T) {
+	for want, m := range map[string]apiclient.StreamMissed{
+		"  1 event left out: there were too many at once":      {N: 1},
+		"  2 events left out, and perhaps more of other nodes": {N: 2, Unsure: true},
+		"  events of other nodes may have been left out":       {Unsure: true},
+	} {
+		if got := missedText(&m); !strings.HasSuffix(got, "Z"+want) {
+			t.Errorf("%+v is told as %q", m, got)
+		}
 	}
 }
