@@ -53,7 +53,7 @@ func (s *service) change(ctx context.Context, edit func(*storage.Configuration) 
 		case errors.Is(err, storage.ErrStale):
 			continue
 		case errors.Is(err, storage.ErrTaken):
-			return errTaken()
+			return errTaken(change.Put)
 		case err != nil:
 			return err
 		}
@@ -122,7 +122,7 @@ func (s *service) taken(ctx context.Context, c *storage.Configuration, t *storag
 	for i := range c.Settings {
 		other := &c.Settings[i]
 		if other.Kind == t.Kind && other.Name == t.Name && other.Account == t.Account {
-			return errTaken()
+			return errTaken(t)
 		}
 	}
 	switch t.Kind {
@@ -132,7 +132,7 @@ func (s *service) taken(ctx context.Context, c *storage.Configuration, t *storag
 			return err
 		}
 		if slices.ContainsFunc(known, func(a storage.KnownAccount) bool { return a.Declared && a.Name == t.Name }) {
-			return errTaken()
+			return errTaken(t)
 		}
 	case storage.SettingEndpoint:
 		for _, e := range s.Configuration.Directory().Endpoints {
@@ -143,14 +143,14 @@ func (s *service) taken(ctx context.Context, c *storage.Configuration, t *storag
 	case storage.SettingDomain:
 		for _, d := range s.Configuration.Directory().Domains() {
 			if d.Name == t.Name && d.Source != "" {
-				return errTaken()
+				return errTaken(t)
 			}
 		}
 	case storage.SettingRoute:
 		for _, d := range s.Configuration.Directory().Domains() {
 			for _, r := range d.Routes {
 				if d.Name+" "+r.Match == t.Name {
-					return errTaken()
+					return errTaken(t)
 				}
 			}
 		}
@@ -158,7 +158,12 @@ func (s *service) taken(ctx context.Context, c *storage.Configuration, t *storag
 	return nil
 }
 
-func errTaken() error { return problem.New(http.StatusConflict, "The name is taken.") }
+func errTaken(t *storage.Setting) error {
+	if t != nil && t.Kind == storage.SettingSuppression {
+		return problem.New(http.StatusConflict, "That is suppressed already. To change it, remove it first.")
+	}
+	return problem.New(http.StatusConflict, "The name is taken.")
+}
 
 // find gives a setting that the principal may see.
 func find(c *storage.Configuration, p access.Principal, kind storage.SettingKind, id string) *storage.Setting {

@@ -30,6 +30,11 @@ func TestFarSuppressions(t *testing.T) {
 	}
 	spam := add("@Spam.example", "--note", "Ticket 42", "--until", "30d")
 	add("bob@zen.example", "--recipient", "--discard")
+	must(t, words("suppressions add carol@zen.example --recipient --account zenith")...)
+	for _, at := range [][]string{nil, {"-c", h.path}} { // on the server, and beside it
+		says(t, append(words("why bob@zen.example"), at...), "Mail to bob@zen.example is accepted and thrown away: a suppression of the account names the recipient.\n")
+		fails(t, exitFailed, "Mail to carol@zen.example is refused: a suppression of the account names the recipient.\n", append(words("why carol@zen.example"), at...)...)
+	}
 	if got := heard(t, h, "ann@spam.example", "a@zen.example"); !strings.Contains(got, "550 5.7.1") {
 		t.Errorf("an unwanted sender hears %s", got)
 	}
@@ -48,7 +53,7 @@ func TestFarSuppressions(t *testing.T) {
 	}
 	says(t, words("suppressions list eve"), "over since 2020-01-01")
 
-	fails(t, exitFailed, "taken", words("suppressions add @SPAM.example --account zenith")...)
+	fails(t, exitFailed, "suppressed already", words("suppressions add @SPAM.example --account zenith")...)
 	fails(t, exitFailed, "body.sender is neither", words("suppressions add nonsense --account zenith")...)
 	fails(t, exitFailed, "account_id", words("suppressions add a@b.example")...)
 	fails(t, exitUsage, `no account is called "nobody"`, words("suppressions add a@b.example --account nobody")...)

@@ -87,7 +87,11 @@ func (s *server) preview(ctx context.Context) error {
 		return err
 	}
 	merged, _ := s.current.With(list)
-	directory, err := s.store.Preview(ctx, s.declare(merged))
+	declared := s.declare(merged)
+	if declared.Suppressions, err = api.Suppressions(stored.Settings); err != nil {
+		return err
+	}
+	directory, err := s.store.Preview(ctx, declared)
 	if err != nil {
 		return fmt.Errorf("reading accounts, domains and endpoints: %w", err)
 	}

@@ -70,7 +70,7 @@ func TestSuppressions(t *testing.T) {
 			t.Errorf("%s: %v", address, got)
 		}
 	}
-	h.refused(t, 409, "taken", zenith, "POST", "/suppressions", map[string]any{"sender": "ann@SPAM.example"})
+	h.refused(t, 409, "suppressed already", zenith, "POST", "/suppressions", map[string]any{"sender": "ann@SPAM.example"})
 	for _, bad := range []map[string]any{{}, {"sender": "a@b.example", "recipient": "c@d.example"}, {"sender": "nobody"}, {"sender": "@"}, {"sender": "a b@c.example"}} {
 		h.refused(t, 422, "body", zenith, "POST", "/suppressions", bad)
 	}

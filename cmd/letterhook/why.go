@@ -65,10 +65,11 @@ func (r *reasons) print(w io.Writer) error {
 	if !r.Accepted {
 		verdict = "is refused"
 	}
-	if text := strings.TrimSuffix(r.Text, "."); strings.EqualFold(text, "it "+verdict) {
-		r.Text = ""
+	text, said := strings.CutPrefix(r.Text, "It "+verdict) // the text may begin with the verdict, and goes on behind it
+	if !said {
+		text = ". " + text
 	}
-	fmt.Fprintln(w, strings.TrimSpace(fmt.Sprintf("Mail to %s %s. %s", printable(r.Address, false), verdict, printable(r.Text, false))))
+	fmt.Fprintf(w, "Mail to %s %s%s\n", printable(r.Address, false), verdict, printable(text, false))
 	fields := []field{{"reply", r.Reply}, {"domain", r.Domain}, {"account", r.AccountID}, {"asked first", r.RecipientCheck}}
 	for _, e := range r.Endpoints {
 		fields = append(fields, field{"goes to", e.Name + " (" + e.ID + ")"})
