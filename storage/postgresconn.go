@@ -34,9 +34,11 @@ func (c *postgresConnection) alive() bool { return !c.conn.IsClosed() }
 
 func (c *postgresConnection) sever() { _ = c.conn.PgConn().Conn().Close() }
 
+// begin begins a transaction each statement of which sees what was committed before it, whatever the server is set to: who has waited for a
+// lock looks then at what has changed meanwhile.
 func (c *postgresConnection) begin() error {
 	c.waiting, c.checks = c.waiting[:0], false
-	return c.later(nil, "BEGIN", nil, nil)
+	return c.later(nil, "BEGIN ISOLATION LEVEL READ COMMITTED", nil, nil)
 }
 
 func (c *postgresConnection) close() error {
