@@ -280,6 +280,9 @@ func (r *relay) follow(ctx context.Context, id string) error {
 		if err != nil {
 			return fmt.Errorf("ask other nodes to tell what happens: %w", err)
 		}
+		if !r.renewed.IsZero() && time.Since(r.renewed) > relayKept { // meanwhile they may have been silent
+			r.feed.doubt()
+		}
 		r.renewed = now
 	}
 	rows, err := r.told(ctx, id)

@@ -247,6 +247,9 @@ func TestRelayCounts(t *testing.T) {
 	here.sure = here.sure.Add(-relayKept - time.Second)
 	hear("for long nothing was heard", 0, true)
 	hear("and then it was", 0, false)
+	here.renewed = here.renewed.Add(-relayKept - time.Second)
+	hear("for a moment nobody was asked", 0, true)
+	hear("and then they were", 0, false)
 
 	third, also := node("third")
 	third.missed = 3
