@@ -69,13 +69,14 @@ func (d *Directory) Suppress(from, to inbound.Path, decision *inbound.Decision) 
 		path      inbound.Path
 		refusal   *inbound.Rejection
 	}{{SuppressFrom, from, &suppressedSender}, {SuppressTo, to, &suppressedRecipient}} {
-		name, ok := SuppressionName(side.direction, side.path.LocalPart+"@"+side.path.Domain)
-		if !ok {
+		domain, err := normalDomain(side.path.Domain)
+		if err != nil {
 			continue
 		}
-		one, found := own[name]
+		// Whatever stands in a quoted local part, the domain is the domain.
+		one, found := own[side.direction+" "+strings.ToLower(side.path.LocalPart)+"@"+domain]
 		if !found {
-			one, found = own[side.direction+" "+name[strings.IndexByte(name, '@'):]]
+			one, found = own[side.direction+" @"+domain]
 		}
 		switch {
 		case !found || !one.Until.IsZero() && !d.now().Before(one.Until):

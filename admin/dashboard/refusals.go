@@ -86,8 +86,7 @@ func (r *refusalRow) Suppression() string {
 	if strings.HasPrefix(r.Reply, suppressedRecipient) {
 		address = r.Recipient
 	}
-	_, domain, _ := strings.Cut(address, "@")
-	return "@" + domain
+	return "@" + address[strings.LastIndexByte(address, '@')+1:]
 }
 
 // suppressedRecipient is the status of the answer where the recipient is suppressed and not the sender (RFC 3463 section 3.3).

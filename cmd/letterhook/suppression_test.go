@@ -51,6 +51,7 @@ func TestSuppressions(t *testing.T) {
 	for _, c := range []struct{ from, to, want string }{
 		{"ann@spam.example", "a@zen.example", sender}, {"ANN@SPAM.EXAMPLE", "a@zen.example", sender}, {"bob@spam.example", "a@zen.example", "250"},
 		{"any@bulk.example", "a@zen.example", sender}, {"any@sub.bulk.example", "a@zen.example", "250"}, {"any@bulk.example", "postmaster@zen.example", "250"},
+		{`"a@b"@bulk.example`, "a@zen.example", sender}, {`"a b"@BULK.example`, "a@zen.example", sender}, {`"ann"@spam.example`, "a@zen.example", sender},
 		{"x@ok.example", "OLD@zen.example", recipient}, {"", "old@zen.example", recipient}, {"", "a@zen.example", "250"}, {"past@ok.example", "a@zen.example", "250"},
 		{"ann@spam.example", "ann@declared.example.com", "250"}, // another account's
 	} {
