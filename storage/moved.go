@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -34,6 +35,21 @@ func identity(id string) (string, error) {
 		return "", movedTo(target)
 	}
 	return id, nil
+}
+
+// Standing gives an error that Is [ErrMoved] or [ErrCopying] where no server opens the store: what is read there is not what is served, and
+// what is changed there changes nothing that is.
+func (s *Store) Standing(ctx context.Context) error {
+	var id string
+	err := s.read.QueryRowContext(ctx, "SELECT id FROM store").Scan(&id)
+	switch {
+	case errors.Is(err, sql.ErrNoRows): // no server has begun it yet
+		return nil
+	case err != nil:
+		return fmt.Errorf("read whether the store has moved: %w", err)
+	}
+	_, err = identity(id)
+	return err
 }
 
 // isStore counts the one row of the store while its id is the one that this process has begun with.

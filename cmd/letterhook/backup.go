@@ -60,6 +60,7 @@ func (o *backupOptions) run(ctx context.Context, out, messages io.Writer, c *con
 		return err
 	}
 	defer func() { err = errors.Join(err, opened.store.Close()) }()
+	warnOfStanding(ctx, opened.store, messages)
 	bar := newProgress(messages)
 	defer bar.clear()
 	report, err := opened.store.Backup(ctx, dir, bar.show)

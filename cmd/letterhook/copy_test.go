@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -146,6 +147,20 @@ func TestCopySaysWhenToStopTheServer(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
+	beside := func() string { // a command that changes what nobody serves
+		var messages bytes.Buffer
+		root, _ := newRoot()
+		root.SetArgs([]string{"suppressions", "add", "--config", s.path, fmt.Sprintf("%p@spam.example", &messages)})
+		root.SetOut(io.Discard)
+		root.SetErr(&messages)
+		if err := root.ExecuteContext(ctx); err != nil {
+			t.Error(err)
+		}
+		return messages.String()
+	}
+	if said := beside(); !strings.HasPrefix(said, "warning: no server works with these data: this installation was moved") {
+		t.Errorf("a command beside the old place says %q", said)
+	}
 	took := func(args ...string) (string, error) {
 		var out bytes.Buffer
 		root, _ := newRoot()
@@ -160,6 +175,9 @@ func TestCopySaysWhenToStopTheServer(t *testing.T) {
 	}
 	if said, err := took("--take-back"); err != nil || !strings.Contains(said, "A server may start here again.") {
 		t.Errorf("taken back: %q, %v", said, err)
+	}
+	if said := beside(); said != "" {
+		t.Errorf("a command beside what was taken back says %q", said)
 	}
 	if _, err := took("--take-back"); !errors.Is(err, storage.ErrNotMoved) {
 		t.Errorf("taken back twice: %v", err)

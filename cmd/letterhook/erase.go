@@ -97,6 +97,7 @@ func (p *place) eraseIn(ctx context.Context, out, messages io.Writer, what stora
 		return err
 	}
 	defer func() { err = errors.Join(err, opened.store.Close()) }()
+	warnOfStanding(ctx, opened.store, messages)
 	warnOfVersions(ctx, opened.store, messages)
 	account := ""
 	if what.Message != "" {

@@ -48,6 +48,7 @@ func (p *place) inside(ctx context.Context, messages io.Writer, f func(*apiclien
 	if err != nil {
 		return err
 	}
+	warnOfStanding(ctx, opened.store, messages)
 	s := &server{cfg: c, current: c, declare: declare, log: log, store: opened.store}
 	if err := s.preview(ctx); err != nil {
 		return errors.Join(err, opened.store.Close())

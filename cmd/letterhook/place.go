@@ -118,7 +118,15 @@ func (p *place) use(ctx context.Context, messages io.Writer, f func(*storage.Sto
 	if err != nil {
 		return err
 	}
+	warnOfStanding(ctx, opened.store, messages)
 	return errors.Join(f(opened.store), opened.store.Close())
+}
+
+// warnOfStanding tells whoever looks at data that no server opens, or changes them, that they are those of another place, or will be.
+func warnOfStanding(ctx context.Context, store *storage.Store, messages io.Writer) {
+	if err := store.Standing(ctx); err != nil {
+		fmt.Fprintf(messages, "warning: no server works with these data: %v\n", err)
+	}
 }
 
 // printing is a command that reads the store, or asks a server, and prints what it finds, for people or as JSON.
