@@ -93,7 +93,7 @@ func (t *transaction) stays() error {
 const (
 	keepMailOut  = "LOCK TABLE message IN SHARE MODE"
 	keepNodesOff = "LOCK TABLE node, member IN SHARE MODE"
-	// moverWait bounds the wait for a lock: a server that was stopped amid a transaction may have it.
+	// moverWait bounds the wait for a lock: a server that was stopped amid a transaction may have it, or a VACUUM that it has left behind.
 	moverWait = "SET LOCAL lock_timeout = 10000"
 )
 
@@ -109,7 +109,7 @@ func (h *holdings) lockTables(statements ...string) error {
 	for _, statement := range statements {
 		_, err := h.conn.exec(statement, nil)
 		if isBusy(err) {
-			err = fmt.Errorf("%w: one that was stopped amid its work: %w", ErrLocked, err)
+			err = fmt.Errorf("%w: one that was stopped amid its work, or a VACUUM that is to end first: %w", ErrLocked, err)
 		}
 		if err != nil {
 			return err

@@ -103,13 +103,15 @@ func (o *copyOptions) run(ctx context.Context, out, messages io.Writer) error {
 	if err != nil {
 		return err
 	}
-	report, err := o.passes(ctx, moving, func(r *storage.CopyReport, awaited int) error {
+	var inUse error
+	report, err := o.passes(ctx, moving, func(r *storage.CopyReport, awaited int, by error) error {
 		bar.clear()
+		inUse = by
 		switch {
 		case o.asJSON:
 			return printJSON(out, r)
 		case awaited > 0:
-			return printPass(out, r, awaited)
+			return printPass(out, r, awaited, by)
 		}
 		return nil
 	})
@@ -117,7 +119,7 @@ func (o *copyOptions) run(ctx context.Context, out, messages io.Writer) error {
 		return err
 	}
 	if !o.asJSON {
-		printCopy(out, report, notes)
+		printCopy(out, report, notes, inUse)
 	}
 	if n := len(report.Faults); n > 0 && !report.Finished {
 		return &exitError{exitFailed, fmt.Errorf("%s; the target is not set free", plural(n, "fault"))}
@@ -157,26 +159,26 @@ func (o *copyOptions) open(ctx context.Context, messages io.Writer, bar *progres
 }
 
 // passes makes the passes that the flags ask for, and gives the last one's report. Each is told to done, with its number where the server of
-// the source is awaited after it, else 0.
-func (o *copyOptions) passes(ctx context.Context, c *storage.Copy, done func(r *storage.CopyReport, awaited int) error) (*storage.CopyReport, error) {
+// the source is awaited after it, else 0, and with what keeps the source from being at rest.
+func (o *copyOptions) passes(ctx context.Context, c *storage.Copy, done func(r *storage.CopyReport, awaited int, by error) error) (*storage.CopyReport, error) {
 	awaited := 0
 	for {
-		err := c.Rest()
-		if err == nil {
+		by := c.Rest()
+		if by == nil {
 			var r *storage.CopyReport
-			if r, err = c.Finish(ctx, o.despite); err == nil {
-				return r, done(r, 0)
+			if r, by = c.Finish(ctx, o.despite); by == nil {
+				return r, done(r, 0, nil)
 			}
 		}
-		if !errors.Is(err, storage.ErrLocked) || o.final {
-			return nil, err
+		if !errors.Is(by, storage.ErrLocked) || o.final {
+			return nil, by
 		}
 		if o.wait {
 			awaited++
 		}
 		r, err := c.Pass(ctx, o.wait)
 		if err == nil {
-			err = done(r, awaited)
+			err = done(r, awaited, by)
 		}
 		if err != nil || !o.wait {
 			return r, err
@@ -207,17 +209,17 @@ func (o *copyOptions) await(ctx context.Context, c *storage.Copy) error {
 	}
 }
 
-// printPass says that a pass is done, and what the command waits for now.
-func printPass(out io.Writer, r *storage.CopyReport, n int) error {
+// printPass says that a pass is done, and what the command waits for now: after the first one it is the server, later it may be something else.
+func printPass(out io.Writer, r *storage.CopyReport, n int, by error) error {
 	for _, f := range r.Faults {
 		fmt.Fprintln(out, f)
 	}
-	name := "First pass"
+	name, why := "First pass", ""
 	if n > 1 {
-		name = fmt.Sprintf("Pass %d", n)
+		name, why = fmt.Sprintf("Pass %d", n), fmt.Sprintf(" (%v)", by)
 	}
 	rows, _, messages := countRows(r)
-	_, err := fmt.Fprintf(out, "%s done: %s, %s. Stop the server of the source now; waiting for it.\n", name, plural(rows, "row"), plural(messages, "message"))
+	_, err := fmt.Fprintf(out, "%s done: %s, %s. Stop the server of the source now; waiting for it%s.\n", name, plural(rows, "row"), plural(messages, "message"), why)
 	return err
 }
 
@@ -233,7 +235,7 @@ func countRows(r *storage.CopyReport) (rows, written, messages int64) {
 }
 
 // printCopy says what the last pass did and what is to be done next.
-func printCopy(out io.Writer, r *storage.CopyReport, notes []string) {
+func printCopy(out io.Writer, r *storage.CopyReport, notes []string, inUse error) {
 	rows, written, _ := countRows(r)
 	fmt.Fprintf(out, "%s with %s, %d of them copied now; %s, %d of them written now; %s.\n",
 		plural(r.Objects, "object"), amount(r.Octets), r.Copied, plural(rows, "row"), written, r.Took.Round(time.Millisecond))
@@ -246,7 +248,7 @@ func printCopy(out io.Writer, r *storage.CopyReport, notes []string) {
 			plural(r.Messages, "message"), plural(r.Pending, "pending delivery"), plural(r.Proven, "object"))
 		fmt.Fprintln(out, "Start the server with its new configuration. With the old one none starts any more, unless you take it back (--take-back).")
 	case len(r.Faults) == 0:
-		fmt.Fprintln(out, "The server of the source still runs. Stop it and run the same command again: that brings over the rest and finishes.")
+		fmt.Fprintf(out, "The source is not at rest (%v). Stop its server and run the same command again: that brings over the rest and finishes.\n", inUse)
 	}
 	for _, note := range notes {
 		fmt.Fprintln(out, note)

@@ -190,11 +190,24 @@ func TestPassesOfACopy(t *testing.T) {
 	var out bytes.Buffer
 	if err := printPass(&out, &storage.CopyReport{
 		Tables: []storage.TableCopy{{Table: "message", Rows: 2, Written: 1}, {Table: "delivery", Rows: 5}}, Faults: []storage.Fault{fault},
-	}, 2); err != nil {
+	}, 2, storage.ErrLocked); err != nil {
 		t.Fatal(err)
 	}
-	if want := fault.String() + "\nPass 2 done: 7 rows, 2 messages. Stop the server of the source now; waiting for it.\n"; out.String() != want {
+	if want := fault.String() + "\nPass 2 done: 7 rows, 2 messages. Stop the server of the source now; waiting for it (another server uses it).\n"; out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)
+	}
+}
+
+// TestCopySaysWhatKeepsItFromItsEnd: a copy that does not wait says why it is not done, which need not be a server.
+func TestCopySaysWhatKeepsItFromItsEnd(t *testing.T) {
+	s := serveFile(t, strings.ReplaceAll(served, "URL", "http://127.0.0.1:1/"))
+	var out bytes.Buffer
+	root, _ := newRoot()
+	root.SetArgs([]string{"copy", "--from", s.path, "--to", "sqlite:" + filepath.Join(t.TempDir(), "new")})
+	root.SetOut(&out)
+	root.SetErr(io.Discard)
+	if err := root.ExecuteContext(t.Context()); err != nil || !strings.Contains(out.String(), "The source is not at rest (hold the source: another server uses it") {
+		t.Errorf("%q, %v", out.String(), err)
 	}
 }
 
