@@ -51,7 +51,7 @@ func (s *service) createErasure(ctx context.Context, p access.Principal, in *str
 		if err != nil || path.Domain == "" {
 			return nil, invalid(fault("body.address", "is not a mail address"))
 		}
-		line = s.line(p, account, "address.erase", addressMark(what.Address), nil, nil)
+		line = s.line(p, account, "address.erase", AddressMark(what.Address), nil, nil)
 	} else {
 		m, err := s.Store.Mail(ctx, what.Message)
 		if err != nil {
@@ -75,8 +75,8 @@ func (s *service) createErasure(ctx context.Context, p access.Principal, in *str
 	}}, nil
 }
 
-// addressMark stands for an address in the audit log, which keeps no address that is to be forgotten: who knows it can tell that it was meant.
-func addressMark(address string) string {
+// AddressMark stands for an address in the audit log, which keeps no address that is to be forgotten: who knows it can tell that it was meant.
+func AddressMark(address string) string {
 	sum := sha256.Sum256([]byte(strings.ToLower(address)))
 	return "sha256:" + hex.EncodeToString(sum[:])
 }

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 
+	"github.com/letterhook/letterhook/admin/api"
 	"github.com/letterhook/letterhook/storage"
 )
 
@@ -48,7 +48,11 @@ func noteReplay(ctx context.Context, store *storage.Store, id, action string) er
 	return noteHere(ctx, store, known[r.Spec.Endpoint].Account, action, id, nil)
 }
 
-// noteErasure notes that something was erased, without the address that it was about: that is to be gone.
+// noteErasure notes that something was erased, as the API does: without the address that it was about, which is to be gone.
 func noteErasure(ctx context.Context, store *storage.Store, account string, what storage.Erasure, erased *storage.Erased) error {
-	return noteHere(ctx, store, account, "message.erase", cmp.Or(what.Message, "address"), map[string]int{"messages": erased.Messages, "deliveries": erased.Deliveries})
+	action, object := "message.erase", what.Message
+	if object == "" {
+		action, object = "address.erase", api.AddressMark(what.Address)
+	}
+	return noteHere(ctx, store, account, action, object, map[string]int{"messages": erased.Messages, "deliveries": erased.Deliveries})
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/letterhook/letterhook/admin/api"
 	"github.com/letterhook/letterhook/cmd/letterhook/contexts"
 )
 
@@ -270,16 +271,16 @@ func TestWhichServer(t *testing.T) {
 func TestLocalAudit(t *testing.T) {
 	s := serveFile(t, strings.ReplaceAll(served, "URL", "http://127.0.0.1:1/"))
 	id := send(t, s.smtpListeners[0].Addr().String(), sendOptions{from: "a@sender.example", to: []string{"ann@in.example.com"}})
-	for _, args := range []string{"endpoints pause app", "endpoints rotate-secret app", "replay create --endpoint app --missing", "messages retry " + id, "erase " + id + " --yes"} {
+	for _, args := range []string{"endpoints pause app", "endpoints rotate-secret app", "replay create --endpoint app --missing", "messages retry " + id, "erase " + id + " --yes", "erase Ann@in.example.com --yes"} {
 		must(t, append(words(args), "-c", s.path)...)
 	}
 	out := must(t, "audit", "-c", s.path)
-	for _, action := range []string{"endpoint.pause", "endpoint.rotate-secret", "delivery.retry", "message.erase"} {
+	for _, action := range []string{"endpoint.pause", "endpoint.rotate-secret", "delivery.retry", "message.erase", "address.erase", " " + api.AddressMark("ann@in.example.com") + " "} {
 		if !strings.Contains(out, action) {
 			t.Errorf("%s is not in\n%s", action, out)
 		}
 	}
-	if strings.Count(out, " "+cliName+" ") != 4 || strings.Contains(out, "whsec_") {
+	if strings.Count(out, " "+cliName+" ") != 5 || strings.Contains(out, "whsec_") {
 		t.Errorf("%s", out)
 	}
 }

@@ -140,7 +140,7 @@ func showNode(m *storage.Member, here bool) api.Node {
 		Reasons: append([]string{}, m.Reasons...), Warnings: append([]string{}, m.Warnings...),
 	}
 	if m.IsSilent() {
-		n.Reasons = append(n.Reasons, "nothing is heard of it")
+		n.Reasons = append([]string{"nothing is heard of it"}, n.Reasons...) // what it said last may be over
 	}
 	n.Ready = len(n.Reasons) == 0
 	if m.Epoch != 0 {

@@ -5,8 +5,12 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/letterhook/letterhook/storage"
 )
 
 // TestNodesBesideTheServer: the command lists the server that runs on the same data, by the command and by the API beside it, and is none
@@ -81,5 +85,13 @@ func TestPrivateListenerIsAskedAsLocalhost(t *testing.T) {
 	response.Body.Close()
 	if host := <-asked; host != "localhost" {
 		t.Errorf("it was asked as %q", host)
+	}
+}
+
+// TestSilentNodeSaysSoFirst: what a dead node said last does not hide that it is dead.
+func TestSilentNodeSaysSoFirst(t *testing.T) {
+	n := showNode(&storage.Member{Silent: time.Minute, Reasons: []string{"the disk is nearly full"}}, false)
+	if n.Ready || !slices.Equal(n.Reasons, []string{"nothing is heard of it", "the disk is nearly full"}) {
+		t.Errorf("%+v", n)
 	}
 }
