@@ -263,6 +263,7 @@ func (d *Dispatcher) watch(ctx context.Context) {
 	sweep, foreign := time.NewTicker(sweepEvery), time.NewTicker(d.foreignEvery)
 	defer sweep.Stop()
 	defer foreign.Stop()
+	failing := false // said once until it works again: it is asked four times a second, and the database may be away for hours
 	for {
 		probe := true // somebody reloaded the configuration, or asked for a retry
 		select {
@@ -280,9 +281,10 @@ func (d *Dispatcher) watch(ctx context.Context) {
 			probe = false
 		case <-foreign.C:
 			changed, err := d.cfg.Store.ForeignChange(ctx)
-			if err != nil && ctx.Err() == nil {
+			if err != nil && ctx.Err() == nil && !failing {
 				d.log.Error("looking for writes of other processes failed", "error", err)
 			}
+			failing = err != nil
 			if !changed {
 				continue
 			}

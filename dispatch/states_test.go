@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -373,5 +374,23 @@ func TestNoticesAreStoredWithTheChange(t *testing.T) {
 			h.t.Error("nobody was told")
 		}
 		stop()
+	})
+}
+
+// A database that is away for an hour fills no log with looks for what others wrote.
+func TestDatabaseAwayIsSaidOnce(t *testing.T) {
+	inBubble(t, []string{"one"}, nil, nil, func(h *house, n *network, d *Dispatcher) {
+		n.host("one", nil)
+		d.foreignEvery = foreignEvery
+		stop := h.start(d)
+		<-time.After(time.Second)
+		if err := h.store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(time.Hour)
+		stop()
+		if got := strings.Count(h.log.String(), "looking for writes of other processes failed"); got != 1 {
+			t.Errorf("it is said %d times", got)
+		}
 	})
 }

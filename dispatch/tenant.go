@@ -57,6 +57,7 @@ type tenant struct {
 	house atomic.Bool // the node owns the house lane
 	// What follows up to late is the turn's alone.
 	resync     bool        // an answer may have been lost
+	failing    bool        // the last turn failed, which is said once until one does not
 	houseAsked time.Time   // when the house lane was claimed last
 	claims     bool        // claims had the last turn
 	late       atomic.Bool // the lease may have run out, and everything in flight was cut
@@ -260,11 +261,13 @@ func (t *tenant) turn(ctx context.Context) (more bool) {
 	if err != nil {
 		t.resync = true
 		t.board.wishAgain(wake, claim)
-		if ctx.Err() == nil && !errors.Is(err, storage.ErrLost) { // of which the renewal hears
+		if ctx.Err() == nil && !t.failing && !errors.Is(err, storage.ErrLost) { // of which the renewal hears
 			t.log.Warn("the lanes could not be looked at; trying again", "error", err)
 		}
+		t.failing = true
 		return false
 	}
+	t.failing = false
 	t.resync = t.resync && !w.All
 	t.release(asking, epoch)
 	return more || len(mine) > takeAtOnce || len(claim) >= maxClaims

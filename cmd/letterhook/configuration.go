@@ -21,15 +21,20 @@ const configurationEvery = 500 * time.Millisecond
 func (s *server) watchConfiguration(ctx context.Context) error {
 	tick := time.NewTicker(configurationEvery)
 	defer tick.Stop()
+	said := "" // each reason once until it works again: the database may be away for hours
 	for {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return nil
 		}
+		reason := ""
 		if err := s.refreshIfChanged(ctx); err != nil && ctx.Err() == nil {
-			s.log.Error("changes of the configuration were not taken", "error", err)
+			if reason = err.Error(); reason != said {
+				s.log.Error("changes of the configuration were not taken", "error", err)
+			}
 		}
+		said = reason
 	}
 }
 
