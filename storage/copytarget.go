@@ -189,10 +189,14 @@ func (c *Copy) handOver(ctx context.Context) error {
 		return err
 	}
 	if c.movedTo == "" {
-		if err := c.sides.source.rename(c.source.engine, fmt.Sprintf(movedMark, c.sourceID, t.id)); err != nil {
+		mark := fmt.Sprintf(movedMark, c.sourceID, t.id)
+		if err := c.sides.source.rename(c.source.engine, c.sourceID, mark); err != nil {
 			return err
 		}
 		c.movedTo = t.id
+		if err := c.sides.source.keepMark(mark); err != nil {
+			return err
+		}
 	}
 	if c.shared {
 		if err := c.cfg.To.Blobs.Delete(ctx, ownerKey); err != nil {

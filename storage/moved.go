@@ -118,17 +118,17 @@ func (h *holdings) lockTables(statements ...string) error {
 	return nil
 }
 
-// rename gives the store that is held another id, and lets go of its database.
-func (h *holdings) rename(e engine, id string) (err error) {
-	const statement = "UPDATE store SET id = ?"
+// rename gives the store that is held another id, if it has the one that is known. On PostgreSQL nobody is kept out any more then.
+func (h *holdings) rename(e engine, from, to string) error {
+	const statement = "UPDATE store SET id = ? WHERE id = ?"
 	if h.conn == nil {
 		w, err := newWriter(e)
 		if err != nil {
 			return err
 		}
 		err = w.transact(func() error {
-			_, err := w.exec(statement, id)
-			return err
+			changed, err := w.exec(statement, to, from)
+			return errors.Join(err, renamed(changed))
 		})
 		return errors.Join(err, w.close())
 	}
@@ -138,15 +138,33 @@ func (h *holdings) rename(e engine, id string) (err error) {
 	if err := h.alive(); err != nil {
 		return err
 	}
-	if _, err := h.conn.exec(statement, []driver.Value{id}); err != nil {
+	changed, err := h.conn.exec(statement, []driver.Value{to, from})
+	if err = errors.Join(err, renamed(changed)); err != nil {
 		return err
 	}
-	if _, err := h.conn.exec("COMMIT", nil); err != nil {
-		return err
-	}
-	err = h.conn.close()
-	h.conn = nil
+	_, err = h.conn.exec("COMMIT", nil)
 	return err
+}
+
+// renamed says that somebody else was first.
+func renamed(changed int64) error {
+	if changed == 0 {
+		return fmt.Errorf("%w: it was moved or taken back meanwhile", ErrLocked)
+	}
+	return nil
+}
+
+// keepMark holds a source again whose mark was set, so that it cannot be taken back before its target is free.
+func (h *holdings) keepMark(mark string) error {
+	if h.conn == nil { // the lock of the folder
+		return nil
+	}
+	if err := keepNodesOut(h.conn); err != nil {
+		return err
+	}
+	found := int64(0)
+	err := h.conn.query(func([]driver.Value) error { found++; return nil }, isStore, []driver.Value{mark})
+	return errors.Join(err, renamed(found))
 }
 
 // TakeBack has a store serve again that was moved: the mark of [Copy.Finish] goes. Nothing that its new place has taken since comes back with
@@ -174,7 +192,7 @@ func TakeBack(ctx context.Context, cfg Config) (target string, err error) {
 		err = s.reclaim(ctx, target)
 	}
 	if err == nil {
-		err = h.rename(s.engine, source)
+		err = h.rename(s.engine, id, source)
 	}
 	if err = errors.Join(err, h.release()); err != nil {
 		return "", fmt.Errorf("take the store back: %w", err)
