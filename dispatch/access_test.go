@@ -104,6 +104,11 @@ func TestClientCertificates(t *testing.T) {
 		p := postTo(srv.URL)
 		p.Endpoint.Access = storage.Access{Certificate: try.cert, Key: try.key, Authorities: pemOf(srv.Certificate())}
 		res := s.Send(t.Context(), p)
+		// With TLS 1.3 the request is under way when the server refuses the certificate, and the client may find the connection closed
+		// before net/http has read why: that is seldom, and never twice in a row for long.
+		for tries := 0; try.want == OutcomeTLS && res.Outcome == OutcomeReset && tries < 20; tries++ {
+			res = s.Send(t.Context(), p)
+		}
 		if res.Outcome != try.want && res.Detail.Body != try.want {
 			t.Errorf("want %s: %+v", try.want, res)
 		}
