@@ -26,8 +26,8 @@ const (
 	ProvingBytes = "proof"
 )
 
-// Copy moves a store to another engine, to other blobs, or both. Nothing is changed at the source, but for whose blobs these are when both
-// use the same place.
+// Copy moves a store to another engine, to other blobs, or both. The source keeps all it has. In the end it says that it has moved, so that no
+// server opens it ([ErrMoved], [TakeBack]), and blobs in a place that both use are the target's; until then nothing is changed there.
 //
 // [Copy.Pass] may run as often as one likes beside the server of the source: what it brings over, the next one need not. Once the source is
 // at rest ([Copy.Rest]), [Copy.Finish] brings over what is left, proves that everything is there and hands the target over. Until then no
@@ -156,7 +156,7 @@ func (c *Copy) Pass(ctx context.Context, prove bool) (*CopyReport, error) {
 
 // Finish is the last pass. It needs the source at rest, and holds it; an error that Is [ErrLocked] says that a server runs, or that one which
 // seemed to have ended was only silent, and the source is not held any more. Where it finds no fault, or may finish despite some, the target
-// is complete when it returns.
+// is complete when it returns, and the source serves no more.
 func (c *Copy) Finish(ctx context.Context, despiteFaults bool) (*CopyReport, error) {
 	if err := c.Rest(); err != nil {
 		return nil, err

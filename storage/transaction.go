@@ -98,13 +98,12 @@ type values struct {
 // transaction writes one batch. It holds what was learnt on the way.
 type transaction struct {
 	*writer
-	now        time.Time
-	values     *values
-	counts     int64  // the writer of the stock
-	store      string // the id of the store
-	messages   int
-	duplicates int // messages
-	attempts   int
+	now    time.Time
+	values *values
+	counts int64  // the writer of the stock
+	store  string // the id of the store
+
+	messages, duplicates, attempts int // that were written; duplicates are messages that were not
 }
 
 func (t *transaction) write(b *batch) error {

@@ -27,7 +27,7 @@ type Suppression struct {
 type SuppressionSettings struct {
 	Sender    string     `json:"sender,omitempty" maxLength:"400" doc:"A reverse-path, or @ and a domain for all of it. It is compared without regard to case." example:"@spam.example"`
 	Recipient string     `json:"recipient,omitempty" maxLength:"400" doc:"A forward-path, or @ and a domain for all of it."`
-	Action    string     `json:"action,omitempty" enum:"refuse,discard" doc:"refuse, with 550 at RCPT (left out means it), or discard: it is accepted and thrown away."`
+	Action    string     `json:"action,omitempty" enum:"refuse,discard" doc:"refuse, with 550 at RCPT (left out means it), or discard: it is accepted and kept like any other, and no endpoint gets it."`
 	Until     *time.Time `json:"until,omitempty" doc:"Left out: for good."`
 	Note      string     `json:"note,omitempty" maxLength:"400" doc:"For people."`
 }

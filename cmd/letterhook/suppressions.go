@@ -19,7 +19,7 @@ func newSuppressionsCommand() *cobra.Command {
 		Use:   "suppressions",
 		Short: "List, add and remove what mail an account does not want",
 		Long: `List, add and remove what mail an account does not want: that of a sender, or that for a recipient of its own. It is refused at RCPT,
-or taken and thrown away. postmaster and abuse get all mail.`,
+or taken, and no endpoint gets it. postmaster and abuse get all mail.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -118,7 +118,7 @@ func newSuppressionsAdd(at *place) *cobra.Command {
 A sender is the reverse-path of the mail, which is what the peer says it is: this keeps off unwanted mail and proves nothing.`
 	cmd.Example = "  letterhook suppressions add @spam.example --note 'ticket 42'\n  letterhook suppressions add old-list@in.example.com --recipient --discard --until 90d"
 	cmd.Flags().BoolVar(&o.recipient, "recipient", false, "the address is a recipient")
-	cmd.Flags().BoolVar(&o.discard, "discard", false, "accept such mail and throw it away, instead of refusing it")
+	cmd.Flags().BoolVar(&o.discard, "discard", false, "accept such mail instead of refusing it; it is kept like any other, and no endpoint gets it")
 	cmd.Flags().StringVar(&o.until, "until", "", "when it ends: 30d or 2027-01-31T12:00:00Z; default: never")
 	cmd.Flags().StringVar(&o.note, "note", "", "`text` for people: why")
 	accountFlag(at, cmd, &o.account)

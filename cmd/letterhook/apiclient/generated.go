@@ -1251,7 +1251,7 @@ type NewSuppression struct {
 	// AccountID For the operator: whose it is; may be left out where there is one account.
 	AccountID string `json:"account_id,omitempty,omitzero"`
 
-	// Action refuse, with 550 at RCPT (left out means it), or discard: it is accepted and thrown away.
+	// Action refuse, with 550 at RCPT (left out means it), or discard: it is accepted and kept like any other, and no endpoint gets it.
 	Action NewSuppressionAction `json:"action,omitempty,omitzero"`
 
 	// Note For people.
@@ -1269,7 +1269,7 @@ type NewSuppression struct {
 	Until time.Time `json:"until,omitempty,omitzero"`
 }
 
-// NewSuppressionAction refuse, with 550 at RCPT (left out means it), or discard: it is accepted and thrown away.
+// NewSuppressionAction refuse, with 550 at RCPT (left out means it), or discard: it is accepted and kept like any other, and no endpoint gets it.
 type NewSuppressionAction string
 
 // Node defines model for Node.
@@ -2019,7 +2019,7 @@ type StreamRefusal struct {
 type Suppression struct {
 	AccountID string `json:"account_id"`
 
-	// Action refuse, with 550 at RCPT (left out means it), or discard: it is accepted and thrown away.
+	// Action refuse, with 550 at RCPT (left out means it), or discard: it is accepted and kept like any other, and no endpoint gets it.
 	Action    SuppressionAction `json:"action,omitempty,omitzero"`
 	CreatedAt time.Time         `json:"created_at"`
 
@@ -2042,7 +2042,7 @@ type Suppression struct {
 	Until time.Time `json:"until,omitempty,omitzero"`
 }
 
-// SuppressionAction refuse, with 550 at RCPT (left out means it), or discard: it is accepted and thrown away.
+// SuppressionAction refuse, with 550 at RCPT (left out means it), or discard: it is accepted and kept like any other, and no endpoint gets it.
 type SuppressionAction string
 
 // TLS defines model for TLS.
